@@ -1,0 +1,203 @@
+//! The fake's clock: what moves it, and how far.
+//!
+//! Due things fire one by one, each at its own instant. Whoever moves the clock holds the lock for one instant at a
+//! time, so that a request can come in between two of them.
+//!
+//! Elsewhere: what is due (`engine::timers`), what a test calls (`fake`).
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use crate::engine::Engine;
+use crate::engine::timers::Timer;
+use crate::vocabulary::event::Event;
+
+/// Where the clock stands at the start: a literal, the same in every run.
+pub(crate) const EPOCH: &str = "2030-01-01T00:00:00Z";
+
+/// How many due things one call may fire: 100,000.
+pub(crate) const EVENT_LIMIT: usize = 100_000;
+
+/// What moves the clock of a fake.
+///
+/// ```
+/// use fake_buildkite::{Clock, FakeBuildkite};
+///
+/// let fake = FakeBuildkite::builder().clock(Clock::StepPerPoll).start();
+/// assert_eq!(fake.clock().mode(), Clock::StepPerPoll);
+/// ```
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Clock {
+    /// The test does, and nothing else. For most tests.
+    #[default]
+    Manual,
+    /// Each request moves it by this much, after it was answered. For programs that run on their own and cannot be
+    /// interleaved with the test.
+    PerRequest(Duration),
+    /// Each read of a build that is not finished moves it to the next due thing, after it was answered: every poll sees
+    /// something new, whatever interval the poller keeps.
+    StepPerPoll,
+}
+
+impl fmt::Display for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Manual => f.write_str("Manual"),
+            Self::PerRequest(by) => write!(f, "PerRequest({by:?})"),
+            Self::StepPerPoll => f.write_str("StepPerPoll"),
+        }
+    }
+}
+
+/// How far one call moves the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// To this instant.
+    Instant(DateTime<Utc>),
+    /// Past the next thing that moves a build forward.
+    NextStep,
+    /// Until nothing is armed that moves a build forward.
+    Idle,
+}
+
+/// What one call to move the clock has done so far, against its limit.
+#[derive(Debug)]
+pub(crate) struct Journey {
+    until: Until,
+    /// The one step was taken.
+    over: bool,
+    limit: usize,
+    fired: usize,
+    /// How often each thing fired, by its description: what keeps re-arming shows here.
+    counts: BTreeMap<String, usize>,
+}
+
+/// A call fired more than it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Runaway(String);
+
+impl fmt::Display for Runaway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How many suspects a runaway names.
+const SUSPECTS: usize = 5;
+
+impl Journey {
+    pub(crate) fn new(until: Until, limit: usize) -> Self {
+        Self {
+            until,
+            over: false,
+            limit,
+            fired: 0,
+            counts: BTreeMap::new(),
+        }
+    }
+
+    /// Fires what is due at the next instant, if that is on the way. `Ok(None)` when the journey is over; the clock
+    /// stands at its end then.
+    pub(crate) fn next_instant(
+        &mut self,
+        engine: &mut Engine,
+    ) -> Result<Option<Vec<Event>>, Runaway> {
+        if self.over {
+            return Ok(None);
+        }
+        let next = match self.until {
+            Until::Instant(_) => engine.timers().first(),
+            Until::NextStep | Until::Idle => engine
+                .timers()
+                .first_progress()
+                .and_then(|_| engine.timers().first()),
+        };
+        let Some((key, _)) = next.filter(|(key, _)| self.reaches(key.due)) else {
+            if let Until::Instant(target) = self.until {
+                engine.wait_until(target);
+            }
+            return Ok(None);
+        };
+        let mut events = Vec::new();
+        while let Some(timer) = self.fire(engine, key.due, &mut events)? {
+            if self.until == Until::NextStep && timer.is_progress() {
+                self.over = true;
+                break;
+            }
+        }
+        Ok(Some(events))
+    }
+
+    fn reaches(&self, due: DateTime<Utc>) -> bool {
+        match self.until {
+            Until::Instant(target) => due <= target,
+            Until::NextStep | Until::Idle => true,
+        }
+    }
+
+    fn fire(
+        &mut self,
+        engine: &mut Engine,
+        instant: DateTime<Utc>,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<Timer>, Runaway> {
+        let Some((_, timer)) = engine
+            .timers()
+            .first()
+            .filter(|(key, _)| key.due <= instant)
+        else {
+            return Ok(None);
+        };
+        self.fired += 1;
+        // Names are made only for the last stretch before the limit: nobody reads them otherwise.
+        if self.fired + 1_000 > self.limit {
+            let job = engine.job_ref(timer.job());
+            *self
+                .counts
+                .entry(format!("{} {} {}", job.build, job.name, timer.word()))
+                .or_default() += 1;
+        }
+        if self.fired > self.limit {
+            return Err(self.runaway(engine));
+        }
+        let Some((timer, happened)) = engine.fire_next(instant) else {
+            return Ok(None);
+        };
+        events.extend(happened);
+        Ok(Some(timer))
+    }
+
+    fn runaway(&self, engine: &Engine) -> Runaway {
+        let mut suspects: Vec<_> = self.counts.iter().collect();
+        suspects.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
+        let suspects: Vec<_> = suspects
+            .iter()
+            .take(SUSPECTS)
+            .map(|(what, count)| format!("\n  {what} ({count} times)"))
+            .collect();
+        let now = engine.now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        Runaway(format!(
+            "the clock stopped at {now} after {} due things in one call, its limit; a longer journey needs \
+             `.event_limit(..)` on the builder. Due in the last stretch:{}",
+            self.limit,
+            suspects.concat()
+        ))
+    }
+}
+
+/// The instant `by` after `now`.
+///
+/// # Panics
+///
+/// If the calendar has no such instant.
+#[track_caller]
+pub(crate) fn after(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
+    let target = TimeDelta::from_std(by)
+        .ok()
+        .and_then(|by| now.checked_add_signed(by));
+    target.unwrap_or_else(|| panic!("the calendar ends before {by:?} after {now}"))
+}

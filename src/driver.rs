@@ -1,0 +1,161 @@
+//! The one lock. Everything outside reaches the engine through here, and nothing here waits while it holds the lock.
+//!
+//! Elsewhere: what the clock does (`clock`), what a request means (`http`).
+
+use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
+
+use crate::clock::{self, Clock, Journey, Runaway, Until};
+use crate::engine::{Applied, Command, Engine};
+use crate::http::reply::Reply;
+use crate::http::request::Request;
+use crate::http::{self, Answered, Options, Rates};
+use crate::journal::{Journal, RequestRecord};
+use crate::vocabulary::event::Event;
+
+/// Everything behind the lock.
+#[derive(Debug)]
+struct World {
+    engine: Engine,
+    journal: Journal,
+    rates: Rates,
+    /// How many requests were answered.
+    requests: u64,
+}
+
+/// The world, its lock, and what never changes.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    world: Mutex<World>,
+    mode: Clock,
+    options: Options,
+    event_limit: usize,
+}
+
+impl Driver {
+    pub(crate) fn new(engine: Engine, mode: Clock, options: Options, event_limit: usize) -> Self {
+        let world = World {
+            engine,
+            journal: Journal::default(),
+            rates: Rates::default(),
+            requests: 0,
+        };
+        Self {
+            world: Mutex::new(world),
+            mode,
+            options,
+            event_limit,
+        }
+    }
+
+    pub(crate) fn mode(&self) -> Clock {
+        self.mode
+    }
+
+    /// Looks at the world. The closure must not come back here: the lock is held.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Engine) -> T) -> T {
+        look(&self.world.lock().engine)
+    }
+
+    /// Changes what is the test's own and no part of what Buildkite would tell anybody about.
+    pub(crate) fn set<T>(&self, change: impl FnOnce(&mut Engine) -> T) -> T {
+        change(&mut self.world.lock().engine)
+    }
+
+    /// Carries out a command.
+    pub(crate) fn apply<C: Command>(&self, command: C) -> Result<C::Output, C::Refused> {
+        let mut world = self.world.lock();
+        let Applied { value, events } = world.engine.apply(command)?;
+        world.journal.events(&events);
+        Ok(value)
+    }
+
+    pub(crate) fn events(&self) -> Vec<Event> {
+        self.world.lock().journal.all_events()
+    }
+
+    pub(crate) fn requests(&self) -> Vec<RequestRecord> {
+        self.world.lock().journal.all_requests()
+    }
+
+    /// Answers a request and, if the clock goes with requests, moves it then. Both happen under one lock, so that the
+    /// next request finds the clock where this one left it.
+    ///
+    /// # Panics
+    ///
+    /// If moving the clock fires more than it may. The server answers 500 with the message.
+    pub(crate) fn answer(&self, request: &Request) -> Reply {
+        let mut world = self.world.lock();
+        let World {
+            engine,
+            journal,
+            rates,
+            requests,
+        } = &mut *world;
+        *requests += 1;
+        let at = engine.now();
+        let Answered {
+            reply,
+            route,
+            events,
+            polled,
+            ..
+        } = http::answer(engine, rates, &self.options, *requests, request);
+        journal.request(RequestRecord {
+            at,
+            method: request.method.to_string(),
+            path: request.path.clone(),
+            query: request.query.clone(),
+            route,
+            headers: request
+                .headers
+                .iter()
+                .filter(|(name, _)| name != "authorization")
+                .cloned()
+                .collect(),
+            body: request.body.clone(),
+            status: reply.status,
+        });
+        journal.events(&events);
+        let until = match self.mode {
+            Clock::Manual => None,
+            Clock::PerRequest(by) => Some(Until::Instant(clock::after(at, by))),
+            Clock::StepPerPoll => polled.then_some(Until::NextStep),
+        };
+        if let Some(until) = until {
+            let mut journey = Journey::new(until, self.event_limit);
+            loop {
+                match journey.next_instant(engine) {
+                    Ok(Some(events)) => journal.events(&events),
+                    Ok(None) => break,
+                    Err(runaway) => panic!("{runaway}"),
+                }
+            }
+        }
+        reply
+    }
+
+    /// Moves the clock and returns what happened. Between two instants the lock is free, and `go_on` is asked whether to
+    /// go on.
+    pub(crate) fn travel(
+        &self,
+        target: impl FnOnce(DateTime<Utc>) -> Until,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Result<Vec<Event>, Runaway> {
+        let until = target(self.world.lock().engine.now());
+        let mut journey = Journey::new(until, self.event_limit);
+        let mut all = Vec::new();
+        while go_on() {
+            let mut world = self.world.lock();
+            let World {
+                engine, journal, ..
+            } = &mut *world;
+            let Some(events) = journey.next_instant(engine)? else {
+                break;
+            };
+            journal.events(&events);
+            all.extend(events);
+        }
+        Ok(all)
+    }
+}

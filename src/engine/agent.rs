@@ -1,0 +1,111 @@
+//! Agents: who runs jobs. The default fleet is simulated and has no end.
+//!
+//! Elsewhere: which job goes to which agent (`dispatch`).
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rpds::RedBlackTreeSetSync;
+use uuid::Uuid;
+
+use crate::engine::job::JobKey;
+use crate::engine::table::{Key as _, key};
+
+key! {
+    /// An agent, by the order of creation.
+    AgentKey
+}
+
+/// An agent. One runs one job at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Agent {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    /// `key=value`, the way it registered.
+    pub(crate) tags: Arc<[String]>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) job: Option<JobKey>,
+    pub(crate) last_job_finished_at: Option<DateTime<Utc>>,
+}
+
+/// Who picks up jobs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fleet {
+    /// As many agents as there are jobs, for any query rules.
+    Unlimited,
+    /// Nobody: jobs stay `scheduled` until the test moves them, or they expire.
+    Nobody,
+}
+
+/// The agents that have nothing to do, by what they offer.
+#[derive(Debug, Clone)]
+pub(crate) struct Idle(RedBlackTreeSetSync<(Arc<[String]>, AgentKey)>);
+
+impl Idle {
+    pub(crate) fn new() -> Self {
+        Self(RedBlackTreeSetSync::new_sync())
+    }
+
+    pub(crate) fn add(&mut self, tags: Arc<[String]>, agent: AgentKey) {
+        self.0.insert_mut((tags, agent));
+    }
+
+    /// Takes the longest-known idle agent with exactly these tags.
+    pub(crate) fn take(&mut self, tags: &Arc<[String]>) -> Option<AgentKey> {
+        let first = (Arc::clone(tags), AgentKey::from_row(0));
+        let found = self
+            .0
+            .range(first..)
+            .next()
+            .filter(|(offered, _)| offered == tags)?
+            .clone();
+        self.0.remove_mut(&found);
+        Some(found.1)
+    }
+}
+
+/// The tags of a simulated agent for these query rules: the rules themselves, in the queue they name or in `default`.
+///
+/// A rule without a value (`key=*`, or a bare key) asks for any, so the agent carries one.
+pub(crate) fn tags_for(rules: &[String]) -> Arc<[String]> {
+    let mut tags: Vec<String> = rules
+        .iter()
+        .map(|rule| match rule.split_once('=') {
+            Some((key, "*")) => format!("{key}=any"),
+            Some(_) => rule.clone(),
+            None => format!("{rule}=any"),
+        })
+        .collect();
+    if !tags.iter().any(|tag| tag.starts_with("queue=")) {
+        tags.insert(0, "queue=default".to_owned());
+    }
+    tags.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_agent_is_taken_once_and_only_for_its_tags() {
+        let (deploy, default) = (tags_for(&["queue=deploy".to_owned()]), tags_for(&[]));
+        let mut idle = Idle::new();
+        idle.add(Arc::clone(&deploy), AgentKey::from_row(4));
+        assert_eq!(idle.take(&default), None);
+        assert_eq!(idle.take(&deploy), Some(AgentKey::from_row(4)));
+        assert_eq!(idle.take(&deploy), None);
+    }
+
+    #[test]
+    fn an_agent_without_a_queue_is_in_default() {
+        let tags = |rules: &[&str]| {
+            tags_for(&rules.iter().map(ToString::to_string).collect::<Vec<_>>()).join(" ")
+        };
+        assert_eq!(tags(&[]), "queue=default");
+        assert_eq!(
+            tags(&["os=linux", "gpu=*"]),
+            "queue=default os=linux gpu=any"
+        );
+        assert_eq!(tags(&["queue=deploy"]), "queue=deploy");
+    }
+}

@@ -1,0 +1,374 @@
+//! One job's transition and everything that belongs to it: times, history, timers, counts, its step's class.
+//!
+//! This is the only place where a job's state is written. What follows for other jobs and for the build is put on the
+//! agenda and done in `settle`.
+
+use chrono::TimeDelta;
+
+use crate::engine::Engine;
+use crate::engine::graph::{self, Class};
+use crate::engine::job::{self, Exit, Illegal, Job, JobKey, Moment, State};
+use crate::engine::pipeline::Counts;
+use crate::engine::tally::Tally;
+use crate::engine::timers::Timer;
+use crate::pipeline::{SoftFail, Step};
+use crate::vocabulary::event::EventKind;
+use crate::vocabulary::states::BuildState;
+
+/// How long a command may keep running once it was asked to stop: 10 seconds. Then the agent kills it and reports.
+/// Source: Buildkite docs, "Build timeouts", section "Command timeouts".
+///
+/// Chosen: a simulated command uses all of it, so that `canceling` and `timing_out` can be seen.
+pub(crate) const CANCEL_GRACE_PERIOD: TimeDelta = TimeDelta::seconds(10);
+
+/// How long a job may wait for an agent, from its creation: 30 days.
+/// Source: Buildkite docs, "Build timeouts", section "Scheduled job expiry".
+pub(crate) const JOB_EXPIRY: TimeDelta = TimeDelta::days(30);
+
+impl Engine {
+    /// Makes a transition that carries nothing with it.
+    pub(crate) fn change(&mut self, key: JobKey, event: job::Event) -> Result<(), Illegal> {
+        self.change_with(key, event, |_| {})
+    }
+
+    /// Makes a transition, writing `details` in the same change. A refusal writes nothing.
+    pub(crate) fn change_with(
+        &mut self,
+        key: JobKey,
+        event: job::Event,
+        details: impl FnOnce(&mut Job),
+    ) -> Result<(), Illegal> {
+        let job = self.jobs.get(key);
+        let to = job::next(job.kind, job.state, event)?;
+        let (from, build, step) = (job.state, job.build, job.step);
+        let is_new = job.history.is_empty();
+        for timer in job.timers.clone() {
+            self.timers.disarm(timer);
+        }
+
+        let now = self.now;
+        let seen = is_new || from.reported() != to.reported();
+        self.counted(key, |engine| {
+            let job = engine.jobs.change(key);
+            job.timers.clear();
+            job.state = to;
+            details(job);
+            stamp(job, to, now);
+            if seen {
+                job.history.push(Moment {
+                    at: now,
+                    state: to.reported(),
+                });
+            }
+        });
+        let soft_failed = self.is_soft_failure(key);
+        if soft_failed != self.jobs.get(key).soft_failed {
+            self.counted(key, |engine| {
+                engine.jobs.change(key).soft_failed = soft_failed;
+            });
+        }
+
+        if seen {
+            let from = (!is_new).then(|| from.reported());
+            self.record(EventKind::Job {
+                job: self.job_ref(key),
+                from,
+                to: to.reported(),
+            });
+        }
+        if to == State::Running && self.builds.get(build).started_at.is_none() {
+            self.builds.change(build).started_at = Some(now);
+        }
+        self.release_agent(key, to);
+        self.arm(key, to);
+        self.reclassify(build, step);
+        self.agenda.builds.insert(build);
+        Ok(())
+    }
+
+    /// Makes a transition that this engine has already found legal.
+    pub(crate) fn must_change(&mut self, key: JobKey, event: job::Event) {
+        self.change(key, event).unwrap_or_else(|illegal| {
+            panic!("the engine asked for an illegal transition: {illegal}")
+        });
+    }
+
+    /// The command of a job ended.
+    pub(crate) fn finish(&mut self, key: JobKey, exit: Exit) -> Result<(), Illegal> {
+        let event = if exit.status == 0 {
+            job::Event::Succeed
+        } else {
+            job::Event::Fail
+        };
+        self.change_with(key, event, |job| job.exit = Some(exit))
+    }
+
+    /// Writes something about a job that may change what it counts for.
+    pub(crate) fn counted(&mut self, key: JobKey, write: impl FnOnce(&mut Self)) {
+        let job = self.jobs.get(key);
+        let build = job.build;
+        let readiness = self.step_of(job).readiness;
+        let before = Tally::of(job, readiness);
+        write(self);
+        let after = Tally::of(self.jobs.get(key), readiness);
+        self.recount(build, before, after);
+    }
+
+    /// Replaces one job's part of the counts.
+    pub(crate) fn recount(
+        &mut self,
+        key: crate::engine::build::BuildKey,
+        before: Tally,
+        after: Tally,
+    ) {
+        if before == after {
+            return;
+        }
+        let build = self.builds.change(key);
+        build.tally.subtract(before);
+        build.tally.add(after);
+        let counts = &mut self.pipelines.change(build.pipeline).counts;
+        counts.subtract(job_counts(before));
+        counts.add(job_counts(after));
+    }
+
+    /// Adds a job to its step, its build and their counts. It has no state anyone saw until its first transition.
+    pub(crate) fn add_job(&mut self, job: Job) -> JobKey {
+        let (build, step, id) = (job.build, job.step, job.id);
+        let key = self.jobs.push(job);
+        self.job_ids.insert_mut(id, key);
+        self.change_step(build, step, |step| step.jobs.push(key));
+        let readiness = self.step_of(self.jobs.get(key)).readiness;
+        let counted = Tally::of(self.jobs.get(key), readiness);
+        self.recount(build, Tally::default(), counted);
+        key
+    }
+
+    pub(crate) fn change_step(
+        &mut self,
+        build: crate::engine::build::BuildKey,
+        step: usize,
+        write: impl FnOnce(&mut graph::StepRun),
+    ) {
+        let step = self
+            .builds
+            .change(build)
+            .steps
+            .get_mut(step)
+            .expect("a step of the build");
+        write(std::sync::Arc::make_mut(step));
+    }
+
+    /// Looks again at what a step means for its dependents, and tells them if that changed.
+    pub(crate) fn reclassify(&mut self, build: crate::engine::build::BuildKey, step: usize) {
+        let run = self
+            .builds
+            .get(build)
+            .steps
+            .get(step)
+            .expect("a step of the build");
+        let classes = run
+            .jobs
+            .iter()
+            .map(|key| self.jobs.get(*key))
+            .filter(|job| !job.is_superseded());
+        let class = classes
+            .map(|job| graph::class_of_job(job, run.readiness))
+            .max()
+            .unwrap_or(Class::Satisfied);
+        let before = run.class;
+        if class == before {
+            return;
+        }
+        let dependents = run.dependents.clone();
+        self.change_step(build, step, |run| run.class = class);
+        for dependent in dependents {
+            self.change_step(build, dependent, |run| match (before, class) {
+                (Class::Pending, _) => run.pending -= 1,
+                (_, Class::Pending) => run.pending += 1,
+                (Class::Satisfied | Class::Failed | Class::Errored, _) => {}
+            });
+            self.agenda.steps.push_back((build, dependent));
+        }
+    }
+
+    /// Arms what belongs to a state.
+    fn arm(&mut self, key: JobKey, state: State) {
+        match state {
+            State::Scheduled => {
+                let expiry = (self.jobs.get(key).created_at + JOB_EXPIRY).max(self.now);
+                self.arm_timer(key, expiry, Timer::Expire(key));
+                self.arm_pick_up(key);
+            }
+            State::Running => {
+                // The end of the command first: one that takes exactly as long as it may has made it.
+                self.arm_script(key);
+                if let Some(limit) = self.timeout_of(key) {
+                    self.arm_timer(key, self.now + limit, Timer::TimeOut(key));
+                }
+            }
+            State::Canceling | State::TimingOut => {
+                self.arm_timer(key, self.now + CANCEL_GRACE_PERIOD, Timer::GraceEnds(key));
+            }
+            State::Pending
+            | State::Waiting
+            | State::WaitingFailed
+            | State::Blocked
+            | State::BlockedFailed
+            | State::Unblocked
+            | State::UnblockedFailed
+            | State::Limiting
+            | State::Limited
+            | State::PlatformLimiting
+            | State::PlatformLimited
+            | State::Reserved
+            | State::Assigned
+            | State::Accepted
+            | State::Passed
+            | State::Failed
+            | State::Canceled
+            | State::TimedOut
+            | State::Expired
+            | State::Skipped
+            | State::Broken => {}
+        }
+    }
+
+    pub(crate) fn arm_timer(
+        &mut self,
+        key: JobKey,
+        due: chrono::DateTime<chrono::Utc>,
+        timer: Timer,
+    ) {
+        let armed = self.timers.arm(due, timer);
+        self.jobs.change(key).timers.push(armed);
+    }
+
+    /// How long a job may run: what its step says, else the pipeline's default, capped by the pipeline's maximum.
+    fn timeout_of(&self, key: JobKey) -> Option<TimeDelta> {
+        let job = self.jobs.get(key);
+        let Step::Command(step) = &*self.step_of(job).step else {
+            return None;
+        };
+        let settings = &self
+            .pipelines
+            .get(self.builds.get(job.build).pipeline)
+            .settings;
+        let wanted = step
+            .timeout_in_minutes
+            .or(settings.default_command_step_timeout);
+        let minutes = match (wanted, settings.maximum_command_step_timeout) {
+            (Some(wanted), Some(most)) => wanted.min(most),
+            (wanted, most) => wanted.or(most)?,
+        };
+        Some(TimeDelta::minutes(i64::from(minutes)))
+    }
+
+    /// Whether the step forgives what its job came to.
+    ///
+    /// Chosen: a canceled job is forgiven by `soft_fail: true`, a timed-out one by its exit status, an expired one never.
+    fn is_soft_failure(&self, key: JobKey) -> bool {
+        let job = self.jobs.get(key);
+        let Step::Command(step) = &*self.step_of(job).step else {
+            return false;
+        };
+        let status = job.exit.as_ref().map(|exit| exit.status);
+        match job.state {
+            State::Failed | State::TimedOut => {
+                status.is_some_and(|status| step.soft_fail.covers(status))
+            }
+            State::Canceled => step.soft_fail == SoftFail::Any,
+            State::Pending
+            | State::Waiting
+            | State::WaitingFailed
+            | State::Blocked
+            | State::BlockedFailed
+            | State::Unblocked
+            | State::UnblockedFailed
+            | State::Limiting
+            | State::Limited
+            | State::PlatformLimiting
+            | State::PlatformLimited
+            | State::Scheduled
+            | State::Reserved
+            | State::Assigned
+            | State::Accepted
+            | State::Running
+            | State::Passed
+            | State::Canceling
+            | State::TimingOut
+            | State::Expired
+            | State::Skipped
+            | State::Broken => false,
+        }
+    }
+}
+
+/// The instants that belong to a state, in one place.
+fn stamp(job: &mut Job, to: State, now: chrono::DateTime<chrono::Utc>) {
+    let times = &mut job.times;
+    match to {
+        State::Scheduled => times.runnable_at = Some(now),
+        State::Running => times.started_at = Some(now),
+        State::Passed | State::Failed | State::Canceled | State::TimedOut | State::Skipped => {
+            times.finished_at = Some(now);
+        }
+        State::Expired => {
+            times.expired_at = Some(now);
+            times.finished_at = Some(now);
+        }
+        State::Unblocked => times.unblocked_at = times.unblocked_at.or(Some(now)),
+        State::Pending
+        | State::Waiting
+        | State::WaitingFailed
+        | State::Blocked
+        | State::BlockedFailed
+        | State::UnblockedFailed
+        | State::Limiting
+        | State::Limited
+        | State::PlatformLimiting
+        | State::PlatformLimited
+        | State::Reserved
+        | State::Assigned
+        | State::Accepted
+        | State::Canceling
+        | State::TimingOut
+        | State::Broken => {}
+    }
+}
+
+fn job_counts(tally: Tally) -> Counts {
+    Counts {
+        scheduled_jobs: tally.scheduled,
+        running_jobs: tally.running,
+        waiting_jobs: tally.waiting,
+        ..Counts::default()
+    }
+}
+
+/// What a build in this state adds to its pipeline's counts of builds.
+pub(crate) fn build_counts(state: BuildState) -> Counts {
+    let (scheduled_builds, running_builds) = match state {
+        BuildState::Creating | BuildState::Scheduled => (1, 0),
+        // Recorded: a build that is being canceled counts as running.
+        BuildState::Running | BuildState::Failing | BuildState::Canceling => (0, 1),
+        BuildState::Blocked
+        | BuildState::Passed
+        | BuildState::Failed
+        | BuildState::Canceled
+        | BuildState::Skipped
+        | BuildState::NotRun => (0, 0),
+    };
+    Counts {
+        scheduled_builds,
+        running_builds,
+        ..Counts::default()
+    }
+}
+
+/// Everything a build adds to its pipeline's counts.
+pub(crate) fn counts_of(state: BuildState, tally: Tally) -> Counts {
+    let mut counts = build_counts(state);
+    counts.add(job_counts(tally));
+    counts
+}

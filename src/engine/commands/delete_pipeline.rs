@@ -1,0 +1,72 @@
+//! Deleting a pipeline takes its builds and their jobs with it.
+//!
+//! Source: Buildkite docs, "Pipelines API", section "Delete a pipeline".
+
+use std::convert::Infallible;
+
+use crate::engine::build::BuildKey;
+use crate::engine::pipeline::PipelineKey;
+use crate::engine::{Command, Engine};
+
+pub(crate) struct DeletePipeline {
+    pub(crate) pipeline: PipelineKey,
+}
+
+impl Command for DeletePipeline {
+    type Output = ();
+    type Refused = Infallible;
+
+    fn apply(self, engine: &mut Engine) -> Result<(), Infallible> {
+        let pipeline = engine.pipelines.get(self.pipeline).clone();
+        for build in &pipeline.builds {
+            engine.remove_build(*build);
+        }
+        let organization = engine.organizations.change(pipeline.organization);
+        organization.pipelines = organization
+            .pipelines
+            .iter()
+            .copied()
+            .filter(|key| *key != self.pipeline)
+            .collect();
+        let builds = engine
+            .organizations
+            .get(pipeline.organization)
+            .builds
+            .clone();
+        let kept = builds
+            .iter()
+            .copied()
+            .filter(|key| engine.builds.find(*key).is_some())
+            .collect();
+        engine.organizations.change(pipeline.organization).builds = kept;
+        engine
+            .slugs
+            .remove_mut(&(pipeline.organization, pipeline.slug));
+        engine.pipelines.remove(self.pipeline);
+        Ok(())
+    }
+}
+
+impl Engine {
+    fn remove_build(&mut self, build: BuildKey) {
+        let jobs: Vec<_> = self.jobs_of(build).map(|(key, _)| key).collect();
+        for key in jobs {
+            let job = self.jobs.get(key).clone();
+            for timer in job.timers {
+                self.timers.disarm(timer);
+            }
+            if let Some(agent) = job
+                .agent
+                .filter(|agent| self.agents.get(*agent).job == Some(key))
+            {
+                let row = self.agents.change(agent);
+                row.job = None;
+                let tags = std::sync::Arc::clone(&row.tags);
+                self.idle.add(tags, agent);
+            }
+            self.job_ids.remove_mut(&job.id);
+            self.jobs.remove(key);
+        }
+        self.builds.remove(build);
+    }
+}

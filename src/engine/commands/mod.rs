@@ -1,0 +1,22 @@
+//! What can be asked for, one command each: it checks everything, then changes, and the engine settles the rest.
+//!
+//! A refusal is an enum of the command's own with no HTTP in it; status and text are given in `http::error`.
+
+mod by_hand;
+mod cancel_build;
+mod create_build;
+mod create_pipeline;
+mod delete_pipeline;
+mod rebuild_build;
+mod retry_job;
+mod unblock_job;
+
+pub(crate) use by_hand::MakeMove;
+pub use by_hand::Move;
+pub(crate) use cancel_build::{CancelBuild, CancelRefused};
+pub(crate) use create_build::CreateBuild;
+pub(crate) use create_pipeline::{CreatePipeline, CreatePipelineRefused};
+pub(crate) use delete_pipeline::DeletePipeline;
+pub(crate) use rebuild_build::{RebuildBuild, RebuildRefused};
+pub(crate) use retry_job::{RetryJob, RetryRefused};
+pub(crate) use unblock_job::{UnblockJob, UnblockRefused};

@@ -1,0 +1,189 @@
+//! Who runs jobs: the simulated fleet takes them, runs their scripts and reports.
+//!
+//! Elsewhere: what the scripts say (`crate::script`), what an agent is (`agent`).
+//! Source: Buildkite docs, "Agent life cycle", "Job priority".
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+
+use crate::engine::Engine;
+use crate::engine::agent::{self, Agent, AgentKey, Fleet};
+use crate::engine::graph::StepRun;
+use crate::engine::job::{Driver, Event, Exit, Illegal, JobKey, LogEntry, State};
+use crate::engine::table::Key as _;
+use crate::engine::timers::Timer;
+use crate::pipeline::Step;
+use crate::script::{Attempt, PickUp};
+use crate::vocabulary::ids::{self, Kind};
+use crate::vocabulary::states::JobType;
+
+impl Engine {
+    /// Carries out what became due.
+    pub(super) fn fire(&mut self, timer: Timer) {
+        match timer {
+            Timer::PickUp(job) => self.pick_up(job),
+            Timer::Exit(job, status) => self.must_finish(job, Exit::with_status(status)),
+            Timer::TimeOut(job) => self.must_change(job, Event::TimeOut),
+            Timer::GraceEnds(job) => self.must_finish(job, Exit::stopped()),
+            Timer::Expire(job) => self.must_change(job, Event::Expire),
+        }
+    }
+
+    fn must_finish(&mut self, job: JobKey, exit: Exit) {
+        self.finish(job, exit)
+            .unwrap_or_else(|illegal| panic!("a timer outlived its state: {illegal}"));
+    }
+
+    /// The script may have changed its mind since the job was scheduled.
+    fn pick_up(&mut self, job: JobKey) {
+        match self.script_of(job).pick_up {
+            PickUp::After(_) => {
+                self.hand_out(job)
+                    .unwrap_or_else(|illegal| panic!("a timer outlived its state: {illegal}"));
+            }
+            PickUp::Never => {}
+        }
+    }
+
+    /// Gives a job to an agent, which accepts and starts it in the same instant.
+    pub(crate) fn hand_out(&mut self, key: JobKey) -> Result<(), Illegal> {
+        // By hand a job can be anywhere between waiting for an agent and running.
+        if matches!(self.jobs.get(key).state, State::Scheduled | State::Reserved) {
+            let agent = self.take_agent(key);
+            self.change_with(key, Event::Assign, |job| job.agent = Some(agent))?;
+        }
+        if self.jobs.get(key).state == State::Assigned {
+            self.change(key, Event::Accept)?;
+        }
+        self.change(key, Event::Start)
+    }
+
+    fn take_agent(&mut self, job: JobKey) -> AgentKey {
+        let rules = match &*self.step_of(self.jobs.get(job)).step {
+            Step::Command(step) => &step.agents[..],
+            Step::Wait(_) | Step::Block(_) | Step::Input(_) => &[],
+        };
+        let tags = agent::tags_for(rules);
+        let agent = self
+            .idle
+            .take(&tags)
+            .unwrap_or_else(|| self.connect_agent(tags));
+        self.agents.change(agent).job = Some(job);
+        agent
+    }
+
+    /// One more agent of the simulated fleet.
+    fn connect_agent(&mut self, tags: Arc<[String]>) -> AgentKey {
+        let key = self.agents.next_key();
+        self.agents.push(Agent {
+            id: self.mint(Kind::Agent, key),
+            name: format!("fake-agent-{}", key.row() + 1),
+            tags,
+            created_at: self.now,
+            job: None,
+            last_job_finished_at: None,
+        })
+    }
+
+    /// Lets go of the agent of a job whose new state needs none. The job goes on naming it, unless it goes back into the
+    /// queue.
+    pub(super) fn release_agent(&mut self, key: JobKey, to: State) {
+        if to.is_on_agent() || to == State::Assigned {
+            return;
+        }
+        let Some(agent) = self.jobs.get(key).agent else {
+            return;
+        };
+        if self.agents.get(agent).job != Some(key) {
+            return;
+        }
+        let now = self.now;
+        let row = self.agents.change(agent);
+        row.job = None;
+        row.last_job_finished_at = Some(now);
+        let tags = Arc::clone(&row.tags);
+        self.idle.add(tags, agent);
+        if to == State::Scheduled {
+            self.jobs.change(key).agent = None;
+        }
+    }
+
+    pub(super) fn arm_pick_up(&mut self, key: JobKey) {
+        let job = self.jobs.get(key);
+        if job.kind != JobType::Script || job.driver == Driver::Hand || self.fleet == Fleet::Nobody
+        {
+            return;
+        }
+        match self.script_of(key).pick_up {
+            PickUp::After(wait) => self.arm_timer(key, self.now + wait, Timer::PickUp(key)),
+            PickUp::Never => {}
+        }
+    }
+
+    /// Starts the command: its log is written as time passes, and it ends when its script says so.
+    pub(super) fn arm_script(&mut self, key: JobKey) {
+        let job = self.jobs.get(key);
+        if job.kind != JobType::Script || job.driver == Driver::Hand {
+            return;
+        }
+        let attempt = self.script_of(key);
+        let lane = ids::mix(self.seed ^ ids::mix(u64::from(key.row())));
+        let duration = attempt.duration(lane);
+        let now = self.now;
+        let pause = duration.unwrap_or(TimeDelta::zero())
+            / i32::try_from(attempt.log.len().max(1)).unwrap_or(i32::MAX);
+        if !attempt.log.is_empty() {
+            let job = self.jobs.change(key);
+            let mut at = now;
+            for text in attempt.log {
+                job.log.push(LogEntry { at, text });
+                at += pause;
+            }
+        }
+        if let Some(duration) = duration {
+            self.arm_timer(key, now + duration, Timer::Exit(key, attempt.exit_status));
+        }
+    }
+
+    /// What the script says about this job.
+    pub(crate) fn script_of(&self, key: JobKey) -> Attempt {
+        let job = self.jobs.get(key);
+        let build = self.builds.get(job.build);
+        let run = build
+            .steps
+            .get(job.step)
+            .expect("a job's step is in its build");
+        let Step::Command(step) = &*run.step else {
+            return Attempt::default();
+        };
+        let number = 1 + self.earlier_runs(key, run);
+        let scripts = &self.pipelines.get(build.pipeline).scripts;
+        scripts.attempt(step.common.key.as_deref(), step.label.as_deref(), number)
+    }
+
+    /// How often this step ran before this job: in its build, and in the builds that one was rebuilt from.
+    ///
+    /// Attempts that never started do not count, so that a build canceled in the queue and rebuilt begins anew.
+    fn earlier_runs(&self, key: JobKey, run: &StepRun) -> u32 {
+        let started = |job: &JobKey| self.jobs.get(*job).times.started_at.is_some();
+        let mut count = run
+            .jobs
+            .iter()
+            .filter(|job| **job < key && started(job))
+            .count();
+        let job = self.jobs.get(key);
+        let mut ancestor = self.builds.get(job.build).head.rebuilt_from;
+        while let Some(build) = ancestor.and_then(|key| self.builds.find(key)) {
+            let same = build
+                .steps
+                .get(job.step)
+                .filter(|other| other.name == run.name);
+            count += same.map_or(0, |other| {
+                other.jobs.iter().filter(|job| started(job)).count()
+            });
+            ancestor = build.head.rebuilt_from;
+        }
+        u32::try_from(count).unwrap_or(u32::MAX)
+    }
+}

@@ -1,0 +1,388 @@
+//! The machine: everything that is true in the fake, and the only code that changes it.
+//!
+//! Commands come in through [`Engine::apply`], time through [`Engine::fire_next`]; what happened comes out as events.
+//! Both end in `settle`, which carries out every consequence before they return, so that nobody outside ever sees a
+//! half-finished change. The engine asks nobody what time it is: `now` is part of its state and moves only when told.
+//!
+//! Every table is persistent, so a clone is a snapshot and costs nothing.
+//!
+//! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`] say what a thing is; [`graph`]
+//! says what waits for what; [`tally`] counts; [`change`] makes one job's transition and what belongs to it; [`settle`]
+//! follows the consequences; [`dispatch`] is who runs jobs; [`timers`] is what is due; [`commands`] is what can be asked
+//! for; [`invariants`] is what must always hold.
+
+pub(crate) mod account;
+pub(crate) mod agent;
+pub(crate) mod build;
+pub(crate) mod change;
+pub(crate) mod commands;
+mod dispatch;
+pub(crate) mod graph;
+pub(crate) mod job;
+pub(crate) mod pipeline;
+mod settle;
+pub(crate) mod table;
+pub(crate) mod tally;
+pub(crate) mod timers;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rpds::RedBlackTreeMapSync;
+use uuid::Uuid;
+
+use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
+use crate::engine::agent::{Agent, AgentKey, Fleet, Idle};
+use crate::engine::build::{Build, BuildKey};
+use crate::engine::job::{Job, JobKey};
+use crate::engine::pipeline::{Pipeline, PipelineKey};
+use crate::engine::table::Table;
+use crate::engine::timers::{Timer, Timers};
+use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
+use crate::vocabulary::ids::{self, JobId, Kind};
+use crate::vocabulary::scope::Scope;
+
+/// What came of a command.
+#[must_use = "the events must reach the journal"]
+#[derive(Debug)]
+pub(crate) struct Applied<T> {
+    pub(crate) value: T,
+    pub(crate) events: Vec<Event>,
+}
+
+/// Something that can be asked of the engine. It checks everything first and changes nothing if it refuses.
+pub(crate) trait Command {
+    type Output;
+    type Refused;
+
+    fn apply(self, engine: &mut Engine) -> Result<Self::Output, Self::Refused>;
+}
+
+/// What a change made necessary and is not done yet. Empty whenever nobody is inside the engine.
+#[derive(Debug, Clone, Default)]
+struct Agenda {
+    steps: VecDeque<(BuildKey, usize)>,
+    builds: BTreeSet<BuildKey>,
+}
+
+/// The world.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    seed: u64,
+    now: DateTime<Utc>,
+    organizations: Table<OrganizationKey, Organization>,
+    users: Table<UserKey, User>,
+    tokens: Table<TokenKey, Token>,
+    pipelines: Table<PipelineKey, Pipeline>,
+    slugs: RedBlackTreeMapSync<(OrganizationKey, Arc<str>), PipelineKey>,
+    builds: Table<BuildKey, Build>,
+    jobs: Table<JobKey, Job>,
+    job_ids: RedBlackTreeMapSync<JobId, JobKey>,
+    agents: Table<AgentKey, Agent>,
+    idle: Idle,
+    fleet: Fleet,
+    timers: Timers,
+    steps_created: u64,
+    agenda: Agenda,
+    events: Vec<Event>,
+}
+
+impl Engine {
+    pub(crate) fn new(seed: u64, now: DateTime<Utc>, fleet: Fleet) -> Self {
+        Self {
+            seed,
+            now,
+            organizations: Table::new(),
+            users: Table::new(),
+            tokens: Table::new(),
+            pipelines: Table::new(),
+            slugs: RedBlackTreeMapSync::new_sync(),
+            builds: Table::new(),
+            jobs: Table::new(),
+            job_ids: RedBlackTreeMapSync::new_sync(),
+            agents: Table::new(),
+            idle: Idle::new(),
+            fleet,
+            timers: Timers::new(),
+            steps_created: 0,
+            agenda: Agenda::default(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Carries out a command and everything that follows from it at this instant.
+    pub(crate) fn apply<C: Command>(
+        &mut self,
+        command: C,
+    ) -> Result<Applied<C::Output>, C::Refused> {
+        let value = command.apply(self)?;
+        self.settle();
+        Ok(Applied {
+            value,
+            events: std::mem::take(&mut self.events),
+        })
+    }
+
+    /// Fires the next timer that is due at or before `until`, at its own instant. `None` if there is none; the clock
+    /// has not moved then.
+    pub(crate) fn fire_next(&mut self, until: DateTime<Utc>) -> Option<(Timer, Vec<Event>)> {
+        let (key, timer) = self.timers.first().filter(|(key, _)| key.due <= until)?;
+        self.now = self.now.max(key.due);
+        self.timers.disarm(key);
+        self.fire(timer);
+        self.settle();
+        Some((timer, std::mem::take(&mut self.events)))
+    }
+
+    /// Lets time pass in which nothing is due.
+    pub(crate) fn wait_until(&mut self, instant: DateTime<Utc>) {
+        assert!(
+            self.timers.first().is_none_or(|(key, _)| key.due > instant),
+            "due timers fire before time passes them"
+        );
+        assert!(instant >= self.now, "time does not go back");
+        self.now = instant;
+    }
+
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        self.now
+    }
+
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    // --- Reading -----------------------------------------------------------------------------------------------------
+
+    pub(crate) fn organizations(&self) -> impl Iterator<Item = (OrganizationKey, &Organization)> {
+        self.organizations.iter()
+    }
+
+    pub(crate) fn organization(&self, key: OrganizationKey) -> &Organization {
+        self.organizations.get(key)
+    }
+
+    pub(crate) fn organization_by_slug(&self, slug: &str) -> Option<OrganizationKey> {
+        self.organizations
+            .iter()
+            .find(|(_, organization)| &*organization.slug == slug)
+            .map(|(key, _)| key)
+    }
+
+    pub(crate) fn user(&self, key: UserKey) -> &User {
+        self.users.get(key)
+    }
+
+    pub(crate) fn user_by_id(&self, id: Uuid) -> Option<UserKey> {
+        self.users
+            .iter()
+            .find(|(_, user)| user.id == id)
+            .map(|(key, _)| key)
+    }
+
+    pub(crate) fn token(&self, key: TokenKey) -> &Token {
+        self.tokens.get(key)
+    }
+
+    pub(crate) fn token_by_secret(&self, secret: &str) -> Option<TokenKey> {
+        self.tokens
+            .iter()
+            .find(|(_, token)| token.secret == secret)
+            .map(|(key, _)| key)
+    }
+
+    pub(crate) fn pipeline(&self, key: PipelineKey) -> &Pipeline {
+        self.pipelines.get(key)
+    }
+
+    pub(crate) fn find_pipeline(&self, key: PipelineKey) -> Option<&Pipeline> {
+        self.pipelines.find(key)
+    }
+
+    pub(crate) fn pipeline_version(&self, key: PipelineKey) -> u64 {
+        self.pipelines.version(key)
+    }
+
+    pub(crate) fn pipeline_by_slug(
+        &self,
+        organization: OrganizationKey,
+        slug: &str,
+    ) -> Option<PipelineKey> {
+        self.slugs.get(&(organization, Arc::from(slug))).copied()
+    }
+
+    pub(crate) fn build(&self, key: BuildKey) -> &Build {
+        self.builds.get(key)
+    }
+
+    pub(crate) fn find_build(&self, key: BuildKey) -> Option<&Build> {
+        self.builds.find(key)
+    }
+
+    pub(crate) fn build_version(&self, key: BuildKey) -> u64 {
+        self.builds.version(key)
+    }
+
+    /// All builds, oldest first.
+    pub(crate) fn builds(&self) -> impl DoubleEndedIterator<Item = BuildKey> + '_ {
+        self.builds.iter().map(|(key, _)| key)
+    }
+
+    pub(crate) fn build_by_number(&self, pipeline: PipelineKey, number: u64) -> Option<BuildKey> {
+        let builds = &self.pipelines.get(pipeline).builds;
+        // Numbers only ever grow, so the list is sorted by them.
+        let (mut low, mut high) = (0, builds.len());
+        while low < high {
+            let middle = usize::midpoint(low, high);
+            let key = *builds.get(middle)?;
+            match self.builds.get(key).number.cmp(&number) {
+                std::cmp::Ordering::Equal => return Some(key),
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+            }
+        }
+        None
+    }
+
+    pub(crate) fn job(&self, key: JobKey) -> &Job {
+        self.jobs.get(key)
+    }
+
+    pub(crate) fn find_job(&self, key: JobKey) -> Option<&Job> {
+        self.jobs.find(key)
+    }
+
+    pub(crate) fn job_version(&self, key: JobKey) -> u64 {
+        self.jobs.version(key)
+    }
+
+    pub(crate) fn job_by_id(&self, id: JobId) -> Option<JobKey> {
+        self.job_ids.get(&id).copied()
+    }
+
+    pub(crate) fn agent(&self, key: AgentKey) -> &Agent {
+        self.agents.get(key)
+    }
+
+    pub(crate) fn agent_version(&self, key: AgentKey) -> u64 {
+        self.agents.version(key)
+    }
+
+    /// Every attempt of every step, in the order of the steps.
+    pub(crate) fn jobs_of(&self, build: BuildKey) -> impl Iterator<Item = (JobKey, &Job)> {
+        let steps = self.builds.get(build).steps.iter();
+        steps
+            .flat_map(|step| step.jobs.iter())
+            .map(|key| (*key, self.jobs.get(*key)))
+    }
+
+    pub(crate) fn build_ref(&self, key: BuildKey) -> BuildRef {
+        let build = self.builds.get(key);
+        let slug = &self.pipelines.get(build.pipeline).slug;
+        BuildRef {
+            pipeline: Arc::clone(slug),
+            number: build.number,
+            id: build.id,
+        }
+    }
+
+    pub(crate) fn job_ref(&self, key: JobKey) -> JobRef {
+        let job = self.jobs.get(key);
+        let name = Arc::clone(&self.step_of(job).name);
+        JobRef {
+            build: self.build_ref(job.build),
+            name,
+            attempt: job.attempt,
+            id: job.id,
+        }
+    }
+
+    pub(crate) fn step_of(&self, job: &Job) -> &graph::StepRun {
+        self.builds
+            .get(job.build)
+            .steps
+            .get(job.step)
+            .expect("a job's step is in its build")
+    }
+
+    /// What a command can still print into the log of a job by now.
+    pub(crate) fn log_of(&self, key: JobKey) -> String {
+        let job = self.jobs.get(key);
+        let until = job.times.finished_at.unwrap_or(self.now);
+        job.log
+            .iter()
+            .filter(|entry| entry.at <= until)
+            .map(|entry| &*entry.text)
+            .collect()
+    }
+
+    // --- Setting up --------------------------------------------------------------------------------------------------
+
+    pub(crate) fn add_organization(&mut self, slug: &str, name: &str) -> OrganizationKey {
+        let id = self.mint(Kind::Organization, self.organizations.next_key());
+        self.organizations.push(Organization {
+            id,
+            slug: slug.into(),
+            name: name.to_owned(),
+            created_at: self.now,
+            pipelines: rpds::VectorSync::new_sync(),
+            builds: rpds::VectorSync::new_sync(),
+        })
+    }
+
+    pub(crate) fn add_user(&mut self, name: &str, email: &str) -> UserKey {
+        let id = self.mint(Kind::User, self.users.next_key());
+        self.users.push(User {
+            id,
+            name: name.to_owned(),
+            email: email.to_owned(),
+            created_at: self.now,
+        })
+    }
+
+    pub(crate) fn add_token(
+        &mut self,
+        secret: Option<String>,
+        user: UserKey,
+        scopes: Vec<Scope>,
+    ) -> TokenKey {
+        let ordinal = u64::from(table::Key::row(self.tokens.next_key()));
+        let id = self.mint(Kind::Token, self.tokens.next_key());
+        let secret = secret
+            .unwrap_or_else(|| format!("bkua_{}", ids::hex(self.seed, Kind::Token, ordinal, 40)));
+        self.tokens.push(Token {
+            id,
+            secret,
+            user,
+            scopes,
+            description: None,
+            created_at: self.now,
+        })
+    }
+
+    /// Changes the scripts of a pipeline, which are the test's and no part of what Buildkite shows.
+    pub(crate) fn scripts_mut(&mut self, pipeline: PipelineKey) -> &mut crate::script::Scripts {
+        &mut self.pipelines.change(pipeline).scripts
+    }
+
+    pub(crate) fn append_log(&mut self, job: JobKey, text: &str) {
+        let at = self.now;
+        self.jobs.change(job).log.push(job::LogEntry {
+            at,
+            text: text.into(),
+        });
+    }
+
+    fn mint<K: table::Key>(&self, kind: Kind, key: K) -> Uuid {
+        ids::mint(self.seed, kind, u64::from(key.row()), self.now)
+    }
+
+    fn record(&mut self, kind: EventKind) {
+        self.events.push(Event { at: self.now, kind });
+    }
+}

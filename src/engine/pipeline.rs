@@ -1,0 +1,260 @@
+//! Pipelines: what is stored about them, and how names become slugs.
+//!
+//! Elsewhere: the parsed steps (`crate::pipeline`), the checks of creating one (`commands::create_pipeline`).
+//! Source: Buildkite docs, "Pipelines API".
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rpds::VectorSync;
+
+use crate::engine::account::{OrganizationKey, UserKey};
+use crate::engine::build::BuildKey;
+use crate::engine::table::key;
+use crate::pipeline::Step;
+use crate::script::Scripts;
+use crate::vocabulary::ids::PipelineId;
+
+key! {
+    /// A pipeline, by the order of creation.
+    PipelineKey
+}
+
+/// The longest slug a pipeline can have: 100 characters.
+const SLUG_LENGTH: usize = 100;
+
+/// A pipeline.
+#[derive(Debug, Clone)]
+pub(crate) struct Pipeline {
+    pub(crate) id: PipelineId,
+    pub(crate) organization: OrganizationKey,
+    pub(crate) name: String,
+    pub(crate) slug: Arc<str>,
+    pub(crate) settings: Settings,
+    pub(crate) provider: Provider,
+    /// The YAML, byte for byte as it was given.
+    pub(crate) configuration: String,
+    pub(crate) steps: Arc<[Arc<Step>]>,
+    /// The YAML's top-level `env`.
+    pub(crate) env: Option<Vec<(String, String)>>,
+    pub(crate) created_by: Option<UserKey>,
+    pub(crate) created_at: DateTime<Utc>,
+    /// The unguessable parts of `badge_url` and `webhook_url`.
+    pub(crate) badge: String,
+    pub(crate) webhook: String,
+    /// The number its newest build has; the next one gets one more.
+    pub(crate) last_number: u64,
+    /// In the order of their creation.
+    pub(crate) builds: VectorSync<BuildKey>,
+    pub(crate) counts: Counts,
+    pub(crate) scripts: Scripts,
+}
+
+/// What can be set on a pipeline and changes nothing about how its builds run, or only what is modelled.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) repository: String,
+    pub(crate) description: Option<String>,
+    pub(crate) default_branch: String,
+    pub(crate) allow_rebuilds: bool,
+    pub(crate) visibility: Visibility,
+    pub(crate) tags: Option<Vec<String>>,
+    pub(crate) emoji: Option<String>,
+    pub(crate) color: Option<String>,
+    /// Minutes; for command steps that set none.
+    pub(crate) default_command_step_timeout: Option<u32>,
+    /// Minutes; caps every command step.
+    pub(crate) maximum_command_step_timeout: Option<u32>,
+}
+
+impl Settings {
+    pub(crate) fn for_repository(repository: String) -> Self {
+        Self {
+            repository,
+            description: None,
+            default_branch: "main".to_owned(),
+            allow_rebuilds: true,
+            visibility: Visibility::Private,
+            tags: None,
+            emoji: None,
+            color: None,
+            default_command_step_timeout: None,
+            maximum_command_step_timeout: None,
+        }
+    }
+}
+
+/// Who can see a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Visibility {
+    Private,
+    Public,
+}
+
+/// The live counts that REST shows on a pipeline.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) scheduled_builds: usize,
+    pub(crate) running_builds: usize,
+    pub(crate) scheduled_jobs: usize,
+    pub(crate) running_jobs: usize,
+    pub(crate) waiting_jobs: usize,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, other: Self) {
+        self.combine(other, |a, b| a + b);
+    }
+
+    pub(crate) fn subtract(&mut self, other: Self) {
+        self.combine(other, |a, b| {
+            a.checked_sub(b)
+                .expect("what is taken out was counted before")
+        });
+    }
+
+    fn combine(&mut self, other: Self, with: impl Fn(usize, usize) -> usize) {
+        let Self {
+            scheduled_builds,
+            running_builds,
+            scheduled_jobs,
+            running_jobs,
+            waiting_jobs,
+        } = self;
+        *scheduled_builds = with(*scheduled_builds, other.scheduled_builds);
+        *running_builds = with(*running_builds, other.running_builds);
+        *scheduled_jobs = with(*scheduled_jobs, other.scheduled_jobs);
+        *running_jobs = with(*running_jobs, other.running_jobs);
+        *waiting_jobs = with(*waiting_jobs, other.waiting_jobs);
+    }
+}
+
+/// Where the repository lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Provider {
+    pub(crate) kind: ProviderKind,
+    /// `owner/name`, taken from the repository's address.
+    pub(crate) repository: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ProviderKind {
+    GitHub,
+    GitLab,
+    Bitbucket,
+    PrivateGit,
+}
+
+impl Provider {
+    /// Reads the host and `owner/name` out of `https://host/owner/name.git`, `git@host:owner/name.git` and the like.
+    pub(crate) fn of(repository: &str) -> Self {
+        let address = repository
+            .split_once("://")
+            .map_or(repository, |(_, rest)| rest);
+        let address = address.rsplit_once('@').map_or(address, |(_, rest)| rest);
+        let (host, path) = match address.find([':', '/']) {
+            Some(at) => (&address[..at], &address[at + 1..]),
+            None => ("", address),
+        };
+        let kind = match host {
+            "github.com" => ProviderKind::GitHub,
+            "gitlab.com" => ProviderKind::GitLab,
+            "bitbucket.org" => ProviderKind::Bitbucket,
+            _ => ProviderKind::PrivateGit,
+        };
+        let path = path.trim_matches('/');
+        Self {
+            kind,
+            repository: path.strip_suffix(".git").unwrap_or(path).to_owned(),
+        }
+    }
+}
+
+/// The slug of a name: lower-case, every run of other characters than letters and digits one hyphen, no hyphen at
+/// either end, at most 100 characters. `None` if nothing is left.
+///
+/// Chosen: the documentation speaks of spaces only; a recorded pipeline `shipit_ci` has the slug `shipit-ci`.
+pub(crate) fn slug_of(name: &str) -> Option<String> {
+    let mut slug = String::new();
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            slug.push(c.to_ascii_lowercase());
+        } else if !slug.is_empty() && !slug.ends_with('-') {
+            slug.push('-');
+        }
+    }
+    slug.truncate(SLUG_LENGTH);
+    let slug = slug.trim_end_matches('-');
+    (!slug.is_empty()).then(|| slug.to_owned())
+}
+
+/// Whether a slug someone chose is one Buildkite accepts: letters, digits and hyphens, beginning with no hyphen, at
+/// most 100 characters.
+pub(crate) fn is_slug(slug: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    !slug.is_empty()
+        && slug.len() <= SLUG_LENGTH
+        && !slug.starts_with('-')
+        && slug.chars().all(legal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_become_slugs() {
+        let table = [
+            ("Hello there friend", Some("hello-there-friend")),
+            ("Hello    There Friend", Some("hello-there-friend")),
+            ("shipit_ci", Some("shipit-ci")),
+            (":rocket: Deploy!", Some("rocket-deploy")),
+            ("größe", Some("gr-e")),
+            ("...", None),
+        ];
+        for (name, slug) in table {
+            assert_eq!(slug_of(name).as_deref(), slug, "{name}");
+        }
+        assert_eq!(slug_of(&"a".repeat(200)).map(|slug| slug.len()), Some(100));
+        assert!(
+            is_slug("a-1") && is_slug("A") && !is_slug("-a") && !is_slug("a_b") && !is_slug("")
+        );
+    }
+
+    #[test]
+    fn the_provider_comes_from_the_host() {
+        let table = [
+            (
+                "https://github.com/acme/app.git",
+                ProviderKind::GitHub,
+                "acme/app",
+            ),
+            (
+                "git@github.com:acme/app.git",
+                ProviderKind::GitHub,
+                "acme/app",
+            ),
+            (
+                "ssh://git@gitlab.com/acme/sub/app",
+                ProviderKind::GitLab,
+                "acme/sub/app",
+            ),
+            (
+                "https://user:secret@bitbucket.org/acme/app.git",
+                ProviderKind::Bitbucket,
+                "acme/app",
+            ),
+            ("/srv/git/app.git", ProviderKind::PrivateGit, "srv/git/app"),
+            ("app", ProviderKind::PrivateGit, "app"),
+            ("", ProviderKind::PrivateGit, ""),
+        ];
+        for (repository, kind, name) in table {
+            let provider = Provider::of(repository);
+            assert_eq!(
+                (provider.kind, provider.repository.as_str()),
+                (kind, name),
+                "{repository}"
+            );
+        }
+    }
+}

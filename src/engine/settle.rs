@@ -1,0 +1,217 @@
+//! What follows from a change: dependents go on or give up, and the build becomes what its jobs amount to.
+
+use crate::engine::Engine;
+use crate::engine::build::{self, BuildKey};
+use crate::engine::change::build_counts;
+use crate::engine::graph::Readiness;
+use crate::engine::job::{Event, JobKey, State};
+use crate::engine::tally::Tally;
+use crate::pipeline::{BlockedState, Step};
+use crate::vocabulary::event::EventKind;
+use crate::vocabulary::states::{BuildState, JobType};
+
+impl Engine {
+    /// Carries out everything on the agenda, and what that adds to it, until nothing is left.
+    ///
+    /// It ends: within one instant jobs only move forward along their tables, and the only way back (`dependency_retried`)
+    /// needs a retry, which is a command.
+    pub(super) fn settle(&mut self) {
+        loop {
+            if let Some((build, step)) = self.agenda.steps.pop_front() {
+                self.look_again(build, step);
+                continue;
+            }
+            match self.agenda.builds.pop_first() {
+                Some(build) => self.settle_build(build),
+                None => return,
+            }
+        }
+    }
+
+    /// Asks a step whether it may go on now, and moves its jobs if the answer changed.
+    fn look_again(&mut self, key: BuildKey, step: usize) {
+        let steps = &self.builds.get(key).steps;
+        let run = steps.get(step).expect("a step of the build");
+        let readiness = run.decide(|on| {
+            let on = steps.get(on).expect("edges lead to steps of the build");
+            (on.class, on.is_barrier)
+        });
+        if readiness == run.readiness {
+            return;
+        }
+        self.set_readiness(key, step, readiness);
+        for job in self.live_jobs(key, step) {
+            if let Some(event) = self.consequence(job, readiness) {
+                self.must_change(job, event);
+            }
+        }
+        // An early unblocked step becomes complete without a transition of its own.
+        self.reclassify(key, step);
+        self.agenda.builds.insert(key);
+    }
+
+    /// Writes a step's readiness, which is part of what its jobs count for.
+    fn set_readiness(&mut self, key: BuildKey, step: usize, readiness: Readiness) {
+        let before = self
+            .builds
+            .get(key)
+            .steps
+            .get(step)
+            .expect("a step of the build")
+            .readiness;
+        for job in self.live_jobs(key, step) {
+            let job = self.jobs.get(job);
+            self.recount(key, Tally::of(job, before), Tally::of(job, readiness));
+        }
+        self.change_step(key, step, |run| run.readiness = readiness);
+    }
+
+    /// The jobs of a step that no retry took the place of.
+    fn live_jobs(&self, key: BuildKey, step: usize) -> Vec<JobKey> {
+        let run = self
+            .builds
+            .get(key)
+            .steps
+            .get(step)
+            .expect("a step of the build");
+        run.jobs
+            .iter()
+            .copied()
+            .filter(|job| !self.jobs.get(*job).is_superseded())
+            .collect()
+    }
+
+    /// What a job does when its step's readiness becomes this. Jobs that already acted stay as they are.
+    fn consequence(&self, key: JobKey, readiness: Readiness) -> Option<Event> {
+        let state = self.jobs.get(key).state;
+        match readiness {
+            Readiness::Satisfied => {
+                matches!(state, State::Pending | State::Waiting).then_some(Event::Ready)
+            }
+            Readiness::Failed => {
+                let gives_up = matches!(
+                    state,
+                    State::Pending | State::Waiting | State::Blocked | State::Unblocked
+                );
+                gives_up.then_some(Event::DependencyFailed)
+            }
+            Readiness::Pending => state.is_resting().then_some(Event::DependencyRetried),
+        }
+    }
+
+    /// Brings the state of a build in line with its jobs.
+    fn settle_build(&mut self, key: BuildKey) {
+        let build = self.builds.get(key);
+        let verdict = build.tally.verdict(build.state, build.started_at.is_some());
+        for event in path(build.state, verdict) {
+            self.change_build(key, *event);
+        }
+        if self.builds.get(key).state == BuildState::Failed {
+            self.give_up(key);
+        }
+    }
+
+    /// In a failed build nothing waits any more: neither for a step that does not exist, nor for a person.
+    fn give_up(&mut self, key: BuildKey) {
+        let tally = self.builds.get(key).tally;
+        if tally.waiting == 0 && tally.blocked == 0 {
+            return;
+        }
+        let waiting: Vec<_> = self
+            .jobs_of(key)
+            .filter(|(_, job)| {
+                matches!(job.state, State::Waiting | State::Blocked) && !job.is_superseded()
+            })
+            .map(|(key, _)| key)
+            .collect();
+        for job in waiting {
+            self.must_change(job, Event::DependencyFailed);
+        }
+    }
+
+    /// Makes one transition of a build, with its times and counts.
+    pub(super) fn change_build(&mut self, key: BuildKey, event: build::Event) {
+        let from = self.builds.get(key).state;
+        let to = build::next(from, event).unwrap_or_else(|| {
+            panic!("the engine asked a build in state `{from}` for an illegal {event:?}")
+        });
+        let now = self.now;
+        let looks_running =
+            to == BuildState::Blocked && self.blocked_state_of(key) == Some(BlockedState::Running);
+        let build = self.builds.change(key);
+        build.state = to;
+        match to {
+            // The block step asked to look as if the build were still running.
+            BuildState::Blocked if looks_running => {}
+            BuildState::Passed
+            | BuildState::Failed
+            | BuildState::Blocked
+            | BuildState::Canceled
+            | BuildState::Skipped
+            | BuildState::NotRun => build.finished_at = Some(now),
+            BuildState::Running => {
+                build.finished_at = None;
+                if matches!(from, BuildState::Passed | BuildState::Failed)
+                    || build.started_at.is_none()
+                {
+                    build.started_at = Some(now);
+                }
+            }
+            BuildState::Failing => build.failing_at = build.failing_at.or(Some(now)),
+            BuildState::Creating | BuildState::Scheduled | BuildState::Canceling => {}
+        }
+        let counts = &mut self.pipelines.change(build.pipeline).counts;
+        counts.subtract(build_counts(from));
+        counts.add(build_counts(to));
+        self.record(EventKind::Build {
+            build: self.build_ref(key),
+            from: Some(from),
+            to,
+        });
+        self.agenda.builds.insert(key);
+    }
+
+    /// What the first block or input step that waits for a person says a blocked build looks like.
+    pub(crate) fn blocked_state_of(&self, key: BuildKey) -> Option<BlockedState> {
+        let first = self.builds.get(key).steps.iter().find(|run| {
+            run.kind == JobType::Manual
+                && run
+                    .jobs
+                    .iter()
+                    .any(|job| self.jobs.get(*job).state == State::Blocked)
+        })?;
+        match &*first.step {
+            Step::Block(step) | Step::Input(step) => step.blocked_state,
+            Step::Command(_) | Step::Wait(_) => None,
+        }
+    }
+}
+
+/// The events that lead a build from its state to what its jobs amount to.
+///
+/// Chosen: a build that has work again runs first, even if it is failing in the same instant, so that every re-opening
+/// can be seen.
+fn path(from: BuildState, to: BuildState) -> &'static [build::Event] {
+    use BuildState as S;
+    use build::Event as E;
+    match (from, to) {
+        (S::Creating, S::NotRun) => &[E::NothingToRun],
+        // Whatever else it is, it is scheduled first; the agenda asks again.
+        (S::Creating, _) => &[E::JobsCreated],
+        (S::Scheduled, S::Running) => &[E::Start],
+        (S::Scheduled, S::Failing) => &[E::Start, E::FailEarly],
+        (S::Running, S::Failing) => &[E::FailEarly],
+        (S::Failing | S::Passed | S::Failed | S::Blocked, S::Running)
+        | (S::Blocked, S::Scheduled) => &[E::Resume],
+        (S::Passed | S::Failed | S::Blocked, S::Failing) => &[E::Resume, E::FailEarly],
+        (S::Scheduled | S::Running, S::Blocked) => &[E::Block],
+        (S::Failing | S::Passed | S::Failed, S::Blocked) => &[E::Resume, E::Block],
+        (S::Scheduled | S::Running, S::Passed) => &[E::Pass],
+        (S::Failing | S::Failed | S::Blocked, S::Passed) => &[E::Resume, E::Pass],
+        (S::Scheduled | S::Running | S::Failing, S::Failed) => &[E::Fail],
+        (S::Passed | S::Blocked, S::Failed) => &[E::Resume, E::Fail],
+        (S::Canceling, S::Canceled) => &[E::LastJobReported],
+        (from, to) if from == to => &[],
+        (from, to) => panic!("the jobs of a build in state `{from}` cannot amount to `{to}`"),
+    }
+}

@@ -1,0 +1,156 @@
+//! Due things, in the one order in which they fire: by instant, then by the order in which they were armed.
+
+use chrono::{DateTime, Utc};
+use rpds::RedBlackTreeMapSync;
+
+use crate::engine::job::JobKey;
+
+/// Names one armed timer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TimerKey {
+    pub(crate) due: DateTime<Utc>,
+    armed: u64,
+}
+
+/// Everything that can happen because time passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Timer {
+    /// The simulated fleet picks the job up.
+    PickUp(JobKey),
+    /// The job's command ends with this exit status, as its script said when it started.
+    Exit(JobKey, i32),
+    /// The job has run as long as it may.
+    TimeOut(JobKey),
+    /// The agent's patience with a command that was asked to stop is over.
+    GraceEnds(JobKey),
+    /// No agent took the job in time.
+    Expire(JobKey),
+}
+
+impl Timer {
+    /// Whether a build moves forward because of it. Expiry is an end of waiting, not progress: a world in which only
+    /// expiries are armed is idle.
+    pub(crate) const fn is_progress(self) -> bool {
+        match self {
+            Self::PickUp(_) | Self::Exit(..) | Self::TimeOut(_) | Self::GraceEnds(_) => true,
+            Self::Expire(_) => false,
+        }
+    }
+
+    pub(crate) const fn job(self) -> JobKey {
+        match self {
+            Self::PickUp(job)
+            | Self::Exit(job, _)
+            | Self::TimeOut(job)
+            | Self::GraceEnds(job)
+            | Self::Expire(job) => job,
+        }
+    }
+
+    /// What it does, for messages.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::PickUp(_) => "is picked up",
+            Self::Exit(..) => "ends",
+            Self::TimeOut(_) => "times out",
+            Self::GraceEnds(_) => "is killed",
+            Self::Expire(_) => "expires",
+        }
+    }
+}
+
+/// The armed timers.
+#[derive(Debug, Clone)]
+pub(crate) struct Timers {
+    queue: RedBlackTreeMapSync<TimerKey, Timer>,
+    armed: u64,
+    /// How many of them are progress, so that asking for idleness costs nothing.
+    progress: usize,
+}
+
+impl Timers {
+    pub(crate) fn new() -> Self {
+        Self {
+            queue: RedBlackTreeMapSync::new_sync(),
+            armed: 0,
+            progress: 0,
+        }
+    }
+
+    pub(crate) fn arm(&mut self, due: DateTime<Utc>, timer: Timer) -> TimerKey {
+        self.armed += 1;
+        let key = TimerKey {
+            due,
+            armed: self.armed,
+        };
+        self.queue.insert_mut(key, timer);
+        self.progress += usize::from(timer.is_progress());
+        key
+    }
+
+    pub(crate) fn disarm(&mut self, key: TimerKey) {
+        if let Some(timer) = self.queue.get(&key) {
+            self.progress -= usize::from(timer.is_progress());
+            self.queue.remove_mut(&key);
+        }
+    }
+
+    /// The next due timer, whether progress or not.
+    pub(crate) fn first(&self) -> Option<(TimerKey, Timer)> {
+        self.queue.first().map(|(key, timer)| (*key, *timer))
+    }
+
+    /// The next due timer that moves a build forward.
+    pub(crate) fn first_progress(&self) -> Option<(TimerKey, Timer)> {
+        if self.progress == 0 {
+            return None;
+        }
+        self.iter().find(|(_, timer)| timer.is_progress())
+    }
+
+    /// Whether this timer is armed and moves a build forward.
+    pub(crate) fn is_progress(&self, key: TimerKey) -> bool {
+        self.queue
+            .get(&key)
+            .is_some_and(|timer| timer.is_progress())
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TimerKey, Timer)> + '_ {
+        self.queue.iter().map(|(key, timer)| (*key, *timer))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn progress(&self) -> usize {
+        self.progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::table::Key as _;
+
+    #[test]
+    fn timers_of_one_instant_fire_in_the_order_they_were_armed() {
+        let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("an instant");
+        let (a, b, c) = (
+            JobKey::from_row(1),
+            JobKey::from_row(2),
+            JobKey::from_row(3),
+        );
+        let mut timers = Timers::new();
+        timers.arm(at(5), Timer::Exit(b, 0));
+        timers.arm(at(5), Timer::Exit(a, 0));
+        timers.arm(at(1), Timer::Expire(c));
+        let order: Vec<_> = timers.iter().map(|(_, timer)| timer.job()).collect();
+        assert_eq!(order, [c, b, a]);
+        assert_eq!(
+            timers.first_progress().map(|(_, timer)| timer),
+            Some(Timer::Exit(b, 0))
+        );
+        let (first, _) = timers.first_progress().expect("armed");
+        timers.disarm(first);
+        timers.disarm(first);
+        assert_eq!(timers.progress(), 1);
+    }
+}

@@ -1,0 +1,474 @@
+//! Builds in the hands of a test.
+
+use chrono::{DateTime, Utc};
+
+use crate::engine::Engine;
+use crate::engine::build::{Author, Build, BuildKey, Head, PullRequest};
+use crate::engine::commands::{
+    CancelBuild, CancelRefused, CreateBuild, MakeMove, Move, RebuildBuild, RebuildRefused,
+};
+use crate::engine::job::JobKey;
+use crate::engine::pipeline::PipelineKey;
+use crate::fake::{Home, JobHandle, Tie};
+use crate::timeline::Timeline;
+use crate::vocabulary::ids::BuildId;
+use crate::vocabulary::states::{BuildSource, BuildState};
+use crate::wire::build::reported_state;
+
+/// A build to be; see [`PipelineHandle::build`](crate::PipelineHandle::build).
+#[derive(Debug, Clone)]
+#[must_use = "the build is made by `create`"]
+pub struct BuildBuilder {
+    tie: Tie,
+    home: Home,
+    pipeline: PipelineKey,
+    head: Head,
+    meta_data: Vec<(String, String)>,
+}
+
+impl BuildBuilder {
+    pub(super) fn new(tie: Tie, home: Home, pipeline: PipelineKey, branch: String) -> Self {
+        let head = Head {
+            commit: "HEAD".to_owned(),
+            branch,
+            tag: None,
+            message: None,
+            env: Vec::new(),
+            source: BuildSource::Api,
+            author: None,
+            creator: Some(home.user),
+            pull_request: None,
+            clean_checkout: false,
+            rebuilt_from: None,
+        };
+        Self {
+            tie,
+            home,
+            pipeline,
+            head,
+            meta_data: Vec::new(),
+        }
+    }
+
+    /// The branch; the pipeline's default branch unless a test says otherwise.
+    pub fn branch(mut self, branch: impl Into<String>) -> Self {
+        self.head.branch = branch.into();
+        self
+    }
+
+    /// The commit; `HEAD` unless a test says otherwise.
+    pub fn commit(mut self, commit: impl Into<String>) -> Self {
+        self.head.commit = commit.into();
+        self
+    }
+
+    /// The message; none unless a test says otherwise.
+    pub fn message(mut self, message: impl Into<String>) -> Self {
+        self.head.message = Some(message.into());
+        self
+    }
+
+    /// The tag.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.head.tag = Some(tag.into());
+        self
+    }
+
+    /// What made the build; the API unless a test says otherwise.
+    pub fn source(mut self, source: BuildSource) -> Self {
+        self.head.source = source;
+        self
+    }
+
+    /// Who wrote the commit.
+    pub fn author(mut self, name: impl Into<String>, email: impl Into<String>) -> Self {
+        self.head.author = Some(Author {
+            username: None,
+            name: Some(name.into()),
+            email: Some(email.into()),
+        });
+        self
+    }
+
+    /// The pull request it is for, with its base branch.
+    pub fn pull_request(mut self, number: u64, base: impl Into<String>) -> Self {
+        self.head.pull_request = Some(PullRequest {
+            id: number.to_string(),
+            base: Some(base.into()),
+            repository: None,
+            labels: Vec::new(),
+        });
+        self
+    }
+
+    /// One more variable of its environment.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.head.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// One more entry of its meta-data.
+    pub fn meta_data(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.meta_data.push((key.into(), value.into()));
+        self
+    }
+
+    /// Makes the build.
+    #[track_caller]
+    pub fn create(self) -> BuildHandle {
+        let Self {
+            tie,
+            home,
+            pipeline,
+            head,
+            meta_data,
+        } = self;
+        let Ok(key) = tie.driver().apply(CreateBuild {
+            pipeline,
+            head,
+            meta_data,
+        });
+        BuildHandle::new(tie, home, key)
+    }
+}
+
+/// A build of the fake. Cheap to clone; reads live state.
+#[derive(Debug, Clone)]
+pub struct BuildHandle {
+    tie: Tie,
+    home: Home,
+    key: BuildKey,
+}
+
+impl BuildHandle {
+    pub(super) fn new(tie: Tie, home: Home, key: BuildKey) -> Self {
+        Self { tie, home, key }
+    }
+
+    /// Its number in its pipeline.
+    #[must_use]
+    #[track_caller]
+    pub fn number(&self) -> u64 {
+        self.read(|_, build| build.number)
+    }
+
+    /// Its id.
+    #[must_use]
+    #[track_caller]
+    pub fn id(&self) -> BuildId {
+        self.read(|_, build| build.id)
+    }
+
+    /// Its state, as REST reports it: a blocked build is what its block step says it looks like, by default `passed`;
+    /// see [`is_blocked`](Self::is_blocked).
+    #[must_use]
+    #[track_caller]
+    pub fn state(&self) -> BuildState {
+        self.read(|engine, build| reported_state(build.state, engine.blocked_state_of(self.key)))
+    }
+
+    /// Whether nothing is active in it but steps that wait for a person.
+    #[must_use]
+    #[track_caller]
+    pub fn is_blocked(&self) -> bool {
+        self.read(|_, build| build.state == BuildState::Blocked)
+    }
+
+    /// Whether it has an end, and is not just blocked. A retry can open it again.
+    #[must_use]
+    #[track_caller]
+    pub fn is_finished(&self) -> bool {
+        let over = [
+            BuildState::Passed,
+            BuildState::Failed,
+            BuildState::Canceled,
+            BuildState::Skipped,
+            BuildState::NotRun,
+        ];
+        self.read(|_, build| over.contains(&build.state))
+    }
+
+    /// Its branch.
+    #[must_use]
+    #[track_caller]
+    pub fn branch(&self) -> String {
+        self.read(|_, build| build.head.branch.clone())
+    }
+
+    /// Its commit, as it was asked for.
+    #[must_use]
+    #[track_caller]
+    pub fn commit(&self) -> String {
+        self.read(|_, build| build.head.commit.clone())
+    }
+
+    /// The value of one of its meta-data.
+    #[must_use]
+    #[track_caller]
+    pub fn meta_data(&self, key: &str) -> Option<String> {
+        self.read(|_, build| {
+            build
+                .meta_data
+                .iter()
+                .find(|(known, _)| known == key)
+                .map(|(_, value)| value.clone())
+        })
+    }
+
+    /// When it was created.
+    #[must_use]
+    #[track_caller]
+    pub fn created_at(&self) -> DateTime<Utc> {
+        self.read(|_, build| build.created_at)
+    }
+
+    /// When its first job started; after a retry, when it was opened again.
+    #[must_use]
+    #[track_caller]
+    pub fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.read(|_, build| build.started_at)
+    }
+
+    /// When it was first `failing`. A retry does not clear it.
+    #[must_use]
+    #[track_caller]
+    pub fn failing_at(&self) -> Option<DateTime<Utc>> {
+        self.read(|_, build| build.failing_at)
+    }
+
+    /// When it ended, or was blocked.
+    #[must_use]
+    #[track_caller]
+    pub fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.read(|_, build| build.finished_at)
+    }
+
+    /// The job of the step with this key, else with this label; its latest attempt.
+    ///
+    /// # Panics
+    ///
+    /// If no step or more than one is called so; the message names those there are.
+    #[must_use]
+    #[track_caller]
+    pub fn job(&self, name: &str) -> JobHandle {
+        let found = self.read(|engine, build| {
+            let steps = matching_steps(build, name);
+            match steps[..] {
+                [step] => Ok(build.steps.get(step).expect("a step of the build").latest()),
+                [] => Err(format!(
+                    "no job `{name}` in {}; it has {}",
+                    engine.build_ref(self.key),
+                    names(build)
+                )),
+                _ => Err(format!(
+                    "{} jobs are called `{name}` in {}; it has {}",
+                    steps.len(),
+                    engine.build_ref(self.key),
+                    names(build)
+                )),
+            }
+        });
+        match found {
+            Ok(key) => self.handle(key),
+            Err(message) => panic!("{message}"),
+        }
+    }
+
+    /// Every attempt of every step with this key, else with this label, oldest first.
+    #[must_use]
+    #[track_caller]
+    pub fn jobs(&self, name: &str) -> Vec<JobHandle> {
+        let keys: Vec<_> = self.read(|_, build| {
+            let steps = matching_steps(build, name)
+                .into_iter()
+                .filter_map(|step| build.steps.get(step));
+            steps.flat_map(|step| step.jobs.iter().copied()).collect()
+        });
+        keys.into_iter().map(|key| self.handle(key)).collect()
+    }
+
+    /// Every job of the build in the order of its steps, retried ones included.
+    #[must_use]
+    #[track_caller]
+    pub fn all_jobs(&self) -> Vec<JobHandle> {
+        let keys: Vec<_> =
+            self.read(|engine, _| engine.jobs_of(self.key).map(|(key, _)| key).collect());
+        keys.into_iter().map(|key| self.handle(key)).collect()
+    }
+
+    /// Cancels the build, as somebody in the web interface would.
+    ///
+    /// # Panics
+    ///
+    /// If it is over already, or being canceled.
+    #[track_caller]
+    pub fn cancel(&self) {
+        let refused = self.tie.driver().apply(CancelBuild { build: self.key });
+        if let Err(refused) = refused {
+            let why = match refused {
+                CancelRefused::Finished => "it is finished",
+                CancelRefused::Canceling => "it is already being canceled",
+                CancelRefused::Canceled => "it has already been canceled",
+            };
+            panic!(
+                "{} cannot be canceled: {why}\n{}",
+                self.name(),
+                self.timeline()
+            );
+        }
+    }
+
+    /// Makes a new build of the same commit, branch, message, env and pull request.
+    ///
+    /// # Panics
+    ///
+    /// If its pipeline does not allow rebuilds.
+    #[track_caller]
+    pub fn rebuild(&self) -> Self {
+        match self.tie.driver().apply(RebuildBuild {
+            build: self.key,
+            by: self.home.user,
+        }) {
+            Ok(key) => Self {
+                key,
+                ..self.clone()
+            },
+            Err(RebuildRefused::NotAllowed) => {
+                panic!("the pipeline of {} does not allow rebuilds", self.name())
+            }
+        }
+    }
+
+    /// Lets everything that is left pass, by hand and at this instant: jobs start and exit with 0, blocked steps are
+    /// unblocked.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make}, {block: Ship?}, {command: ship}]").create_build();
+    /// build.pass();
+    /// assert_eq!(build.state(), BuildState::Passed);
+    /// ```
+    #[track_caller]
+    pub fn pass(&self) {
+        while let Some((job, wanted)) = self.next_move() {
+            self.make_move(job, wanted);
+        }
+    }
+
+    /// Lets the next job that can run fail with exit status 1, and everything that can still run after that pass, by hand
+    /// and at this instant. Blocked steps stay as they are.
+    ///
+    /// # Panics
+    ///
+    /// If no job can run.
+    #[track_caller]
+    pub fn fail(&self) {
+        let mut has_failed = false;
+        while let Some((job, wanted)) = self
+            .next_move()
+            .filter(|(_, wanted)| *wanted != Move::Unblock)
+        {
+            let ends = matches!(wanted, Move::Finish { .. });
+            let wanted = if ends && !has_failed {
+                Move::Finish { exit_status: 1 }
+            } else {
+                wanted
+            };
+            has_failed |= ends;
+            self.make_move(job, wanted);
+        }
+        assert!(
+            has_failed,
+            "no job of {} can run and fail\n{}",
+            self.name(),
+            self.timeline()
+        );
+    }
+
+    /// The build over the fake's time, as text.
+    #[must_use]
+    #[track_caller]
+    pub fn timeline(&self) -> Timeline {
+        self.read(|engine, _| Timeline::of(engine, self.key))
+    }
+
+    /// What moves the build towards its end by hand, if anything does: running jobs first, then those that can start,
+    /// then blocked steps.
+    #[track_caller]
+    fn next_move(&self) -> Option<(JobKey, Move)> {
+        const IN_ORDER: [Move; 3] = [Move::Finish { exit_status: 0 }, Move::Start, Move::Unblock];
+        self.read(|engine, _| {
+            IN_ORDER.into_iter().find_map(|wanted| {
+                let job = engine.jobs_of(self.key).map(|(key, _)| key);
+                let job = job.filter(|key| !engine.job(*key).is_superseded());
+                job.map(|key| (key, engine.possible_moves(key)))
+                    .find(|(_, moves)| moves.contains(&wanted))
+                    .map(|(key, _)| (key, wanted))
+            })
+        })
+    }
+
+    #[track_caller]
+    fn make_move(&self, job: JobKey, wanted: Move) {
+        let by = self.home.user;
+        self.tie
+            .driver()
+            .apply(MakeMove { job, wanted, by })
+            .expect("a possible move");
+    }
+
+    fn handle(&self, key: JobKey) -> JobHandle {
+        JobHandle::new(self.tie.clone(), self.home, key)
+    }
+
+    #[track_caller]
+    fn name(&self) -> String {
+        self.read(|engine, _| engine.build_ref(self.key).to_string())
+    }
+
+    #[track_caller]
+    fn read<T>(&self, look: impl FnOnce(&Engine, &Build) -> T) -> T {
+        let found = self
+            .tie
+            .driver()
+            .read(|engine| Some(look(engine, engine.find_build(self.key)?)));
+        found.unwrap_or_else(|| panic!("this build is gone: its pipeline was deleted"))
+    }
+}
+
+/// The steps with this key, else those with this name.
+fn matching_steps(build: &Build, name: &str) -> Vec<usize> {
+    let with = |fits: &dyn Fn(&crate::engine::graph::StepRun) -> bool| -> Vec<usize> {
+        build
+            .steps
+            .iter()
+            .enumerate()
+            .filter(|(_, step)| fits(step))
+            .map(|(n, _)| n)
+            .collect()
+    };
+    let by_key = with(&|step| step.step.common().key.as_deref() == Some(name));
+    if !by_key.is_empty() {
+        return by_key;
+    }
+    let by_label = with(&|step| crate::engine::graph::label_of(&step.step) == Some(name));
+    if !by_label.is_empty() {
+        return by_label;
+    }
+    with(&|step| &*step.name == name)
+}
+
+fn names(build: &Build) -> String {
+    let names: Vec<_> = build
+        .steps
+        .iter()
+        .map(|step| format!("`{}`", step.name))
+        .collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}

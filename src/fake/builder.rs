@@ -1,0 +1,237 @@
+//! Starting a fake with something else than the usual.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
+use crate::driver::Driver;
+use crate::engine::Engine;
+use crate::engine::agent::Fleet;
+use crate::fake::{FakeBuildkite, Home};
+use crate::http::Options;
+use crate::http::connection::Limits;
+use crate::http::server::Server;
+use crate::vocabulary::scope::Scope;
+use crate::wire::Waiters;
+
+/// Who picks up jobs.
+///
+/// ```
+/// use fake_buildkite::{Agents, FakeBuildkite, JobState, days};
+///
+/// let fake = FakeBuildkite::builder().agents(Agents::none()).start();
+/// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+/// fake.advance(days(30));
+/// assert_eq!(build.job("test").state(), JobState::Expired);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Agents(Fleet);
+
+impl Agents {
+    /// As many simulated agents as there are jobs, for any query rules: the default.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self(Fleet::Unlimited)
+    }
+
+    /// Nobody: jobs stay `scheduled` until the test moves them by hand, or they expire after 30 days.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(Fleet::Nobody)
+    }
+}
+
+/// What a fake starts with; see [`FakeBuildkite::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "nothing runs before `start`"]
+pub struct FakeBuildkiteBuilder {
+    organizations: Vec<String>,
+    user: (String, String),
+    tokens: Vec<(String, Vec<Scope>)>,
+    seed: u64,
+    starting_at: DateTime<Utc>,
+    clock: Clock,
+    agents: Agents,
+    event_limit: usize,
+    options: Options,
+    limits: Limits,
+}
+
+impl FakeBuildkiteBuilder {
+    pub(super) fn new() -> Self {
+        Self {
+            organizations: Vec::new(),
+            user: ("Fake User".to_owned(), "fake.user@example.com".to_owned()),
+            tokens: Vec::new(),
+            seed: 0,
+            starting_at: EPOCH.parse().expect("the epoch is an instant"),
+            clock: Clock::Manual,
+            agents: Agents::unlimited(),
+            event_limit: EVENT_LIMIT,
+            options: Options::default(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// The slug of the organization, instead of `acme`. Called again it adds another organization; pipelines of a test
+    /// belong to the first.
+    ///
+    /// # Panics
+    ///
+    /// If it is no slug: letters, digits and hyphens.
+    #[track_caller]
+    pub fn organization(mut self, slug: impl Into<String>) -> Self {
+        let slug = slug.into();
+        let is_slug = crate::engine::pipeline::is_slug(&slug);
+        assert!(
+            is_slug,
+            "`{slug}` is no slug of an organization: letters, digits and hyphens"
+        );
+        self.organizations.push(slug);
+        self
+    }
+
+    /// The user behind every token, and the creator of what a test makes by hand.
+    pub fn user(mut self, name: impl Into<String>, email: impl Into<String>) -> Self {
+        self.user = (name.into(), email.into());
+        self
+    }
+
+    /// One more API access token, with these scopes and no others. [`FakeBuildkite::token`] stays the one with all.
+    pub fn token(
+        mut self,
+        token: impl Into<String>,
+        scopes: impl IntoIterator<Item = Scope>,
+    ) -> Self {
+        self.tokens
+            .push((token.into(), scopes.into_iter().collect()));
+        self
+    }
+
+    /// What ids, tokens and drawn durations are made from: 0 unless a test says otherwise. The same seed and the same
+    /// calls give the same bytes.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Where the clock stands at the start, as an RFC 3339 instant: `2026-01-05T09:00:00Z`.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    #[track_caller]
+    pub fn starting_at(mut self, instant: &str) -> Self {
+        match instant.parse() {
+            Ok(instant) => self.starting_at = instant,
+            Err(error) => panic!("`{instant}` is no instant like `2026-01-05T09:00:00Z`: {error}"),
+        }
+        self
+    }
+
+    /// What moves the clock: [`Clock::Manual`] unless a test says otherwise.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Who picks up jobs: [`Agents::unlimited`] unless a test says otherwise.
+    pub fn agents(mut self, agents: Agents) -> Self {
+        self.agents = agents;
+        self
+    }
+
+    /// How many due things one call to move the clock may fire before it panics and names what goes round: 100,000
+    /// unless a test says otherwise.
+    pub fn event_limit(mut self, limit: usize) -> Self {
+        self.event_limit = limit;
+        self
+    }
+
+    /// Where every URL in every body begins, such as `http://fake.test`, instead of the host the client asked. Bodies
+    /// are then the same in every run, whatever the port.
+    pub fn origin(mut self, origin: impl Into<String>) -> Self {
+        self.options.origin = Some(origin.into().trim_end_matches('/').to_owned());
+        self
+    }
+
+    /// Shows the `state` of wait steps, which recorded answers leave out.
+    pub fn waiters_with_state(mut self) -> Self {
+        self.options.waiters = Waiters::WithState;
+        self
+    }
+
+    /// The largest body a request may have, in bytes: 8 MiB unless a test says otherwise. Larger ones get 413.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.limits.body_bytes = bytes;
+        self
+    }
+
+    /// How long a client may take to send the rest of a request it began, in real time: 10 seconds unless a test says
+    /// otherwise.
+    pub fn request_timeout(mut self, limit: Duration) -> Self {
+        self.limits.head_timeout = limit;
+        self.limits.body_timeout = limit;
+        self
+    }
+
+    /// Starts the fake.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no port, descriptor or thread left.
+    #[must_use]
+    #[track_caller]
+    pub fn start(self) -> FakeBuildkite {
+        let Agents(fleet) = self.agents;
+        let mut engine = Engine::new(self.seed, self.starting_at, fleet);
+        let mut organizations = self.organizations;
+        if organizations.is_empty() {
+            organizations.push("acme".to_owned());
+        }
+        let organizations: Vec<_> = organizations
+            .iter()
+            .map(|slug| engine.add_organization(slug, &name_of(slug)))
+            .collect();
+        let (name, email) = &self.user;
+        let user = engine.add_user(name, email);
+        let token = engine.add_token(None, user, Scope::ALL.to_vec());
+        for (secret, scopes) in self.tokens {
+            engine.add_token(Some(secret), user, scopes);
+        }
+        let token = engine.token(token).secret.clone();
+        let home = Home {
+            organization: organizations[0],
+            user,
+        };
+        let driver = Arc::new(Driver::new(
+            engine,
+            self.clock,
+            self.options,
+            self.event_limit,
+        ));
+        let answering = Arc::clone(&driver);
+        let server = Server::start(
+            self.limits,
+            Arc::new(move |request| answering.answer(&request)),
+        );
+        let server = server.unwrap_or_else(|error| panic!("no server for the fake: {error}"));
+        FakeBuildkite {
+            driver,
+            server,
+            home,
+            token,
+        }
+    }
+}
+
+/// `my-org` is called `My Org`.
+fn name_of(slug: &str) -> String {
+    let words = slug.split('-').filter(|word| !word.is_empty()).map(|word| {
+        let (first, rest) = word.split_at(1);
+        format!("{}{rest}", first.to_ascii_uppercase())
+    });
+    words.collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,127 @@
+//! What came of moving the clock.
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::engine::Engine;
+use crate::engine::job::State;
+use crate::vocabulary::event::{Event, JobRef};
+
+/// What happened, oldest first. Reads like a slice; `Display` gives one line for each event.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, seconds};
+///
+/// let fake = FakeBuildkite::start();
+/// fake.pipeline("app").create_build();
+/// let happened = fake.advance(seconds(1));
+/// assert_eq!(happened.len(), 4); // assigned, accepted, running; the build runs
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Events(Vec<Event>);
+
+impl Events {
+    pub(crate) fn new(events: Vec<Event>) -> Self {
+        Self(events)
+    }
+}
+
+impl Deref for Events {
+    type Target = [Event];
+
+    fn deref(&self) -> &[Event] {
+        &self.0
+    }
+}
+
+impl IntoIterator for Events {
+    type Item = Event;
+    type IntoIter = std::vec::IntoIter<Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Events {
+    type Item = &'a Event;
+    type IntoIter = std::slice::Iter<'a, Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}
+
+impl fmt::Display for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|event| writeln!(f, "{event}"))
+    }
+}
+
+/// Where [`run_until_idle`](crate::FakeBuildkite::run_until_idle) ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Idle {
+    /// What happened on the way.
+    pub events: Events,
+    /// The jobs that nothing but an action or an expiry will move. Jobs that only wait for these are not listed.
+    pub waiting_on: Vec<Waiting>,
+}
+
+impl fmt::Display for Idle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.events)?;
+        self.waiting_on
+            .iter()
+            .try_for_each(|waiting| writeln!(f, "{waiting}"))
+    }
+}
+
+/// A job that does not move by itself, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Waiting {
+    /// Which job.
+    pub job: JobRef,
+    /// Why, as the second half of a sentence that begins with the job.
+    pub why: String,
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.job, self.why)
+    }
+}
+
+/// What does not move by itself in this world.
+pub(super) fn what_is_left(engine: &Engine) -> Vec<Waiting> {
+    let jobs = engine.builds().flat_map(|build| engine.jobs_of(build));
+    let stuck = jobs.filter_map(|(key, job)| {
+        let moves = job
+            .timers
+            .iter()
+            .any(|timer| engine.timers().is_progress(*timer));
+        let is_with_agent = matches!(
+            job.state,
+            State::Reserved | State::Assigned | State::Accepted
+        );
+        let why = if job.state == State::Blocked {
+            "is blocked: it waits for a person"
+        } else if moves {
+            return None;
+        } else if job.state == State::Scheduled {
+            "is scheduled: no agent picks it up"
+        } else if job.state == State::Running {
+            "is running: its command does not end by itself"
+        } else if is_with_agent {
+            "is with an agent that does not start it"
+        } else {
+            return None;
+        };
+        Some(Waiting {
+            job: engine.job_ref(key),
+            why: why.to_owned(),
+        })
+    });
+    stuck.collect()
+}

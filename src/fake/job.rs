@@ -1,0 +1,374 @@
+//! Jobs in the hands of a test.
+
+use std::fmt;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::engine::Engine;
+use crate::engine::commands::{MakeMove, Move};
+use crate::engine::job::{Job, JobKey, State};
+use crate::fake::{Home, Tie};
+use crate::vocabulary::event::JobRef;
+use crate::vocabulary::ids::JobId;
+use crate::vocabulary::states::{JobState, JobType};
+
+/// A job of the fake: one attempt of one step. Cheap to clone; reads live state.
+///
+/// Moves made by hand happen at once, at the instant the clock shows, and leave the job to the test from then on: its
+/// script does not touch it any more.
+#[derive(Debug, Clone)]
+pub struct JobHandle {
+    tie: Tie,
+    home: Home,
+    key: JobKey,
+}
+
+/// One entry of a job's history.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Moment {
+    /// When it entered the state.
+    pub at: DateTime<Utc>,
+    /// The state, as REST reports it.
+    pub state: JobState,
+}
+
+/// A move by hand that the job cannot make, with its history and the moves it can.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, Move};
+///
+/// let fake = FakeBuildkite::start();
+/// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+/// let illegal = build.job("test").try_move(Move::TimeOut).unwrap_err();
+/// assert_eq!(illegal.to_string(), "\
+/// app#1 test cannot make the move `time_out()`: it is scheduled
+///   history: scheduled at 2030-01-01T00:00:00.000Z
+///   possible now: start(), cancel(), expire()");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IllegalMove {
+    /// Which job.
+    pub job: JobRef,
+    /// What was tried.
+    pub tried: Move,
+    /// The state the job is in.
+    pub state: JobState,
+    /// How it got there.
+    pub history: Vec<Moment>,
+    /// What would have been possible.
+    pub possible: Vec<Move>,
+}
+
+impl fmt::Display for IllegalMove {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} cannot make the move `{}`: it is {}",
+            self.job, self.tried, self.state
+        )?;
+        let history: Vec<_> = self.history.iter().map(ToString::to_string).collect();
+        writeln!(f, "  history: {}", history.join(", "))?;
+        let possible: Vec<_> = self.possible.iter().map(ToString::to_string).collect();
+        let possible = if possible.is_empty() {
+            "nothing".to_owned()
+        } else {
+            possible.join(", ")
+        };
+        write!(f, "  possible now: {possible}")
+    }
+}
+
+impl std::error::Error for IllegalMove {}
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} at {}",
+            self.state,
+            self.at.to_rfc3339_opts(SecondsFormat::Millis, true)
+        )
+    }
+}
+
+impl JobHandle {
+    pub(super) fn new(tie: Tie, home: Home, key: JobKey) -> Self {
+        Self { tie, home, key }
+    }
+
+    /// Its state, as REST reports it.
+    #[must_use]
+    #[track_caller]
+    pub fn state(&self) -> JobState {
+        self.read(|_, job| job.state.reported())
+    }
+
+    /// Its id.
+    #[must_use]
+    #[track_caller]
+    pub fn id(&self) -> JobId {
+        self.read(|_, job| job.id)
+    }
+
+    /// What kind of job it is.
+    #[must_use]
+    #[track_caller]
+    pub fn job_type(&self) -> JobType {
+        self.read(|_, job| job.kind)
+    }
+
+    /// How people call it: its step's key, else its label, else its command's first line, else its type.
+    #[must_use]
+    #[track_caller]
+    pub fn name(&self) -> String {
+        self.read(|engine, job| engine.step_of(job).name.to_string())
+    }
+
+    /// Which attempt of its step it is: 1, and one more with each retry.
+    #[must_use]
+    #[track_caller]
+    pub fn attempt(&self) -> u32 {
+        self.read(|_, job| job.attempt)
+    }
+
+    /// Its exit status, once it ended. -1 if its agent was lost, or killed the command.
+    #[must_use]
+    #[track_caller]
+    pub fn exit_status(&self) -> Option<i32> {
+        self.read(|_, job| job.exit.as_ref().map(|exit| exit.status))
+    }
+
+    /// Whether it failed in a way its step forgives.
+    #[must_use]
+    #[track_caller]
+    pub fn soft_failed(&self) -> bool {
+        self.read(|_, job| job.soft_failed)
+    }
+
+    /// When it could first be handed to an agent.
+    #[must_use]
+    #[track_caller]
+    pub fn runnable_at(&self) -> Option<DateTime<Utc>> {
+        self.read(|_, job| job.times.runnable_at)
+    }
+
+    /// When it started.
+    #[must_use]
+    #[track_caller]
+    pub fn started_at(&self) -> Option<DateTime<Utc>> {
+        self.read(|_, job| job.times.started_at)
+    }
+
+    /// When it ended.
+    #[must_use]
+    #[track_caller]
+    pub fn finished_at(&self) -> Option<DateTime<Utc>> {
+        self.read(|_, job| job.times.finished_at)
+    }
+
+    /// Its log by now.
+    #[must_use]
+    #[track_caller]
+    pub fn log(&self) -> String {
+        self.read(|engine, _| engine.log_of(self.key))
+    }
+
+    /// Every state it was in, oldest first, as REST reported it.
+    #[must_use]
+    #[track_caller]
+    pub fn history(&self) -> Vec<Moment> {
+        self.read(|_, job| history_of(job))
+    }
+
+    /// Makes a move by hand, and returns the job it led to: a retry makes a new one, everything else is this one.
+    ///
+    /// # Errors
+    ///
+    /// If the job cannot make this move where it is; nothing has changed then.
+    #[track_caller]
+    #[expect(clippy::result_large_err, reason = "made once, for a test that fails")]
+    pub fn try_move(&self, wanted: Move) -> Result<Self, IllegalMove> {
+        // Looked up first, so that a job that is gone is said to be gone.
+        let job = self.read(|engine, _| engine.job_ref(self.key));
+        let driver = self.tie.driver();
+        match driver.apply(MakeMove {
+            job: self.key,
+            wanted,
+            by: self.home.user,
+        }) {
+            Ok(key) => Ok(Self {
+                key,
+                ..self.clone()
+            }),
+            Err(possible) => {
+                let (state, history) = self.read(|_, job| (job.state.reported(), history_of(job)));
+                Err(IllegalMove {
+                    job,
+                    tried: wanted,
+                    state,
+                    history,
+                    possible,
+                })
+            }
+        }
+    }
+
+    /// An agent takes the job and starts it.
+    ///
+    /// # Panics
+    ///
+    /// If the job is not waiting for an agent.
+    #[track_caller]
+    pub fn start(&self) {
+        self.must_move(Move::Start);
+    }
+
+    /// The command ends with this exit status: 0 passes, everything else fails.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    #[track_caller]
+    pub fn finish(&self, exit_status: i32) {
+        self.must_move(Move::Finish { exit_status });
+    }
+
+    /// The command ends with exit status 0; it is started first if it waits for an agent.
+    ///
+    /// # Panics
+    ///
+    /// If the job neither runs nor waits for an agent.
+    #[track_caller]
+    pub fn pass(&self) {
+        self.run_to(0);
+    }
+
+    /// The command ends with an exit status other than 0; it is started first if it waits for an agent.
+    ///
+    /// # Panics
+    ///
+    /// If the job neither runs nor waits for an agent, or if the status is 0.
+    #[track_caller]
+    pub fn fail(&self, exit_status: i32) {
+        assert_ne!(
+            exit_status, 0,
+            "a command that exits with 0 passes: use `pass()`"
+        );
+        self.run_to(exit_status);
+    }
+
+    /// Somebody cancels this job alone. On an agent it is `canceling` until its command ends, at the latest after 10
+    /// seconds.
+    ///
+    /// # Panics
+    ///
+    /// If it is over already, or being canceled.
+    #[track_caller]
+    pub fn cancel(&self) {
+        self.must_move(Move::Cancel);
+    }
+
+    /// The job's time is up, whatever its limit says: it is `timing_out` until its command ends, at the latest after 10
+    /// seconds.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    #[track_caller]
+    pub fn time_out(&self) {
+        self.must_move(Move::TimeOut);
+    }
+
+    /// No agent took the job in time.
+    ///
+    /// # Panics
+    ///
+    /// If it is not waiting for an agent.
+    #[track_caller]
+    pub fn expire(&self) {
+        self.must_move(Move::Expire);
+    }
+
+    /// The job's agent is not heard of any more: the job fails with exit status -1.
+    ///
+    /// # Panics
+    ///
+    /// If it is not with an agent.
+    #[track_caller]
+    pub fn lose_agent(&self) {
+        self.must_move(Move::LoseAgent);
+    }
+
+    /// A person unblocks a block or input step.
+    ///
+    /// # Panics
+    ///
+    /// If it is not blocked.
+    #[track_caller]
+    pub fn unblock(&self) {
+        self.must_move(Move::Unblock);
+    }
+
+    /// Somebody retries the job: returns the new job that takes its place.
+    ///
+    /// # Panics
+    ///
+    /// If Buildkite would refuse: only failed, timed out, canceled and expired jobs can be retried, each once, and none
+    /// in a canceled build.
+    #[track_caller]
+    pub fn retry(&self) -> Self {
+        self.must_move(Move::Retry)
+    }
+
+    /// Adds to the job's log, as it stands now.
+    #[track_caller]
+    pub fn append_log(&self, text: &str) {
+        self.read(|_, _| ());
+        self.tie
+            .driver()
+            .set(|engine| engine.append_log(self.key, text));
+    }
+
+    #[track_caller]
+    fn run_to(&self, exit_status: i32) {
+        let waits = self.read(|_, job| {
+            matches!(
+                job.state,
+                State::Scheduled | State::Reserved | State::Assigned | State::Accepted
+            )
+        });
+        if waits {
+            self.start();
+        }
+        self.finish(exit_status);
+    }
+
+    #[track_caller]
+    fn must_move(&self, wanted: Move) -> Self {
+        match self.try_move(wanted) {
+            Ok(job) => job,
+            Err(illegal) => panic!("{illegal}"),
+        }
+    }
+
+    #[track_caller]
+    fn read<T>(&self, look: impl FnOnce(&Engine, &Job) -> T) -> T {
+        let found = self
+            .tie
+            .driver()
+            .read(|engine| Some(look(engine, engine.find_job(self.key)?)));
+        found.unwrap_or_else(|| panic!("this job is gone: its pipeline was deleted"))
+    }
+}
+
+fn history_of(job: &Job) -> Vec<Moment> {
+    job.history
+        .iter()
+        .map(|moment| Moment {
+            at: moment.at,
+            state: moment.state,
+        })
+        .collect()
+}

@@ -1,0 +1,378 @@
+//! What a test holds: the fake itself, its clock, and handles on what is in it. All of it is synchronous.
+//!
+//! Elsewhere: how to start one with other than the usual (`builder`), the handles (`pipeline`, `build`, `job`,
+//! `script`), the questions about requests (`requests`).
+
+mod build;
+mod builder;
+mod events;
+mod job;
+mod pipeline;
+mod requests;
+mod script;
+
+use std::fmt;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use crate::clock::{self, Clock, Until};
+use crate::driver::Driver;
+use crate::engine::account::{OrganizationKey, UserKey};
+use crate::http::server::Server;
+
+pub use build::{BuildBuilder, BuildHandle};
+pub use builder::{Agents, FakeBuildkiteBuilder};
+pub use events::{Events, Idle, Waiting};
+pub use job::{IllegalMove, JobHandle, Moment};
+pub use pipeline::{PipelineBuilder, PipelineHandle};
+pub use requests::Requests;
+pub use script::JobScript;
+
+/// A Buildkite of a test's own: a state machine for builds and jobs, a clock, and a server on a port of its own.
+///
+/// It starts in a fraction of a millisecond, works in `#[test]` and under any runtime, and is gone when it is dropped:
+/// the port is closed then, and every connection within a tenth of a second.
+///
+/// ```
+/// use fake_buildkite::{BuildState, FakeBuildkite, JobState, minutes};
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake.pipeline("app").steps("steps: [{command: make test, key: test}]").create();
+/// app.on_job("test").takes(minutes(3)).exits(1) // first attempt: fails
+///     .then().takes(minutes(2)).exits(0);       // every later attempt: passes
+///
+/// let build = app.create_build(); // usually the program under test does this, at fake.api_url()
+/// fake.advance(minutes(4));       // picked up after 1 s, runs 3 min, fails
+/// assert_eq!(build.job("test").state(), JobState::Failed);
+///
+/// build.job("test").retry();
+/// fake.run_until_idle();
+/// assert_eq!(build.state(), BuildState::Passed);
+/// ```
+#[derive(Debug)]
+pub struct FakeBuildkite {
+    driver: Arc<Driver>,
+    server: Server,
+    home: Home,
+    token: String,
+}
+
+/// Where things are made when a test does not say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Home {
+    pub(crate) organization: OrganizationKey,
+    pub(crate) user: UserKey,
+}
+
+impl FakeBuildkite {
+    /// Starts a fake with the usual: organization `acme`, one token with every scope, an unlimited simulated fleet of
+    /// agents, and a clock that stands at 2030-01-01T00:00:00Z until the test moves it.
+    ///
+    /// # Panics
+    ///
+    /// If the system has no port, descriptor or thread left.
+    #[must_use]
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::builder().start()
+    }
+
+    /// Starts with something else than the usual.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, Clock, FakeBuildkite, Scope};
+    ///
+    /// let fake = FakeBuildkite::builder()
+    ///     .organization("initech")
+    ///     .seed(7)
+    ///     .starting_at("2026-01-05T09:00:00Z")
+    ///     .clock(Clock::StepPerPoll)
+    ///     .agents(Agents::none())
+    ///     .token("read-only", [Scope::ReadBuilds])
+    ///     .start();
+    /// assert_eq!(fake.clock().now().to_rfc3339(), "2026-01-05T09:00:00+00:00");
+    /// ```
+    pub fn builder() -> FakeBuildkiteBuilder {
+        FakeBuildkiteBuilder::new()
+    }
+
+    /// The origin of the fake, such as `http://127.0.0.1:43215`, without a slash at the end.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://{}", self.server.address())
+    }
+
+    /// Where the REST API begins: `http://127.0.0.1:43215/v2/`. Most clients take this, or [`url`](Self::url).
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("{}/v2/", self.url())
+    }
+
+    /// Where the GraphQL API would be. It is not modelled and answers so.
+    #[must_use]
+    pub fn graphql_url(&self) -> String {
+        format!("{}/v1/graphql", self.url())
+    }
+
+    /// An API access token with every scope.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// The slug of the organization that everything belongs to unless a test says otherwise.
+    #[must_use]
+    pub fn organization(&self) -> String {
+        self.driver
+            .read(|engine| engine.organization(self.home.organization).slug.to_string())
+    }
+
+    /// Begins a new pipeline; `create` makes it. The slug is derived from the name.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let site = fake.pipeline("My Site").steps("steps: [{command: make}, wait, {block: Release?}]").create();
+    /// assert_eq!(site.slug(), "my-site");
+    /// ```
+    pub fn pipeline(&self, name: impl Into<String>) -> PipelineBuilder {
+        PipelineBuilder::new(self.tie(), self.home, name.into())
+    }
+
+    /// A pipeline that is already there, perhaps because the program under test made it.
+    ///
+    /// # Panics
+    ///
+    /// If there is none with this slug; the message names those that are.
+    #[must_use]
+    #[track_caller]
+    pub fn existing_pipeline(&self, slug: &str) -> PipelineHandle {
+        PipelineHandle::find(&self.tie(), self.home, slug)
+    }
+
+    /// Every event so far, oldest first; the last 100,000 are kept.
+    #[must_use]
+    pub fn events(&self) -> Events {
+        Events::new(self.driver.events())
+    }
+
+    /// Every request so far, oldest first; the last 10,000 are kept.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// // … the program under test runs …
+    /// fake.requests().to(Route::CreateBuild).assert_count(0);
+    /// ```
+    #[must_use]
+    pub fn requests(&self) -> Requests {
+        Requests::new(self.driver.requests())
+    }
+
+    /// What went wrong inside the fake while it answered: such an answer is a 500 with the same text. Empty, unless the
+    /// fake has a bug.
+    #[must_use]
+    pub fn failures(&self) -> Vec<String> {
+        self.server.failures()
+    }
+
+    // --- Time --------------------------------------------------------------------------------------------------------
+
+    /// The clock: what it says, and what moves it.
+    #[must_use]
+    pub fn clock(&self) -> ClockHandle<'_> {
+        ClockHandle {
+            driver: &self.driver,
+        }
+    }
+
+    /// Moves the clock by `by` and returns what happened, each event at its own instant. Everything that is due happens
+    /// before this returns.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.pipeline("app").create_build();
+    /// let happened = fake.advance(minutes(1));
+    /// assert_eq!(happened.last().unwrap().to_string(), "2030-01-01T00:00:11.000Z app#1 running -> passed");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If more happens than one call may do (100,000 due things, unless the builder says otherwise).
+    #[track_caller]
+    pub fn advance(&self, by: Duration) -> Events {
+        self.travel(|now| Until::Instant(clock::after(now, by)))
+    }
+
+    /// Moves the clock to an instant and returns what happened.
+    ///
+    /// # Panics
+    ///
+    /// If the instant has passed already, or more happens than one call may do.
+    #[track_caller]
+    pub fn advance_to(&self, instant: DateTime<Utc>) -> Events {
+        let now = self.clock().now();
+        assert!(
+            instant >= now,
+            "the clock stands at {now} and does not go back to {instant}"
+        );
+        self.travel(|_| Until::Instant(instant))
+    }
+
+    /// Moves the clock to the next due thing that moves a build forward, and does only that. Nothing happens, and the
+    /// clock stays, if there is none.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// fake.step(); // an agent starts the job
+    /// fake.step(); // its command ends
+    /// assert!(build.is_finished());
+    /// assert!(fake.step().is_empty());
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If more happens than one call may do.
+    #[track_caller]
+    pub fn step(&self) -> Events {
+        self.travel(|_| Until::NextStep)
+    }
+
+    /// Moves the clock until nothing is due that moves a build forward, and returns what happened and what is left: jobs
+    /// that wait for a person, for an agent that never comes, or for a command that never ends.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.pipeline("app").steps("steps: [{block: Release?}]").create_build();
+    /// let idle = fake.run_until_idle();
+    /// assert_eq!(idle.waiting_on[0].to_string(), "app#1 Release? is blocked: it waits for a person");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If more happens than one call may do.
+    #[track_caller]
+    pub fn run_until_idle(&self) -> Idle {
+        let events = self.travel(|_| Until::Idle);
+        Idle {
+            events,
+            waiting_on: self.driver.read(events::what_is_left),
+        }
+    }
+
+    /// Moves the clock until `condition` holds, asking after every instant at which something happened. The condition is
+    /// asked before the clock moves, and no lock is held while it is.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// fake.run_until(|_| build.started_at().is_some());
+    /// assert_eq!(fake.clock().now().to_rfc3339(), "2030-01-01T00:00:01+00:00");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If nothing is due any more and the condition still does not hold; the message says what is left. Also if more
+    /// happens than one call may do.
+    #[track_caller]
+    pub fn run_until(&self, condition: impl Fn(&Self) -> bool) -> Events {
+        let mut holds = false;
+        let travelled = self.driver.travel(
+            |_| Until::Idle,
+            || {
+                holds = condition(self);
+                !holds
+            },
+        );
+        let events = Events::new(travelled.unwrap_or_else(|runaway| panic!("{runaway}")));
+        if !holds {
+            let left = self.driver.read(events::what_is_left);
+            let left: Vec<_> = left
+                .iter()
+                .map(|waiting| format!("\n  {waiting}"))
+                .collect();
+            let left = if left.is_empty() {
+                "\n  nothing: every build is finished".to_owned()
+            } else {
+                left.concat()
+            };
+            panic!(
+                "nothing is due any more and the condition does not hold. The clock stands at {} ({}). Left:{left}",
+                self.clock().now(),
+                self.driver.mode(),
+            );
+        }
+        events
+    }
+
+    #[track_caller]
+    fn travel(&self, target: impl FnOnce(DateTime<Utc>) -> Until) -> Events {
+        match self.driver.travel(target, || true) {
+            Ok(events) => Events::new(events),
+            Err(runaway) => panic!("{runaway}"),
+        }
+    }
+
+    fn tie(&self) -> Tie {
+        Tie(Arc::downgrade(&self.driver))
+    }
+}
+
+/// The clock of a fake.
+///
+/// ```
+/// use fake_buildkite::{Clock, FakeBuildkite};
+///
+/// let fake = FakeBuildkite::start();
+/// assert_eq!(fake.clock().now().to_rfc3339(), "2030-01-01T00:00:00+00:00");
+/// assert_eq!(fake.clock().mode(), Clock::Manual);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct ClockHandle<'fake> {
+    driver: &'fake Driver,
+}
+
+impl ClockHandle<'_> {
+    /// What the clock says. It never moves by itself.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.driver.read(crate::engine::Engine::now)
+    }
+
+    /// What moves it.
+    #[must_use]
+    pub fn mode(&self) -> Clock {
+        self.driver.mode()
+    }
+}
+
+/// A handle's weak tie to its fake: handles do not keep it alive.
+#[derive(Clone)]
+pub(crate) struct Tie(Weak<Driver>);
+
+impl Tie {
+    #[track_caller]
+    pub(crate) fn driver(&self) -> Arc<Driver> {
+        match self.0.upgrade() {
+            Some(driver) => driver,
+            None => panic!(
+                "the FakeBuildkite this handle belongs to is gone; keep it alive as long as its handles are used"
+            ),
+        }
+    }
+}
+
+impl fmt::Debug for Tie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.strong_count() > 0 {
+            "alive"
+        } else {
+            "gone"
+        })
+    }
+}

@@ -1,0 +1,287 @@
+//! Pipelines in the hands of a test.
+
+use crate::engine::commands::{CreatePipeline, CreatePipelineRefused};
+use crate::engine::pipeline::{PipelineKey, Settings};
+use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, Tie};
+use crate::vocabulary::ids::PipelineId;
+
+/// The steps of a pipeline whose test does not care.
+const ONE_STEP: &str = "steps:\n  - command: \"true\"\n";
+
+/// A pipeline to be; see [`FakeBuildkite::pipeline`](crate::FakeBuildkite::pipeline).
+#[derive(Debug, Clone)]
+#[must_use = "the pipeline is made by `create`"]
+pub struct PipelineBuilder {
+    tie: Tie,
+    home: Home,
+    name: String,
+    slug: Option<String>,
+    yaml: String,
+    settings: Settings,
+}
+
+impl PipelineBuilder {
+    pub(super) fn new(tie: Tie, home: Home, name: String) -> Self {
+        let organization = tie
+            .driver()
+            .read(|engine| engine.organization(home.organization).slug.to_string());
+        let slug = crate::engine::pipeline::slug_of(&name).unwrap_or_default();
+        let settings =
+            Settings::for_repository(format!("https://github.com/{organization}/{slug}.git"));
+        Self {
+            tie,
+            home,
+            name,
+            slug: None,
+            yaml: ONE_STEP.to_owned(),
+            settings,
+        }
+    }
+
+    /// The steps, as the YAML of a pipeline: a mapping with `steps`, or the list alone. One command step unless a test
+    /// says otherwise.
+    pub fn steps(mut self, yaml: impl Into<String>) -> Self {
+        self.yaml = yaml.into();
+        self
+    }
+
+    /// The slug, instead of the one derived from the name.
+    pub fn slug(mut self, slug: impl Into<String>) -> Self {
+        self.slug = Some(slug.into());
+        self
+    }
+
+    /// The repository; `https://github.com/<organization>/<slug>.git` unless a test says otherwise.
+    pub fn repository(mut self, url: impl Into<String>) -> Self {
+        self.settings.repository = url.into();
+        self
+    }
+
+    /// The branch of builds that name none; `main` unless a test says otherwise.
+    pub fn default_branch(mut self, branch: impl Into<String>) -> Self {
+        self.settings.default_branch = branch.into();
+        self
+    }
+
+    /// The description.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.settings.description = Some(text.into());
+        self
+    }
+
+    /// Refuses rebuilds.
+    pub fn without_rebuilds(mut self) -> Self {
+        self.settings.allow_rebuilds = false;
+        self
+    }
+
+    /// Makes the pipeline.
+    ///
+    /// # Panics
+    ///
+    /// If Buildkite, or this fake, would not take it: the message says why, and where in the YAML.
+    #[track_caller]
+    pub fn create(self) -> PipelineHandle {
+        let command = CreatePipeline {
+            organization: self.home.organization,
+            name: self.name.clone(),
+            slug: self.slug.clone(),
+            settings: self.settings,
+            configuration: self.yaml,
+            created_by: Some(self.home.user),
+        };
+        let name = &self.name;
+        match self.tie.driver().apply(command) {
+            Ok(key) => PipelineHandle {
+                tie: self.tie,
+                home: self.home,
+                key,
+            },
+            Err(CreatePipelineRefused::Configuration(error)) => {
+                panic!("the YAML of pipeline `{name}`: {error}")
+            }
+            Err(CreatePipelineRefused::NameTaken) => panic!("there is a pipeline `{name}` already"),
+            Err(CreatePipelineRefused::SlugTaken) => {
+                panic!("there is a pipeline with the slug {:?} already", self.slug)
+            }
+            Err(CreatePipelineRefused::NameInvalid) => {
+                panic!("no slug can be made of the name `{name}`")
+            }
+            Err(CreatePipelineRefused::SlugInvalid) => {
+                panic!("{:?} is no slug: letters, digits and hyphens", self.slug)
+            }
+        }
+    }
+
+    /// Makes the pipeline and a first build of it.
+    ///
+    /// # Panics
+    ///
+    /// As [`create`](Self::create).
+    #[track_caller]
+    pub fn create_build(self) -> BuildHandle {
+        self.create().create_build()
+    }
+}
+
+/// A pipeline of the fake. Cheap to clone; reads live state.
+#[derive(Debug, Clone)]
+pub struct PipelineHandle {
+    tie: Tie,
+    home: Home,
+    key: PipelineKey,
+}
+
+impl PipelineHandle {
+    #[track_caller]
+    pub(super) fn find(tie: &Tie, home: Home, slug: &str) -> Self {
+        let driver = tie.driver();
+        let found = driver.read(|engine| engine.pipeline_by_slug(home.organization, slug));
+        if let Some(key) = found {
+            Self {
+                tie: tie.clone(),
+                home,
+                key,
+            }
+        } else {
+            let known: Vec<_> = driver.read(|engine| {
+                let pipelines = &engine.organization(home.organization).pipelines;
+                pipelines
+                    .iter()
+                    .map(|key| format!("`{}`", engine.pipeline(*key).slug))
+                    .collect()
+            });
+            let known = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            panic!("no pipeline `{slug}`; this fake has {known}")
+        }
+    }
+
+    /// Its slug.
+    #[must_use]
+    #[track_caller]
+    pub fn slug(&self) -> String {
+        self.read(|_, pipeline| pipeline.slug.to_string())
+    }
+
+    /// Its name.
+    #[must_use]
+    #[track_caller]
+    pub fn name(&self) -> String {
+        self.read(|_, pipeline| pipeline.name.clone())
+    }
+
+    /// Its id.
+    #[must_use]
+    #[track_caller]
+    pub fn id(&self) -> PipelineId {
+        self.read(|_, pipeline| pipeline.id)
+    }
+
+    /// Tells jobs what they will do: those whose step has this key, or a label like this, where `*` stands for any run of
+    /// characters. The rule made last decides; without one a job is picked up after a second, runs ten, and passes.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{label: ':hammer: Build', command: make}]").create();
+    /// app.on_job("*Build").takes(minutes(2)).exits(1);
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.job(":hammer: Build").state(), JobState::Failed);
+    /// ```
+    #[track_caller]
+    pub fn on_job(&self, matcher: &str) -> JobScript {
+        JobScript::new(self.tie.clone(), self.key, matcher)
+    }
+
+    /// Begins a build by hand; `create` makes it.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let build = app.build().branch("feature").message("Try this").env("DEBUG", "1").create();
+    /// assert_eq!(build.number(), 1);
+    /// ```
+    #[track_caller]
+    pub fn build(&self) -> BuildBuilder {
+        let branch = self.read(|_, pipeline| pipeline.settings.default_branch.clone());
+        BuildBuilder::new(self.tie.clone(), self.home, self.key, branch)
+    }
+
+    /// Makes a build of the default branch.
+    #[track_caller]
+    pub fn create_build(&self) -> BuildHandle {
+        self.build().create()
+    }
+
+    /// The build with this number.
+    ///
+    /// # Panics
+    ///
+    /// If there is none; the message names those there are.
+    #[must_use]
+    #[track_caller]
+    pub fn build_number(&self, number: u64) -> BuildHandle {
+        let found = self
+            .tie
+            .driver()
+            .read(|engine| engine.build_by_number(self.key, number));
+        if let Some(key) = found {
+            BuildHandle::new(self.tie.clone(), self.home, key)
+        } else {
+            let known: Vec<_> = self
+                .builds()
+                .iter()
+                .map(|build| build.number().to_string())
+                .collect();
+            let known = if known.is_empty() {
+                "none yet".to_owned()
+            } else {
+                known.join(", ")
+            };
+            panic!(
+                "no build {number} in pipeline `{}`; it has {known}",
+                self.slug()
+            )
+        }
+    }
+
+    /// The newest build.
+    ///
+    /// # Panics
+    ///
+    /// If there is none yet.
+    #[must_use]
+    #[track_caller]
+    pub fn latest_build(&self) -> BuildHandle {
+        let newest = self.builds().pop();
+        newest.unwrap_or_else(|| panic!("pipeline `{}` has no build yet", self.slug()))
+    }
+
+    /// Every build, oldest first.
+    #[must_use]
+    #[track_caller]
+    pub fn builds(&self) -> Vec<BuildHandle> {
+        let keys: Vec<_> = self.read(|_, pipeline| pipeline.builds.iter().copied().collect());
+        keys.into_iter()
+            .map(|key| BuildHandle::new(self.tie.clone(), self.home, key))
+            .collect()
+    }
+
+    #[track_caller]
+    fn read<T>(
+        &self,
+        look: impl FnOnce(&crate::engine::Engine, &crate::engine::pipeline::Pipeline) -> T,
+    ) -> T {
+        let found = self
+            .tie
+            .driver()
+            .read(|engine| Some(look(engine, engine.find_pipeline(self.key)?)));
+        found.unwrap_or_else(|| panic!("this pipeline was deleted"))
+    }
+}

@@ -1,0 +1,125 @@
+//! What the program under test asked for.
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::journal::RequestRecord;
+use crate::vocabulary::route::Route;
+
+/// Requests, oldest first. Reads like a slice; `Display` gives one line for each.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, Route};
+///
+/// let fake = FakeBuildkite::start();
+/// let url = format!("{}organizations/acme", fake.api_url());
+/// reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+/// let request = fake.requests().to(Route::GetOrganization).only();
+/// assert_eq!(request.status, 200);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requests {
+    all: Vec<RequestRecord>,
+    /// Which route they were narrowed down to, and what else there was, for messages.
+    route: Option<Route>,
+    others: Vec<String>,
+}
+
+impl Requests {
+    pub(super) fn new(all: Vec<RequestRecord>) -> Self {
+        Self {
+            all,
+            route: None,
+            others: Vec::new(),
+        }
+    }
+
+    /// Those that reached an endpoint.
+    #[must_use]
+    pub fn to(self, route: Route) -> Self {
+        let (all, others): (Vec<_>, Vec<_>) = self
+            .all
+            .into_iter()
+            .partition(|request| request.route == Some(route));
+        let others = others.iter().map(ToString::to_string).collect();
+        Self {
+            all,
+            route: Some(route),
+            others,
+        }
+    }
+
+    /// Fails unless there are exactly so many; the message lists those there are.
+    ///
+    /// # Panics
+    ///
+    /// Then.
+    #[track_caller]
+    pub fn assert_count(&self, expected: usize) {
+        let found = self.all.len();
+        assert!(
+            found == expected,
+            "expected {expected} requests{}, got {found}{}",
+            self.to_what(),
+            self.listing()
+        );
+    }
+
+    /// The one request there is.
+    ///
+    /// # Panics
+    ///
+    /// If there is none, or more than one.
+    #[must_use]
+    #[track_caller]
+    pub fn only(mut self) -> RequestRecord {
+        self.assert_count(1);
+        self.all.remove(0)
+    }
+
+    fn to_what(&self) -> String {
+        self.route
+            .map(|route| format!(" to {route}"))
+            .unwrap_or_default()
+    }
+
+    /// The requests, or if there are none the last of the others: the closest thing that happened.
+    fn listing(&self) -> String {
+        let lines: Vec<String> = self
+            .all
+            .iter()
+            .map(|request| format!("\n  {request}"))
+            .collect();
+        if !lines.is_empty() {
+            return format!(":{}", lines.concat());
+        }
+        let last: Vec<_> = self
+            .others
+            .iter()
+            .rev()
+            .take(10)
+            .map(|line| format!("\n  {line}"))
+            .collect();
+        if last.is_empty() {
+            "; there were no requests at all".to_owned()
+        } else {
+            format!("; the last others, newest first:{}", last.concat())
+        }
+    }
+}
+
+impl Deref for Requests {
+    type Target = [RequestRecord];
+
+    fn deref(&self) -> &[RequestRecord] {
+        &self.all
+    }
+}
+
+impl fmt::Display for Requests {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.all
+            .iter()
+            .try_for_each(|request| writeln!(f, "{request}"))
+    }
+}

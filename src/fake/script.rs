@@ -1,0 +1,131 @@
+//! Telling jobs what they will do.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::engine::pipeline::PipelineKey;
+use crate::fake::Tie;
+use crate::script::{Attempt, PickUp, RuleKey, Takes};
+
+/// What the jobs of a step do, attempt by attempt; made by [`PipelineHandle::on_job`](crate::PipelineHandle::on_job).
+///
+/// Every call takes effect at once, and dropping this changes nothing. What a running command does was decided when it
+/// started.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, minutes, seconds};
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+/// app.on_job("test")
+///     .picked_up_after(seconds(30))
+///     .takes_between(minutes(2), minutes(4)) // drawn from the seed
+///     .logs("compiling\n3 tests failed\n")
+///     .exits(1)
+///     .then() // every later attempt: retries, and rebuilds of the same build
+///     .exits(0);
+/// let build = app.create_build();
+/// fake.run_until_idle();
+/// assert_eq!(build.job("test").log(), "compiling\n3 tests failed\n");
+/// ```
+#[derive(Debug, Clone)]
+pub struct JobScript {
+    tie: Tie,
+    pipeline: PipelineKey,
+    rule: RuleKey,
+}
+
+impl JobScript {
+    #[track_caller]
+    pub(super) fn new(tie: Tie, pipeline: PipelineKey, matcher: &str) -> Self {
+        let rule = tie
+            .driver()
+            .set(|engine| engine.scripts_mut(pipeline).add(matcher));
+        Self {
+            tie,
+            pipeline,
+            rule,
+        }
+    }
+
+    /// How long an agent takes to pick the job up once it is scheduled; 1 second unless a test says otherwise.
+    #[track_caller]
+    pub fn picked_up_after(self, wait: Duration) -> Self {
+        self.set(|attempt| attempt.pick_up = PickUp::After(span(wait)))
+    }
+
+    /// No agent ever picks the job up: it stays `scheduled` until the test moves it, or it expires after 30 days.
+    #[track_caller]
+    pub fn never_picked_up(self) -> Self {
+        self.set(|attempt| attempt.pick_up = PickUp::Never)
+    }
+
+    /// How long the command runs; 10 seconds unless a test says otherwise.
+    #[track_caller]
+    pub fn takes(self, duration: Duration) -> Self {
+        self.set(|attempt| attempt.takes = Takes::Exactly(span(duration)))
+    }
+
+    /// The command runs for a time between these, both included, drawn from the fake's seed in whole milliseconds.
+    ///
+    /// # Panics
+    ///
+    /// If `least` is more than `most`.
+    #[track_caller]
+    pub fn takes_between(self, least: Duration, most: Duration) -> Self {
+        assert!(
+            least <= most,
+            "a command cannot take between {least:?} and {most:?}"
+        );
+        self.set(|attempt| attempt.takes = Takes::Between(span(least), span(most)))
+    }
+
+    /// The command never ends by itself.
+    #[track_caller]
+    pub fn hangs(self) -> Self {
+        self.set(|attempt| attempt.takes = Takes::Forever)
+    }
+
+    /// The exit status of the command; 0, which passes, unless a test says otherwise.
+    #[track_caller]
+    pub fn exits(self, status: i32) -> Self {
+        self.set(|attempt| attempt.exit_status = status)
+    }
+
+    /// What the command prints. Its lines are written evenly over its duration, the first when it starts; those of a
+    /// command that is stopped early end there. Called again it adds to the text.
+    #[track_caller]
+    pub fn logs(self, text: &str) -> Self {
+        self.set(|attempt| {
+            attempt
+                .log
+                .extend(text.split_inclusive('\n').map(Arc::from));
+        })
+    }
+
+    /// What follows describes the next attempt, which begins as the default script. The last attempt described is also
+    /// every later one.
+    #[track_caller]
+    pub fn then(self) -> Self {
+        self.tie
+            .driver()
+            .set(|engine| engine.scripts_mut(self.pipeline).then(self.rule));
+        self
+    }
+
+    #[track_caller]
+    fn set(self, change: impl FnOnce(&mut Attempt)) -> Self {
+        self.tie
+            .driver()
+            .set(|engine| change(engine.scripts_mut(self.pipeline).last_attempt(self.rule)));
+        self
+    }
+}
+
+#[track_caller]
+fn span(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration)
+        .unwrap_or_else(|_| panic!("{duration:?} is longer than any clock runs"))
+}

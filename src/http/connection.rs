@@ -1,0 +1,274 @@
+//! One connection: requests in, replies out, whatever the client does. hyper types stop here.
+//!
+//! What a request means is decided by the `answer` closure, synchronously; this room guards it: sizes, time-outs, panics,
+//! replies that HTTP cannot carry. It serves any stream and knows no sockets.
+//!
+//! Elsewhere: silence on a connection and how it is closed (`io`); ports, threads and the end of it all (`server`).
+//! Not modelled: HTTP/2, TLS, upgrades, compression, a limit on how slowly a client may read its reply.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::failures::{Failures, panic_text};
+use super::io::{Patience, Phase, Watched};
+use super::reply::Reply;
+use super::request::{Method, Request};
+
+/// What the server says to a request: short, and without waiting, because every connection shares its thread.
+pub(crate) type Answer = dyn Fn(Request) -> Reply + Send + Sync;
+
+/// hyper accepts no smaller head limit than this.
+const SMALLEST_HEAD_LIMIT: usize = 8192;
+
+/// What the edge puts up with, in bytes and in real time. A request may have 100 headers (hyper's own limit, then 431).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// A longer body is answered with 413. Default: 8 MiB.
+    pub(crate) body_bytes: usize,
+    /// How much of a body beyond the limit is read and thrown away, so that a client that writes all before it reads
+    /// sees the 413 and no reset. Default: 64 MiB.
+    pub(crate) discard_bytes: usize,
+    /// How long a body may make no progress before it is answered with 408. Default: 10 seconds.
+    pub(crate) body_timeout: Duration,
+    /// A longer head is answered with 431; at least 8 KiB. Default: 64 KiB.
+    pub(crate) head_bytes: usize,
+    /// How long a head may take from its first byte; then the connection is closed. Default: 10 seconds.
+    pub(crate) head_timeout: Duration,
+    /// How long a connection may wait for a request; then it is closed. Default: 5 minutes.
+    /// Chosen: longer than clients keep idle connections (reqwest and Go: 90 seconds), so that they close first and no
+    /// request meets a connection that is just being closed.
+    pub(crate) idle_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 8 << 20,
+            discard_bytes: 64 << 20,
+            body_timeout: Duration::from_secs(10),
+            head_bytes: 64 << 10,
+            head_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(300),
+        }
+    }
+}
+
+/// One connection from its first byte to its close, over any stream.
+pub(crate) async fn serve_connection<I>(io: I, edge: Arc<Edge>, stopping: watch::Receiver<()>)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let phase = Phase::default();
+    let patience = Patience {
+        idle: edge.limits.idle_timeout,
+        head: edge.limits.head_timeout,
+    };
+    let io = TokioIo::new(Watched::new(io, phase.clone(), patience));
+    let head_bytes = edge.limits.head_bytes.max(SMALLEST_HEAD_LIMIT);
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        phase.request_begins();
+        let (edge, phase) = (Arc::clone(&edge), phase.clone());
+        async move {
+            let reply = edge.reply_to(request).await;
+            phase.request_ends();
+            Ok::<_, Infallible>(edge.encode(reply))
+        }
+    });
+    let mut connection = pin!(
+        http1::Builder::new()
+            .auto_date_header(false)
+            // A client may close its write side once it has sent its request (`nc -N`).
+            .half_close(true)
+            .max_buf_size(head_bytes)
+            .serve_connection(io, service)
+    );
+    let mut stop = pin!(stopped(stopping.clone()));
+    let mut known: Option<Waker> = None;
+    let mut leaving = false;
+    let ended = poll_fn(|cx| {
+        // Asking `stop` costs far more than a look at the channel, so it is asked once for each new waker: once.
+        let has_stopped = stopping.has_changed().is_err();
+        let is_known = known.as_ref().is_some_and(|it| it.will_wake(cx.waker()));
+        if !leaving && (has_stopped || !is_known) {
+            known = Some(cx.waker().clone());
+            if stop.as_mut().poll(cx).is_ready() {
+                leaving = true;
+                phase.leave();
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+        connection.as_mut().poll(cx)
+    });
+    // Whatever ended it early (malformed input, a client that went away) the client knows best.
+    let _ = ended.await;
+}
+
+/// Ready once the `Server` has dropped its end.
+pub(crate) async fn stopped(mut stopping: watch::Receiver<()>) {
+    while stopping.changed().await.is_ok() {}
+}
+
+/// What all connections share.
+pub(crate) struct Edge {
+    pub(crate) limits: Limits,
+    pub(crate) answer: Arc<Answer>,
+    pub(crate) failures: Arc<Failures>,
+}
+
+impl Edge {
+    async fn reply_to(&self, mut request: hyper::Request<Incoming>) -> Reply {
+        match self.read_body(&mut request).await {
+            Ok(body) => self.answer(owned_request(&request, body)),
+            Err(refusal) => refusal.closing(),
+        }
+    }
+
+    /// The whole body, or what to say instead.
+    async fn read_body(&self, request: &mut hyper::Request<Incoming>) -> Result<Bytes, Reply> {
+        let must_ask = expects_continue(request.headers());
+        let body = request.body_mut();
+        if body.is_end_stream() {
+            return Ok(Bytes::new());
+        }
+        let limit = self.limits.body_bytes;
+        let declared = body.size_hint().exact();
+        let mut too_large = declared.is_some_and(|bytes| bytes > limit as u64);
+        if too_large && must_ask {
+            // It waits for permission to send the body; this is the answer.
+            return Err(self.too_large());
+        }
+        let mut kept = BytesMut::new();
+        let mut discarded = 0;
+        while discarded <= self.limits.discard_bytes {
+            match timeout(self.limits.body_timeout, body.frame()).await {
+                Ok(None) => break,
+                Ok(Some(Ok(frame))) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    too_large |= data.len() > limit - kept.len();
+                    if too_large {
+                        discarded += data.len();
+                    } else {
+                        kept.extend_from_slice(&data);
+                    }
+                }
+                Ok(Some(Err(_))) | Err(_) if too_large => break,
+                Ok(Some(Err(error))) => {
+                    let text = format!("The request body could not be read: {error}");
+                    return Err(Reply::message(400, &text));
+                }
+                Err(_) => return Err(self.stalled()),
+            }
+        }
+        if too_large {
+            return Err(self.too_large());
+        }
+        Ok(kept.freeze())
+    }
+
+    fn too_large(&self) -> Reply {
+        let limit = self.limits.body_bytes;
+        let text = format!("The request body is larger than the limit of {limit} bytes");
+        Reply::message(413, &text)
+    }
+
+    fn stalled(&self) -> Reply {
+        let waited = self.limits.body_timeout;
+        let text = format!("The rest of the request body did not arrive within {waited:?}");
+        Reply::message(408, &text)
+    }
+
+    /// A panic is told to the client, and kept for the report: the client often swallows it.
+    fn answer(&self, request: Request) -> Reply {
+        // Nothing of ours is left half-changed by it, and what the closure shares is its owner's business.
+        match catch_unwind(AssertUnwindSafe(|| (self.answer)(request))) {
+            Ok(reply) => reply,
+            Err(panic) => self.failed(panic_text(&*panic).to_owned()),
+        }
+    }
+
+    fn encode(&self, reply: Reply) -> Response<Full<Bytes>> {
+        encode(reply).unwrap_or_else(|illegal| {
+            encode(self.failed(illegal)).expect("a message is a legal reply")
+        })
+    }
+
+    fn failed(&self, text: String) -> Reply {
+        let reply = Reply::message(500, &text);
+        self.failures.note(text);
+        reply
+    }
+}
+
+fn expects_continue(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// hyper's request as ours. Of an absolute target (`GET http://host/path`) path and query remain.
+fn owned_request(head: &hyper::Request<Incoming>, body: Bytes) -> Request {
+    let headers = head
+        .headers()
+        .iter()
+        .map(|(name, value)| {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            (name.as_str().to_owned(), value.into_owned())
+        })
+        .collect();
+    Request {
+        method: Method::from(head.method().as_str()),
+        path: head.uri().path().to_owned(),
+        query: head.uri().query().unwrap_or_default().to_owned(),
+        headers,
+        body,
+    }
+}
+
+/// Our reply as hyper's, or why HTTP has no such reply.
+fn encode(reply: Reply) -> Result<Response<Full<Bytes>>, String> {
+    let status = match StatusCode::from_u16(reply.status) {
+        Ok(status) if !status.is_informational() => status,
+        _ => {
+            return Err(format!(
+                "A reply cannot have the status {}: it is not between 200 and 999",
+                reply.status
+            ));
+        }
+    };
+    let mut headers = HeaderMap::with_capacity(reply.headers.len());
+    for (name, value) in reply.headers {
+        let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
+            return Err(format!("A reply cannot have a header named {name:?}"));
+        };
+        if known == header::CONTENT_LENGTH || known == header::TRANSFER_ENCODING {
+            return Err(format!("A reply cannot set {known}: the edge does"));
+        }
+        let Ok(legal) = HeaderValue::from_bytes(value.as_bytes()) else {
+            return Err(format!(
+                "The header {known} of a reply cannot have the value {value:?}"
+            ));
+        };
+        headers.append(known, legal);
+    }
+    let mut response = Response::new(Full::new(reply.body));
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    Ok(response)
+}

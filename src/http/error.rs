@@ -1,0 +1,173 @@
+//! Refusals, word for word: every command's enum becomes a status and a text here and nowhere else.
+//!
+//! Source: Buildkite docs, "REST API"; texts that clients compare with; see each match.
+
+use serde::Serialize;
+
+use crate::engine::commands::{
+    CancelRefused, CreatePipelineRefused, RebuildRefused, RetryRefused, UnblockRefused,
+};
+use crate::http::reply::Reply;
+use crate::pipeline::Refusal;
+use crate::vocabulary::scope::Scope;
+use crate::wire;
+
+/// A request that is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ApiError {
+    status: u16,
+    message: String,
+    errors: Vec<(String, String)>,
+}
+
+#[derive(Serialize)]
+struct ErrorJson<'a> {
+    message: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    errors: Vec<EntryJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct EntryJson<'a> {
+    field: &'a str,
+    code: &'a str,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
+        Self {
+            status,
+            message: message.into(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Builds and pipelines list the fields; each entry is (field, code).
+    pub(crate) fn validation(errors: Vec<(String, String)>) -> Self {
+        Self {
+            status: 422,
+            message: "Validation Failed".to_owned(),
+            errors,
+        }
+    }
+
+    fn invalid(field: &str, code: impl Into<String>) -> Self {
+        Self::validation(vec![(field.to_owned(), code.into())])
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(
+            401,
+            "Authentication required. Please supply a valid API Access Token: \
+             https://buildkite.com/docs/apis/rest-api#authentication",
+        )
+    }
+
+    pub(crate) fn missing_scope(scope: Scope) -> Self {
+        Self::new(
+            403,
+            format!("Your access token doesn't have the {scope} scope"),
+        )
+    }
+
+    /// `what`: organization, pipeline, build, job.
+    pub(crate) fn not_found(what: &str) -> Self {
+        Self::new(404, format!("No {what} found"))
+    }
+
+    pub(crate) fn no_route(path: &str) -> Self {
+        Self::new(
+            404,
+            format!("No route matches {}", path.trim_start_matches('/')),
+        )
+    }
+
+    /// Something Buildkite has and this fake does not.
+    pub(crate) fn unmodelled(what: &str) -> Self {
+        Self::new(501, format!("fake-buildkite does not model {what} yet"))
+    }
+
+    pub(crate) fn into_reply(self) -> Reply {
+        let errors = self
+            .errors
+            .iter()
+            .map(|(field, code)| EntryJson { field, code })
+            .collect();
+        Reply::json(
+            self.status,
+            wire::body(&ErrorJson {
+                message: &self.message,
+                errors,
+            }),
+        )
+    }
+}
+
+impl From<CancelRefused> for ApiError {
+    fn from(refused: CancelRefused) -> Self {
+        Self::new(
+            422,
+            match refused {
+                CancelRefused::Finished => "Build can't be canceled because it's already finished.",
+                CancelRefused::Canceling => "Build is already being canceled.",
+                CancelRefused::Canceled => "Build has already been canceled.",
+            },
+        )
+    }
+}
+
+impl From<RebuildRefused> for ApiError {
+    fn from(refused: RebuildRefused) -> Self {
+        match refused {
+            // Chosen: the documentation says 422 with a reason, and not which.
+            RebuildRefused::NotAllowed => {
+                Self::new(422, "Rebuilds have been disabled for this pipeline")
+            }
+        }
+    }
+}
+
+impl From<RetryRefused> for ApiError {
+    fn from(refused: RetryRefused) -> Self {
+        match refused {
+            RetryRefused::BuildCanceled => {
+                Self::new(422, "Jobs from canceled builds cannot be retried")
+            }
+            RetryRefused::AlreadyRetried => Self::new(422, "Jobs can only be retried once"),
+            RetryRefused::NotRetriable => Self::new(
+                400,
+                "Only failed, timed out or canceled jobs can be retried",
+            ),
+        }
+    }
+}
+
+impl From<UnblockRefused> for ApiError {
+    fn from(refused: UnblockRefused) -> Self {
+        match refused {
+            UnblockRefused::NotABlockStep => Self::new(400, "This job type cannot be unblocked"),
+            UnblockRefused::BuildCanceled => {
+                Self::new(422, "Jobs from canceled builds cannot be unblocked")
+            }
+            UnblockRefused::NotBlocked => Self::new(422, "The job's state must be blocked"),
+        }
+    }
+}
+
+impl From<CreatePipelineRefused> for ApiError {
+    fn from(refused: CreatePipelineRefused) -> Self {
+        // Chosen: only that these are validation errors of these fields is documented, not their codes.
+        match refused {
+            CreatePipelineRefused::NameInvalid => Self::invalid("name", "invalid"),
+            CreatePipelineRefused::NameTaken => Self::invalid("name", "has already been taken"),
+            CreatePipelineRefused::SlugInvalid => Self::invalid("slug", "invalid"),
+            CreatePipelineRefused::SlugTaken => Self::invalid("slug", "has already been taken"),
+            CreatePipelineRefused::Configuration(error) => match error.refusal() {
+                Refusal::Parse | Refusal::Rejected => {
+                    Self::invalid("configuration", error.message())
+                }
+                Refusal::Unmodelled => Self::new(501, format!("fake-buildkite: {error}")),
+            },
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The byte stream under one connection, with the two things hyper leaves to us: patience and a polite close.
+//!
+//! Patience: hyper has one timer for "no complete head yet", which also ends a kept-alive connection that merely waits for
+//! its next request. A client that polls every ten seconds must not race with it, so idle and half-sent are told apart here.
+//! A polite close: closing a socket with unread input resets it, and a reset can overtake the reply just written. So the
+//! write side is closed first and what still comes is read and thrown away until the client closes too.
+//!
+//! Elsewhere: how long a body may take (`connection`, because that is answered). Real time is waited for there, here and in
+//! `server`, nowhere else.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+/// How long a closed connection may go on sending before it is reset: 1 second.
+/// Chosen: a client on this machine needs a millisecond to see the reply; one that never closes holds a descriptor this long.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Where a connection is between two requests; shared by the stream, the service above it and whoever drives both.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Phase(Arc<Mutex<PhaseState>>);
+
+#[derive(Debug, Default)]
+struct PhaseState {
+    step: Step,
+    /// Counts changes of `step`, so that a timer knows which one it was set for.
+    turn: u64,
+    leaving: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Step {
+    /// Nothing of the next request has come.
+    #[default]
+    Idle,
+    /// Some of its head has come. (The beginning of a head that came with the request before it is not seen: it counts as idle.)
+    Head,
+    /// It is read, answered or being answered; patience is the service's business.
+    Busy,
+}
+
+impl Phase {
+    /// A head is complete.
+    pub(crate) fn request_begins(&self) {
+        self.0.lock().enter(Step::Busy);
+    }
+
+    /// A reply is ready to be written.
+    pub(crate) fn request_ends(&self) {
+        self.0.lock().enter(Step::Idle);
+    }
+
+    /// The server stops: close without waiting for the client.
+    pub(crate) fn leave(&self) {
+        self.0.lock().leaving = true;
+    }
+
+    fn bytes_came(&self) {
+        let mut state = self.0.lock();
+        if state.step == Step::Idle {
+            state.enter(Step::Head);
+        }
+    }
+
+    fn is_leaving(&self) -> bool {
+        self.0.lock().leaving
+    }
+}
+
+impl PhaseState {
+    fn enter(&mut self, step: Step) {
+        self.step = step;
+        self.turn += 1;
+    }
+}
+
+/// How long a client may be silent, in real time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) idle: Duration,
+    pub(crate) head: Duration,
+}
+
+/// A stream that ends when its client tries our patience, and lingers when it is closed.
+#[derive(Debug)]
+pub(crate) struct Watched<I> {
+    io: I,
+    phase: Phase,
+    patience: Patience,
+    timer: Timer,
+    /// The turn for which `timer` is set.
+    timed: Option<u64>,
+    /// Our write side is closed and `timer` says until when we listen.
+    lingers: bool,
+}
+
+impl<I> Watched<I> {
+    pub(crate) fn new(io: I, phase: Phase, patience: Patience) -> Self {
+        Self {
+            io,
+            phase,
+            patience,
+            timer: Timer::default(),
+            timed: None,
+            lingers: false,
+        }
+    }
+
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (step, turn) = {
+            let state = self.phase.0.lock();
+            (state.step, state.turn)
+        };
+        let allowed = match step {
+            Step::Idle => self.patience.idle,
+            Step::Head => self.patience.head,
+            Step::Busy => return Poll::Pending,
+        };
+        if self.timed != Some(turn) {
+            self.timed = Some(turn);
+            self.timer.set(allowed);
+        }
+        self.timer.poll(cx)
+    }
+}
+
+/// A deadline that is moved far more often than it passes: moving it later costs nothing, because the runtime's timer is
+/// left where it is and set again only when it fires too early. In debug builds that is a tenth of a whole exchange.
+#[derive(Debug, Default)]
+struct Timer {
+    deadline: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    fn set(&mut self, allowed: Duration) {
+        self.deadline = Some(Instant::now() + allowed);
+    }
+
+    /// Pending for ever when it was never set.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.deadline else {
+            return Poll::Pending;
+        };
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
+        }
+        ready!(sleep.as_mut().poll(cx));
+        if sleep.deadline() == deadline {
+            return Poll::Ready(());
+        }
+        sleep.as_mut().reset(deadline);
+        sleep.as_mut().poll(cx)
+    }
+}
+
+impl<I: AsyncRead + Unpin> Watched<I> {
+    /// Ready when the client has closed (or reset) its side, or has had its time.
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut scratch = [0; 4096];
+        while self.timer.poll(cx).is_pending() {
+            let mut rest = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut self.io).poll_read(cx, &mut rest)) {
+                Ok(()) if rest.filled().is_empty() => break,
+                Ok(()) => {}
+                Err(_) => break,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buffer.filled().len();
+        match Pin::new(&mut this.io).poll_read(cx, buffer) {
+            Poll::Ready(outcome) => {
+                if buffer.filled().len() > before {
+                    this.phase.bytes_came();
+                }
+                Poll::Ready(outcome)
+            }
+            Poll::Pending => this
+                .poll_patience(cx)
+                .map(|()| Err(io::ErrorKind::TimedOut.into())),
+        }
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.lingers {
+            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+            this.lingers = true;
+            this.timer.set(LINGER);
+        }
+        if this.phase.is_leaving() {
+            return Poll::Ready(Ok(()));
+        }
+        this.poll_linger(cx).map(Ok)
+    }
+}

@@ -1,0 +1,317 @@
+//! JSON bodies of requests, with the order of their keys kept, and a reader that collects what is wrong with them.
+//!
+//! `serde_json`'s own map sorts its keys or keeps their order as the features of the whole build decide; a test must not
+//! see env or meta-data in another order because of some other crate.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+use crate::http::error::ApiError;
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    /// As it was written, as far as it fits: a whole number, or a fraction.
+    Number(serde_json::Number),
+    String(String),
+    Array(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::Number(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::Number(value.into()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+                Ok(serde_json::Number::from_f64(value).map_or(Json::Null, Json::Number))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+                Ok(Json::String(value.to_owned()))
+            }
+
+            fn visit_string<E>(self, value: String) -> Result<Json, E> {
+                Ok(Json::String(value))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+                let mut array = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    array.push(item);
+                }
+                Ok(Json::Array(array))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+                let mut object: Vec<(String, Json)> = Vec::new();
+                while let Some((key, value)) = entries.next_entry::<String, Json>()? {
+                    object.push((key, value));
+                }
+                Ok(Json::Object(object))
+            }
+        }
+
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+impl Json {
+    /// A scalar as a string; `None` for arrays and objects.
+    fn scalar(&self) -> Option<String> {
+        match self {
+            Self::Null => Some(String::new()),
+            Self::Bool(value) => Some(value.to_string()),
+            Self::Number(value) => Some(value.to_string()),
+            Self::String(value) => Some(value.clone()),
+            Self::Array(_) | Self::Object(_) => None,
+        }
+    }
+}
+
+/// An object from a request, read field by field. What is wrong is collected, so that one answer names all of it.
+#[derive(Debug)]
+pub(crate) struct Fields {
+    entries: Vec<(String, Json)>,
+    wrong: Vec<(String, String)>,
+}
+
+impl Fields {
+    /// Reads a body, which may be empty. Its content type does not matter: JSON is all the API takes.
+    ///
+    /// Chosen: the documentation does not say what broken JSON is answered with.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Self {
+                entries: Vec::new(),
+                wrong: Vec::new(),
+            });
+        }
+        match serde_json::from_slice(body) {
+            Ok(Json::Object(entries)) => Ok(Self {
+                entries,
+                wrong: Vec::new(),
+            }),
+            Ok(Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_)) => {
+                Err(ApiError::new(
+                    400,
+                    "Invalid JSON: the request body must be an object",
+                ))
+            }
+            Err(error) => Err(ApiError::new(400, format!("Invalid JSON: {error}"))),
+        }
+    }
+
+    /// The value of a field; null is the same as absent, and the last of several counts.
+    pub(crate) fn value(&self, field: &str) -> Option<&Json> {
+        let last = self.entries.iter().rev().find(|(name, _)| name == field);
+        last.map(|(_, value)| value)
+            .filter(|value| **value != Json::Null)
+    }
+
+    /// Notes that a field is not as it should be.
+    pub(crate) fn refuse(&mut self, field: &str, code: &str) {
+        self.wrong.push((field.to_owned(), code.to_owned()));
+    }
+
+    /// Notes the field as `invalid` unless `read` makes something of it.
+    fn read<T>(&mut self, field: &str, read: impl FnOnce(&Json) -> Option<T>) -> Option<T> {
+        let value = self.value(field)?;
+        let found = read(value);
+        if found.is_none() {
+            self.refuse(field, "invalid");
+        }
+        found
+    }
+
+    pub(crate) fn text(&mut self, field: &str) -> Option<String> {
+        self.read(field, |value| match value {
+            Json::String(text) => Some(text.clone()),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
+        })
+    }
+
+    /// A text that must be there and hold more than white space.
+    pub(crate) fn required_text(&mut self, field: &str) -> String {
+        if self.value(field).is_none() {
+            self.refuse(field, "missing");
+            return String::new();
+        }
+        let text = self.text(field);
+        if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+            self.refuse(field, "missing");
+        }
+        text.unwrap_or_default()
+    }
+
+    pub(crate) fn flag(&mut self, field: &str) -> Option<bool> {
+        self.read(field, |value| match value {
+            Json::Bool(flag) => Some(*flag),
+            Json::Null | Json::String(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+                None
+            }
+        })
+    }
+
+    /// A whole number that is not negative.
+    pub(crate) fn count(&mut self, field: &str) -> Option<u32> {
+        self.read(field, |value| match value {
+            Json::Number(number) => number
+                .as_u64()
+                .and_then(|number| u32::try_from(number).ok()),
+            Json::Null | Json::Bool(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => None,
+        })
+    }
+
+    /// A text, or a number written as one.
+    pub(crate) fn text_or_number(&mut self, field: &str) -> Option<String> {
+        self.read(field, |value| match value {
+            Json::String(text) => Some(text.clone()),
+            Json::Number(number) => Some(number.to_string()),
+            Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+        })
+    }
+
+    pub(crate) fn texts(&mut self, field: &str) -> Option<Vec<String>> {
+        self.read(field, |value| match value {
+            Json::Array(items) => items.iter().map(Json::scalar).collect(),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+                None
+            }
+        })
+    }
+
+    /// An object of scalars, each as a string; a repeated key keeps its first place and its last value.
+    pub(crate) fn pairs(&mut self, field: &str) -> Vec<(String, String)> {
+        let read = |value: &Json| match value {
+            Json::Object(entries) => {
+                let mut pairs: Vec<(String, String)> = Vec::with_capacity(entries.len());
+                for (key, value) in entries {
+                    let value = value.scalar()?;
+                    match pairs.iter_mut().find(|(known, _)| known == key) {
+                        Some(known) => known.1 = value,
+                        None => pairs.push((key.clone(), value)),
+                    }
+                }
+                Some(pairs)
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => None,
+        };
+        self.read(field, read).unwrap_or_default()
+    }
+
+    /// An object, to be read by itself.
+    pub(crate) fn object(&mut self, field: &str) -> Option<Self> {
+        self.read(field, |value| match value {
+            Json::Object(entries) => Some(Self {
+                entries: entries.clone(),
+                wrong: Vec::new(),
+            }),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => None,
+        })
+    }
+
+    /// Takes over what was found wrong with an inner object.
+    pub(crate) fn absorb(&mut self, field: &str, inner: Self) {
+        let wrong = inner
+            .wrong
+            .into_iter()
+            .map(|(name, code)| (format!("{field}.{name}"), code));
+        self.wrong.extend(wrong);
+    }
+
+    /// Everything was read: refuses the request if anything was wrong.
+    pub(crate) fn check(self) -> Result<(), ApiError> {
+        if self.wrong.is_empty() {
+            return Ok(());
+        }
+        Err(ApiError::validation(self.wrong))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fields(body: &str) -> Fields {
+        Fields::parse(body.as_bytes()).expect("an object")
+    }
+
+    #[test]
+    fn what_is_wrong_is_collected() {
+        let mut fields =
+            fields(r#"{"branch": " ", "message": 3, "env": {"A": [1]}, "flag": "true", "n": -1}"#);
+        fields.required_text("commit");
+        fields.required_text("branch");
+        assert_eq!(fields.text("message"), None);
+        assert_eq!(fields.pairs("env"), []);
+        assert_eq!(fields.flag("flag"), None);
+        assert_eq!(fields.count("n"), None);
+        assert_eq!(fields.text("absent"), None);
+        let wrong: Vec<_> = fields
+            .wrong
+            .iter()
+            .map(|(field, code)| format!("{field} {code}"))
+            .collect();
+        assert_eq!(
+            wrong,
+            [
+                "commit missing",
+                "branch missing",
+                "message invalid",
+                "env invalid",
+                "flag invalid",
+                "n invalid"
+            ]
+        );
+        assert!(fields.check().is_err());
+    }
+
+    #[test]
+    fn pairs_keep_their_order_and_become_strings() {
+        let mut fields = fields(r#"{"env": {"b": 1, "a": true, "c": null, "d": 1.5, "b": "x"}}"#);
+        let pairs = fields.pairs("env");
+        let flat: Vec<_> = pairs
+            .iter()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(flat, ["b=x", "a=true", "c=", "d=1.5"]);
+        assert!(fields.check().is_ok());
+    }
+
+    #[test]
+    fn only_objects_are_taken() {
+        for body in ["[]", "1", "null", "{", "{\"a\":}", "\u{feff}", "nope"] {
+            assert!(Fields::parse(body.as_bytes()).is_err(), "{body}");
+        }
+        assert!(Fields::parse(b"").is_ok());
+        assert!(Fields::parse(b" \n").is_ok());
+        let deep = "[".repeat(100_000);
+        assert!(Fields::parse(deep.as_bytes()).is_err());
+    }
+}

@@ -1,0 +1,247 @@
+//! How things are asked for: a request becomes a route, a command or a look, and a reply.
+//!
+//! Nothing here keeps state or waits. [`answer`] is synchronous and runs under the lock of whoever calls it; hyper types
+//! stop in `server` and what belongs to it, so that every endpoint can be exercised without a socket.
+//!
+//! Order of checks: route, token (401), scope (403), organization, pipeline, build, job (404), body (400, 422), state
+//! (400, 422).
+//! Source: Buildkite docs, "REST API"; recorded responses for headers.
+
+mod auth;
+pub(crate) mod connection;
+mod error;
+mod failures;
+mod io;
+mod json;
+mod pagination;
+mod query;
+mod rates;
+pub(crate) mod reply;
+pub(crate) mod request;
+mod rest;
+mod router;
+pub(crate) mod server;
+mod unmodelled;
+
+use std::borrow::Cow;
+
+use crate::engine::account::TokenKey;
+use crate::engine::{Applied, Command, Engine};
+use crate::http::error::ApiError;
+use crate::http::query::Query;
+use crate::http::reply::Reply;
+use crate::http::request::{Method, Request};
+use crate::http::router::{Place, Target};
+use crate::vocabulary::event::Event;
+use crate::vocabulary::ids::{self, Kind};
+use crate::vocabulary::route::Route;
+use crate::vocabulary::scope::Scope;
+use crate::wire::{View, Waiters};
+
+pub(crate) use rates::Rates;
+
+/// What a test can choose about answers.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Options {
+    /// Where URLs begin; by default where the client reached the fake.
+    pub(crate) origin: Option<String>,
+    pub(crate) waiters: Waiters,
+}
+
+/// An answer, and what else came of the request.
+#[derive(Debug)]
+pub(crate) struct Answered {
+    pub(crate) reply: Reply,
+    pub(crate) route: Option<Route>,
+    pub(crate) events: Vec<Event>,
+    /// It showed a build that was not finished: a poll.
+    pub(crate) polled: bool,
+    /// It was answered with what this fake does not have, and the test should know.
+    pub(crate) unexpected: Option<String>,
+}
+
+/// What a handler works with.
+struct Cx<'a> {
+    engine: &'a mut Engine,
+    options: &'a Options,
+    token: TokenKey,
+    origin: String,
+    request: &'a Request,
+    query: Query,
+    place: Place<'a>,
+    events: Vec<Event>,
+    polled: bool,
+}
+
+/// Answers one request. `ordinal` counts requests and names this one.
+pub(crate) fn answer(
+    engine: &mut Engine,
+    rates: &mut Rates,
+    options: &Options,
+    ordinal: u64,
+    request: &Request,
+) -> Answered {
+    let segments = router::segments(&request.path);
+    let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
+    let mut answered = Answered {
+        reply: Reply::new(200),
+        route: None,
+        events: Vec::new(),
+        polled: false,
+        unexpected: None,
+    };
+    if request.method == Method::Options {
+        answered.reply = finish(engine, ordinal, request, answered.reply);
+        return answered;
+    }
+    answered.reply = match router::find(&request.method, &segments) {
+        Target::Unknown => {
+            let nearest = router::nearest(&request.method, &segments);
+            answered.unexpected = Some(format!(
+                "{} {} is no route; nearest: {nearest}",
+                request.method, request.path
+            ));
+            let reply = ApiError::no_route(&request.path).into_reply();
+            reply.with_header("x-fake-buildkite-nearest-route", nearest.to_string())
+        }
+        Target::Unmodelled(template) => {
+            answered.unexpected = Some(format!("{} {template} is not modelled", request.method));
+            ApiError::unmodelled(&format!("{} {template}", request.method)).into_reply()
+        }
+        Target::Known(route, place) => {
+            answered.route = Some(route);
+            known(engine, rates, options, request, route, place, &mut answered)
+        }
+    };
+    answered.reply = finish(engine, ordinal, request, answered.reply);
+    answered
+}
+
+fn known(
+    engine: &mut Engine,
+    rates: &mut Rates,
+    options: &Options,
+    request: &Request,
+    route: Route,
+    place: Place<'_>,
+    answered: &mut Answered,
+) -> Reply {
+    let origin = origin_of(options, request);
+    if route == Route::Root {
+        return rest::root(&View::new(engine, &origin));
+    }
+    let Some(token) = auth::token(engine, request) else {
+        return ApiError::unauthorized().into_reply();
+    };
+    let result = auth::check_scope(engine, token, route).and_then(|()| {
+        let query = Query::parse(&request.query);
+        let mut cx = Cx {
+            engine,
+            options,
+            token,
+            origin,
+            request,
+            query,
+            place,
+            events: Vec::new(),
+            polled: false,
+        };
+        let result = rest::handle(&mut cx, route);
+        answered.events = cx.events;
+        answered.polled = cx.polled;
+        result
+    });
+    let mut reply = result.unwrap_or_else(ApiError::into_reply);
+    let scopes: Vec<_> = engine
+        .token(token)
+        .scopes
+        .iter()
+        .map(|scope| scope.as_str())
+        .collect();
+    reply = reply.with_header("x-oauth-scopes", scopes.join(","));
+    if let Some(scope) = route.scope() {
+        reply = reply.with_header("x-accepted-oauth-scopes", scope.as_str());
+    }
+    rates.count(engine.now(), engine.token(token).user, reply)
+}
+
+/// Where the client reached the fake: URLs in bodies lead back there, or clients that follow them leave.
+fn origin_of(options: &Options, request: &Request) -> String {
+    match (&options.origin, request.header("host")) {
+        (Some(origin), _) => origin.clone(),
+        (None, Some(host)) => format!("http://{host}"),
+        // HTTP/1.0 may do without.
+        (None, None) => "http://127.0.0.1".to_owned(),
+    }
+}
+
+/// The headers every answer has, and the conditional request.
+fn finish(engine: &Engine, ordinal: u64, request: &Request, mut reply: Reply) -> Reply {
+    let is_read = matches!(request.method, Method::Get | Method::Head);
+    let known = request
+        .header("if-none-match")
+        .filter(|_| is_read && reply.status == 200);
+    if let (Some(known), Some(etag)) = (known, reply.header("etag")) {
+        let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+        if known.trim() == "*" || known.split(',').any(|tag| weak(tag) == weak(etag)) {
+            reply.status = 304;
+            reply.body = bytes::Bytes::new();
+            reply.headers.retain(|(name, _)| name != "content-type");
+        }
+    }
+    let cache = match reply.header("etag") {
+        Some(_) => "max-age=0, private, must-revalidate",
+        None => "no-cache",
+    };
+    let now = engine.now();
+    let id = ids::mint(engine.seed(), Kind::Request, ordinal, now);
+    reply
+        .with_header("cache-control", cache)
+        .with_header("vary", "Accept")
+        .with_header("x-request-id", id.to_string())
+        .with_header("x-runtime", "0.001000")
+        .with_header("access-control-allow-origin", "*")
+        .with_header(
+            "access-control-allow-methods",
+            "GET, POST, PUT, DELETE, OPTIONS",
+        )
+        .with_header(
+            "access-control-expose-headers",
+            "Link, RateLimit-Remaining, RateLimit-Limit, RateLimit-Reset, X-OAuth-Scopes",
+        )
+        .with_header("x-frame-options", "SAMEORIGIN")
+        .with_header("x-content-type-options", "nosniff")
+        .with_header("referrer-policy", "strict-origin-when-cross-origin")
+        .with_header("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+}
+
+impl Cx<'_> {
+    /// Carries out a command; what happened reaches the journal with the answer.
+    fn apply<C: Command>(&mut self, command: C) -> Result<C::Output, C::Refused> {
+        let Applied { value, events } = self.engine.apply(command)?;
+        self.events.extend(events);
+        Ok(value)
+    }
+
+    fn view(&self) -> View<'_> {
+        let mut view = View::new(self.engine, &self.origin);
+        view.may_edit = self
+            .engine
+            .token(self.token)
+            .scopes
+            .contains(&Scope::WritePipelines);
+        view.waiters = self.options.waiters;
+        view.saw_text(&self.request.path);
+        view.saw_text(&self.request.query);
+        if view.may_edit {
+            view.saw_text("may edit");
+        }
+        view
+    }
+
+    /// A reply with a body and the `ETag` of what went into it.
+    fn show(view: &View<'_>, status: u16, shape: &impl serde::Serialize) -> Reply {
+        let body = crate::wire::body(shape);
+        Reply::json(status, body).with_header("etag", format!("W/\"{}\"", view.fingerprint()))
+    }
+}

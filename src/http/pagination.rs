@@ -1,0 +1,146 @@
+//! Lists by page: `page`, `per_page` and the `Link` header.
+//!
+//! Source: Buildkite docs, "REST API", section "Pagination"; recorded headers.
+
+use crate::http::query::Query;
+
+/// How many entries a page has if the request does not say: 30. The most it can have: 100.
+const PER_PAGE: usize = 30;
+const MOST_PER_PAGE: usize = 100;
+
+/// One page of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// From 1.
+    number: usize,
+    per_page: usize,
+}
+
+impl Page {
+    /// Chosen: what is no page number is page 1, `per_page` is brought into its limits, and nothing is an error.
+    pub(crate) fn of(query: &Query) -> Self {
+        let number = |key| {
+            query
+                .last(key)
+                .and_then(|text| text.parse::<usize>().ok())
+                .filter(|number| *number > 0)
+        };
+        Self {
+            number: number("page").unwrap_or(1),
+            per_page: number("per_page").unwrap_or(PER_PAGE).min(MOST_PER_PAGE),
+        }
+    }
+
+    /// The entries of this page; a page past the end is empty.
+    pub(crate) fn cut<T: Copy>(self, all: &[T]) -> Vec<T> {
+        let skipped = (self.number - 1).saturating_mul(self.per_page);
+        all.iter()
+            .skip(skipped)
+            .take(self.per_page)
+            .copied()
+            .collect()
+    }
+
+    /// The `Link` header for a list of `total` entries, or `None` if everything fits on this page.
+    ///
+    /// Order as recorded: `next`, `last` on the first page; `first`, `prev`, `next`, `last` in between; `first`, `prev`
+    /// on the last.
+    pub(crate) fn link(self, url: &str, query: &Query, total: usize) -> Option<String> {
+        let last = total.div_ceil(self.per_page).max(1);
+        let entry = |number: usize, name| {
+            format!(
+                "<{url}?{}>; rel=\"{name}\"",
+                query.with("page", &number.to_string())
+            )
+        };
+        let mut entries = Vec::new();
+        if self.number > 1 {
+            entries.push(entry(1, "first"));
+            // Past the end, the page before is the last one there is.
+            entries.push(entry((self.number - 1).min(last), "prev"));
+        }
+        if self.number < last {
+            entries.push(entry(self.number + 1, "next"));
+            entries.push(entry(last, "last"));
+        }
+        (!entries.is_empty()).then(|| entries.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(query: &str, total: usize) -> Option<String> {
+        let query = Query::parse(query);
+        Page::of(&query).link("http://fake.test/v2/builds", &query, total)
+    }
+
+    #[test]
+    fn links_are_exact() {
+        let url = "http://fake.test/v2/builds";
+        assert_eq!(link("", 30), None);
+        assert_eq!(link("", 0), None);
+        assert_eq!(
+            link("", 31),
+            Some(format!(
+                "<{url}?page=2>; rel=\"next\", <{url}?page=2>; rel=\"last\""
+            ))
+        );
+        assert_eq!(
+            link("per_page=2&page=2", 5),
+            Some(format!(
+                "<{url}?page=1&per_page=2>; rel=\"first\", <{url}?page=1&per_page=2>; rel=\"prev\", \
+                 <{url}?page=3&per_page=2>; rel=\"next\", <{url}?page=3&per_page=2>; rel=\"last\""
+            ))
+        );
+        assert_eq!(
+            link("page=3&per_page=2&branch=a%2Fb", 5),
+            Some(format!(
+                "<{url}?branch=a%2Fb&page=1&per_page=2>; rel=\"first\", \
+                 <{url}?branch=a%2Fb&page=2&per_page=2>; rel=\"prev\""
+            ))
+        );
+    }
+
+    #[test]
+    fn odd_pages_are_brought_into_the_limits() {
+        let page = |text| Page::of(&Query::parse(text));
+        assert_eq!(
+            page("page=0&per_page=0"),
+            Page {
+                number: 1,
+                per_page: 30
+            }
+        );
+        assert_eq!(
+            page("page=-1&per_page=x"),
+            Page {
+                number: 1,
+                per_page: 30
+            }
+        );
+        assert_eq!(
+            page("page=2&per_page=500"),
+            Page {
+                number: 2,
+                per_page: 100
+            }
+        );
+        assert_eq!(
+            page("page=99999999999999999999"),
+            Page {
+                number: 1,
+                per_page: 30
+            }
+        );
+        let all: Vec<usize> = (0..70).collect();
+        assert_eq!(page("page=3").cut(&all), (60..70).collect::<Vec<_>>());
+        assert!(page("page=4").cut(&all).is_empty());
+        assert!(
+            page(&format!("page={}&per_page=100", usize::MAX))
+                .cut(&all)
+                .is_empty()
+        );
+    }
+}

@@ -1,0 +1,315 @@
+//! Builds: the three lists, get, create, cancel, rebuild.
+//!
+//! Source: Buildkite docs, "Builds API".
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::engine::Engine;
+use crate::engine::build::{Author, Build, BuildKey, Head, PullRequest};
+use crate::engine::commands::{CancelBuild, CreateBuild, RebuildBuild};
+use crate::engine::job::State;
+use crate::http::Cx;
+use crate::http::error::ApiError;
+use crate::http::json::Fields;
+use crate::http::pagination::Page;
+use crate::http::query::{self, Query};
+use crate::http::reply::Reply;
+use crate::vocabulary::states::{BuildSource, BuildState};
+use crate::vocabulary::wildcard;
+use crate::wire::build::{Attempts, BuildJson, Jobs, Parts};
+
+pub(super) fn list_all(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let all: Vec<_> = cx.engine.builds().rev().collect();
+    list(cx, all)
+}
+
+pub(super) fn list_of_organization(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let organization = cx.organization()?;
+    let all = newest_first(&cx.engine.organization(organization).builds);
+    list(cx, all)
+}
+
+pub(super) fn list_of_pipeline(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let pipeline = cx.pipeline()?;
+    let all = newest_first(&cx.engine.pipeline(pipeline).builds);
+    list(cx, all)
+}
+
+pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let build = cx.build_for_reading()?;
+    let attempts = attempts(&cx.query);
+    let states: Vec<_> = cx.query.all("job_states").collect();
+    let jobs = match (cx.query.flag("exclude_jobs"), states.is_empty()) {
+        (Some(true), _) => Jobs::None,
+        (Some(false) | None, true) => Jobs::Every(attempts),
+        (Some(false) | None, false) => {
+            let jobs = cx.engine.jobs_of(build).filter(|(_, job)| {
+                // `limited` is reported as `scheduled`, and can still be asked for.
+                let is_named = states.contains(&job.state.reported().as_str())
+                    || (job.state == State::Limited && states.contains(&"limited"));
+                is_named && (attempts == Attempts::All || !job.is_superseded())
+            });
+            Jobs::These(jobs.map(|(key, _)| key).collect())
+        }
+    };
+    let parts = Parts {
+        without_pipeline: cx.query.flag("exclude_pipeline") == Some(true),
+        jobs,
+        with_counts: Some(attempts),
+        with_test_engine: cx.query.flag("include_test_engine") == Some(true),
+    };
+    cx.polled = is_unfinished(cx.engine.build(build).state);
+    let view = cx.view();
+    Ok(Cx::show(&view, 200, &BuildJson::new(&view, build, &parts)))
+}
+
+pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let pipeline = cx.pipeline()?;
+    let mut body = Fields::parse(&cx.request.body)?;
+    let head = Head {
+        commit: body.required_text("commit"),
+        branch: body.required_text("branch"),
+        tag: None,
+        message: body.text("message").filter(|message| !message.is_empty()),
+        env: body.pairs("env"),
+        source: BuildSource::Api,
+        author: author(&mut body),
+        creator: Some(cx.engine.token(cx.token).user),
+        pull_request: pull_request(&mut body),
+        clean_checkout: body.flag("clean_checkout") == Some(true),
+        rebuilt_from: None,
+    };
+    let meta_data = body.pairs("meta_data");
+    // No pipeline filters branches yet, so there is nothing to ignore; its type still counts.
+    body.flag("ignore_pipeline_branch_filters");
+    body.check()?;
+    let Ok(build) = cx.apply(CreateBuild {
+        pipeline,
+        head,
+        meta_data,
+    });
+    Ok(show_new(cx, 201, build))
+}
+
+pub(super) fn cancel(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let build = cx.build()?;
+    Fields::parse(&cx.request.body)?;
+    cx.apply(CancelBuild { build })?;
+    let view = cx.view();
+    Ok(Cx::show(
+        &view,
+        200,
+        &BuildJson::new(&view, build, &Parts::default()),
+    ))
+}
+
+/// 200 and not 201, although it makes a build.
+pub(super) fn rebuild(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let build = cx.build()?;
+    Fields::parse(&cx.request.body)?;
+    let by = cx.engine.token(cx.token).user;
+    let new = cx.apply(RebuildBuild { build, by })?;
+    Ok(show_new(cx, 200, new))
+}
+
+/// A new build does not count in its own pipeline yet, in the answer that made it.
+fn show_new(cx: &Cx<'_>, status: u16, build: BuildKey) -> Reply {
+    let mut view = cx.view();
+    view.uncounted = Some(build);
+    view.saw_text("uncounted");
+    Cx::show(
+        &view,
+        status,
+        &BuildJson::new(&view, build, &Parts::default()),
+    )
+}
+
+/// An author without anything in it is no author: some clients always send one.
+fn author(body: &mut Fields) -> Option<Author> {
+    let mut given = body.object("author")?;
+    let read = |given: &mut Fields, field| given.text(field).filter(|text| !text.is_empty());
+    let author = Author {
+        username: read(&mut given, "username"),
+        name: read(&mut given, "name"),
+        email: read(&mut given, "email"),
+    };
+    body.absorb("author", given);
+    let is_empty = author.username.is_none() && author.name.is_none() && author.email.is_none();
+    (!is_empty).then_some(author)
+}
+
+/// Chosen: 0 is no pull request: a client that always sends the number sends 0 without one.
+fn pull_request(body: &mut Fields) -> Option<PullRequest> {
+    let id = body
+        .text_or_number("pull_request_id")
+        .filter(|id| !id.is_empty() && id != "0");
+    let base = body
+        .text("pull_request_base_branch")
+        .filter(|text| !text.is_empty());
+    let repository = body
+        .text("pull_request_repository")
+        .filter(|text| !text.is_empty());
+    let labels = body.texts("pull_request_labels").unwrap_or_default();
+    Some(PullRequest {
+        id: id?,
+        base,
+        repository,
+        labels,
+    })
+}
+
+fn newest_first(builds: &rpds::VectorSync<BuildKey>) -> Vec<BuildKey> {
+    let mut all: Vec<_> = builds.iter().copied().collect();
+    all.reverse();
+    all
+}
+
+fn list(cx: &mut Cx<'_>, mut all: Vec<BuildKey>) -> Result<Reply, ApiError> {
+    let filter = Filter::of(&cx.query)?;
+    all.retain(|key| filter.fits(cx.engine, *key));
+    let page = Page::of(&cx.query);
+    let shown = page.cut(&all);
+    cx.polled = shown
+        .iter()
+        .any(|key| is_unfinished(cx.engine.build(*key).state));
+    let view = cx.view();
+    let shapes: Vec<_> = shown
+        .into_iter()
+        .map(|build| {
+            let parts = Parts {
+                without_pipeline: cx.query.flag("exclude_pipeline") == Some(true),
+                jobs: match cx.query.flag("exclude_jobs") {
+                    Some(true) => Jobs::None,
+                    Some(false) | None => Jobs::Every(attempts(&cx.query)),
+                },
+                ..Parts::default()
+            };
+            BuildJson::new(&view, build, &parts)
+        })
+        .collect();
+    Ok(cx.with_link(Cx::show(&view, 200, &shapes), page, all.len()))
+}
+
+fn attempts(query: &Query) -> Attempts {
+    match query.flag("include_retried_jobs") {
+        Some(true) => Attempts::All,
+        Some(false) | None => Attempts::Latest,
+    }
+}
+
+/// Whether looking at it again may show something else without anybody acting.
+fn is_unfinished(state: BuildState) -> bool {
+    match state {
+        BuildState::Creating
+        | BuildState::Scheduled
+        | BuildState::Running
+        | BuildState::Failing
+        | BuildState::Canceling => true,
+        BuildState::Blocked
+        | BuildState::Passed
+        | BuildState::Failed
+        | BuildState::Canceled
+        | BuildState::Skipped
+        | BuildState::NotRun => false,
+    }
+}
+
+/// The filters of a list: all of them have to fit; of several values of one, any.
+struct Filter<'q> {
+    branches: Vec<&'q str>,
+    commits: Vec<&'q str>,
+    creators: Vec<Option<Uuid>>,
+    states: Vec<&'q str>,
+    meta_data: Vec<(&'q str, &'q str)>,
+    created_from: Option<DateTime<Utc>>,
+    created_to: Option<DateTime<Utc>>,
+    finished_from: Option<DateTime<Utc>>,
+}
+
+impl<'q> Filter<'q> {
+    fn of(query: &'q Query) -> Result<Self, ApiError> {
+        // Chosen: an instant that cannot be read is refused; a filter that is dropped silently helps nobody.
+        let instant = |key| match query.last(key) {
+            None => Ok(None),
+            Some(text) => match query::instant(text) {
+                Some(at) => Ok(Some(at)),
+                None => Err(ApiError::new(
+                    400,
+                    format!("{key} must be an ISO 8601 date or time"),
+                )),
+            },
+        };
+        Ok(Self {
+            branches: query.all("branch").collect(),
+            commits: query.all("commit").collect(),
+            // What is no id is nobody's.
+            creators: query.all("creator").map(|id| id.parse().ok()).collect(),
+            states: query.all("state").collect(),
+            meta_data: query.map("meta_data").collect(),
+            created_from: instant("created_from")?,
+            created_to: instant("created_to")?,
+            finished_from: instant("finished_from")?,
+        })
+    }
+
+    fn fits(&self, engine: &Engine, key: BuildKey) -> bool {
+        let build = engine.build(key);
+        let head = &*build.head;
+        let any = |count: usize, found: bool| count == 0 || found;
+        any(
+            self.branches.len(),
+            self.branches
+                .iter()
+                .any(|branch| wildcard::matches(branch, &head.branch)),
+        ) && any(
+            self.commits.len(),
+            self.commits.contains(&head.commit.as_str()),
+        ) && any(self.creators.len(), {
+            let creator = head.creator.map(|user| engine.user(user).id);
+            creator.is_some_and(|creator| self.creators.contains(&Some(creator)))
+        }) && any(
+            self.states.len(),
+            self.states.iter().any(|word| is_in_state(build, word)),
+        ) && self.meta_data.iter().all(|(name, value)| {
+            build
+                .meta_data
+                .iter()
+                .any(|(known, given)| known == name && given == value)
+        }) && self
+            .created_from
+            .is_none_or(|from| build.created_at >= from)
+            && self.created_to.is_none_or(|to| build.created_at < to)
+            && self
+                .finished_from
+                .is_none_or(|from| build.finished_at.is_some_and(|at| at >= from))
+    }
+}
+
+/// Filters see the machine's own state: a blocked build is `blocked` here, and not what it is reported as. A word that is
+/// no state fits no build.
+fn is_in_state(build: &Build, word: &str) -> bool {
+    match word {
+        "finished" => matches!(
+            build.state,
+            BuildState::Passed | BuildState::Failed | BuildState::Blocked | BuildState::Canceled
+        ),
+        word => BuildState::from_word(word) == Some(build.state),
+    }
+}
+
+impl Cx<'_> {
+    /// Chosen: an id in the place of the number is understood where nothing changes, because a client does that.
+    fn build_for_reading(&self) -> Result<BuildKey, ApiError> {
+        let Ok(id) = self.place.build.parse::<Uuid>() else {
+            return self.build();
+        };
+        let pipeline = self.engine.pipeline(self.pipeline()?);
+        let found = pipeline
+            .builds
+            .iter()
+            .copied()
+            .find(|key| self.engine.build(*key).id.0 == id);
+        found.ok_or_else(|| ApiError::not_found("build"))
+    }
+}

@@ -1,0 +1,222 @@
+//! From a path to a closed [`Route`]: a pure function over path segments.
+//!
+//! Hand-written, so that the set stays closed and the compiler knows it; what Buildkite has beyond it is `unmodelled`.
+
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
+use crate::http::request::Method;
+use crate::http::unmodelled;
+use crate::vocabulary::route::Route;
+
+/// The variable parts of a path; those a route does not have are empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place<'p> {
+    pub(crate) organization: &'p str,
+    pub(crate) pipeline: &'p str,
+    /// A number, or something else that was written in its place.
+    pub(crate) build: &'p str,
+    pub(crate) job: &'p str,
+}
+
+/// What a request is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target<'p> {
+    Known(Route, Place<'p>),
+    /// Buildkite has this endpoint, this fake does not: its template.
+    Unmodelled(&'static str),
+    Unknown,
+}
+
+/// The decoded segments of a path. A slash at the end, or two in a row, make no difference.
+pub(crate) fn segments(path: &str) -> Vec<Cow<'_, str>> {
+    let decode = |segment| percent_decode_str(segment).decode_utf8_lossy();
+    path.split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(decode)
+        .collect()
+}
+
+pub(crate) fn find<'p>(method: &Method, segments: &[&'p str]) -> Target<'p> {
+    // What can be read can be asked for with HEAD.
+    let method = if *method == Method::Head {
+        "GET"
+    } else {
+        method.as_str()
+    };
+    if let Some((route, place)) = known(method, segments) {
+        return Target::Known(route, place);
+    }
+    match unmodelled::find(method, segments) {
+        Some(template) => Target::Unmodelled(template),
+        None => Target::Unknown,
+    }
+}
+
+fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
+    let nowhere = Place::default();
+    let rest = match segments {
+        [] if method == "GET" => return Some((Route::Root, nowhere)),
+        ["v2", rest @ ..] => rest,
+        _ => return None,
+    };
+    let (organization, rest) = match rest {
+        ["user"] if method == "GET" => return Some((Route::GetUser, nowhere)),
+        ["access-token"] if method == "GET" => return Some((Route::GetAccessToken, nowhere)),
+        ["builds"] if method == "GET" => return Some((Route::ListBuilds, nowhere)),
+        ["organizations"] if method == "GET" => return Some((Route::ListOrganizations, nowhere)),
+        ["organizations", organization, rest @ ..] => (*organization, rest),
+        _ => return None,
+    };
+    let at = Place {
+        organization,
+        ..nowhere
+    };
+    Some(match (method, rest) {
+        ("GET", []) => (Route::GetOrganization, at),
+        ("GET", ["builds"]) => (Route::ListOrganizationBuilds, at),
+        ("PUT", ["jobs", job, "retry"]) => (Route::RetryJob, Place { job, ..at }),
+        ("PUT", ["jobs", job, "unblock"]) => (Route::UnblockJob, Place { job, ..at }),
+        ("GET", ["pipelines"]) => (Route::ListPipelines, at),
+        ("POST", ["pipelines"]) => (Route::CreatePipeline, at),
+        (_, ["pipelines", pipeline, rest @ ..]) => {
+            let at = Place { pipeline, ..at };
+            match (method, rest) {
+                ("GET", []) => (Route::GetPipeline, at),
+                ("DELETE", []) => (Route::DeletePipeline, at),
+                ("GET", ["builds"]) => (Route::ListPipelineBuilds, at),
+                ("POST", ["builds"]) => (Route::CreateBuild, at),
+                ("GET", ["builds", build]) => (Route::GetBuild, Place { build, ..at }),
+                ("PUT", ["builds", build, "cancel"]) => (Route::CancelBuild, Place { build, ..at }),
+                ("PUT", ["builds", build, "rebuild"]) => {
+                    (Route::RebuildBuild, Place { build, ..at })
+                }
+                ("PUT", ["builds", build, "jobs", job, "retry"]) => {
+                    (Route::RetryJob, Place { build, job, ..at })
+                }
+                ("PUT", ["builds", build, "jobs", job, "unblock"]) => {
+                    (Route::UnblockJob, Place { build, job, ..at })
+                }
+                _ => return None,
+            }
+        }
+        _ => return None,
+    })
+}
+
+/// The served endpoint that looks most like what was asked for: the one with the most segments in common, in order.
+pub(crate) fn nearest(method: &Method, segments: &[&str]) -> Route {
+    let likeness = |route: &&Route| {
+        let template: Vec<_> = route
+            .path()
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .collect();
+        let same = template
+            .iter()
+            .zip(segments)
+            .filter(|(wanted, given)| wanted.starts_with('{') || wanted == given);
+        let (same, longer) = (same.count(), template.len().max(segments.len()));
+        // Likeness first, then the same method, then the first one in the list.
+        (
+            same * 2 * 1_000 / longer.max(1),
+            route.method() == method.as_str(),
+        )
+    };
+    let mut best = &Route::Root;
+    for route in Route::ALL {
+        if likeness(&route) > likeness(&best) {
+            best = route;
+        }
+    }
+    *best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_found_by_its_own_template() {
+        for route in Route::ALL {
+            let parts = segments(route.path());
+            let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+            let found = find(&route.method().into(), &parts);
+            let Target::Known(found, place) = found else {
+                panic!("{route} is {found:?}")
+            };
+            assert_eq!(found, *route);
+            let wanted = |part: &'static str| {
+                if route.path().contains(part) {
+                    part
+                } else {
+                    ""
+                }
+            };
+            assert_eq!(place.organization, wanted("{org.slug}"));
+            assert_eq!(place.build, wanted("{build.number}"));
+            assert_eq!(place.job, wanted("{job.id}"));
+        }
+    }
+
+    #[test]
+    fn paths_are_taken_apart_the_way_clients_write_them() {
+        let table = [
+            ("GET", "/", "GET /"),
+            ("HEAD", "/v2/user", "GET /v2/user"),
+            ("GET", "//v2/user//", "GET /v2/user"),
+            (
+                "POST",
+                "/v2/organizations/acme/pipelines/",
+                "POST /v2/organizations/{org.slug}/pipelines",
+            ),
+            (
+                "PUT",
+                "/v2/organizations/acme/jobs/1/retry",
+                "PUT /v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/retry",
+            ),
+            ("GET", "/v2/meta", "unmodelled /v2/meta"),
+            (
+                "GET",
+                "/v2/organizations/acme/agents/1",
+                "unmodelled /v2/organizations/{org.slug}/agents/{id}",
+            ),
+            ("POST", "/v2/user", "unknown"),
+            ("GET", "/v3/user", "unknown"),
+            ("PURGE", "/v2/user", "unknown"),
+            ("GET", "/404-not-found", "unknown"),
+        ];
+        for (method, path, expected) in table {
+            let parts = segments(path);
+            let parts: Vec<&str> = parts.iter().map(AsRef::as_ref).collect();
+            let found = match find(&method.into(), &parts) {
+                Target::Known(route, _) => route.to_string(),
+                Target::Unmodelled(template) => format!("unmodelled {template}"),
+                Target::Unknown => "unknown".to_owned(),
+            };
+            assert_eq!(found, expected, "{method} {path}");
+        }
+        assert_eq!(segments("/a%2Fb/%ff"), ["a/b", "\u{fffd}"]);
+    }
+
+    #[test]
+    fn the_nearest_route_helps_with_a_slip() {
+        let nearest = |method: &str, path: &str| {
+            let parts = segments(path);
+            nearest(
+                &method.into(),
+                &parts.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(
+            nearest("POST", "/v2/organizations/a/pipelines/b/builds/1/cancel"),
+            Route::CancelBuild
+        );
+        assert_eq!(
+            nearest("GET", "/v2/organisations/a/pipelines/b"),
+            Route::GetPipeline
+        );
+        assert_eq!(nearest("GET", "/v2/usr"), Route::GetUser);
+    }
+}

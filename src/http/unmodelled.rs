@@ -1,0 +1,256 @@
+//! Endpoints that Buildkite has and this fake does not model yet: they answer 501 and say so, because a made-up answer
+//! would teach a program wrong things.
+//!
+//! Source: Buildkite docs, "REST API", every page.
+
+/// The template of the endpoint that `method` and `path` (its segments) mean, if it is one of them.
+pub(crate) fn find(method: &str, path: &[&str]) -> Option<&'static str> {
+    ENDPOINTS
+        .iter()
+        .find(|(known, template)| *known == method && fits(template, path))
+        .map(|(_, template)| *template)
+}
+
+fn fits(template: &str, path: &[&str]) -> bool {
+    let mut segments = template.split('/').filter(|segment| !segment.is_empty());
+    path.iter().all(|given| {
+        segments
+            .next()
+            .is_some_and(|wanted| wanted.starts_with('{') || wanted == *given)
+    }) && segments.next().is_none()
+}
+
+#[rustfmt::skip]
+const ENDPOINTS: &[(&str, &str)] = &[
+    ("PATCH", "/v2/organizations/{org.slug}/pipelines/{slug}"),
+    ("POST", "/v2/organizations/{org.slug}/pipelines/{slug}/archive"),
+    ("POST", "/v2/organizations/{org.slug}/pipelines/{slug}/unarchive"),
+    ("POST", "/v2/organizations/{org.slug}/pipelines/{slug}/webhook"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"),
+    ("POST", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules"),
+    ("PUT", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"),
+    ("PUT", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/retry_failed_jobs"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/step-uploads"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/step-uploads/{uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}"),
+    ("PUT", "/v2/organizations/{org.slug}/jobs/{job.id}/reprioritize"),
+    ("PUT", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/reprioritize"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}/log"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log"),
+    ("HEAD", "/v2/organizations/{org.slug}/jobs/{job.id}/log"),
+    ("HEAD", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}/log.txt"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log.txt"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}/log.html"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log.html"),
+    ("DELETE", "/v2/organizations/{org.slug}/jobs/{job.id}/log"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}/env"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/env"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}/env.txt"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/env.txt"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}/artifacts"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/artifacts"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}/artifacts/{id}"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/artifacts/{id}"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}/artifacts/{id}/download"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/artifacts/{id}/download"),
+    ("DELETE", "/v2/organizations/{org.slug}/jobs/{job.id}/artifacts/{id}"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/artifacts/{id}"),
+    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}/annotations"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/annotations"),
+    ("POST", "/v2/organizations/{org.slug}/jobs/{job.id}/annotations"),
+    ("POST", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/annotations"),
+    ("DELETE", "/v2/organizations/{org.slug}/jobs/{job.id}/annotations/{annotation.uuid}"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/annotations/{annotation.uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/artifacts"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/annotations"),
+    ("POST", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/annotations"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/annotations/{annotation.uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/agents"),
+    ("GET", "/v2/organizations/{org.slug}/agents/{id}"),
+    ("PUT", "/v2/organizations/{org.slug}/agents/{id}/stop"),
+    ("PUT", "/v2/organizations/{org.slug}/agents/{id}/pause"),
+    ("PUT", "/v2/organizations/{org.slug}/agents/{id}/resume"),
+    ("GET", "/v2/meta"),
+    ("DELETE", "/v2/access-token"),
+    ("GET", "/v2/organizations/{org.slug}/rate_limit"),
+    ("GET", "/v2/organizations/{org.slug}/emojis"),
+    ("GET", "/v2/organizations/{org.slug}/members"),
+    ("GET", "/v2/organizations/{org.slug}/members/{user.uuid}"),
+    ("PATCH", "/v2/organizations/{org.slug}/members/{user.uuid}"),
+    ("DELETE", "/v2/organizations/{org.slug}/members/{user.uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/clusters"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{id}"),
+    ("POST", "/v2/organizations/{org.slug}/clusters"),
+    ("PUT", "/v2/organizations/{org.slug}/clusters/{id}"),
+    ("DELETE", "/v2/organizations/{org.slug}/clusters/{id}"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}"),
+    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues"),
+    ("PUT", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}"),
+    ("DELETE", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}"),
+    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}/pause_dispatch"),
+    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}/resume_dispatch"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}"),
+    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens"),
+    ("PUT", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}"),
+    ("DELETE", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers/{id}"),
+    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers"),
+    ("DELETE", "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers/{id}"),
+    ("GET", "/v2/organizations/{org.slug}/teams"),
+    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}"),
+    ("POST", "/v2/organizations/{org.slug}/teams"),
+    ("PATCH", "/v2/organizations/{org.slug}/teams/{team.uuid}"),
+    ("DELETE", "/v2/organizations/{org.slug}/teams/{team.uuid}"),
+    ("POST", "/v2/organizations/{org.slug}/teams/enable"),
+    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/members"),
+    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/members/{user.uuid}"),
+    ("POST", "/v2/organizations/{org.slug}/teams/{team.uuid}/members"),
+    ("PATCH", "/v2/organizations/{org.slug}/teams/{team.uuid}/members/{user.uuid}"),
+    ("DELETE", "/v2/organizations/{org.slug}/teams/{team.uuid}/members/{user.uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines"),
+    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}"),
+    ("POST", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines"),
+    ("PATCH", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}"),
+    ("DELETE", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks"),
+    ("PUT", "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks"),
+    ("POST", "/v2/organizations/{org.slug}/jobs/{job.id}/vnc-session"),
+    ("POST", "/v2/organizations/{org.slug}/jobs/{job.id}/ssh-session"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/secrets"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/secrets/{id}"),
+    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/secrets"),
+    ("PUT", "/v2/organizations/{org.slug}/clusters/{cluster.id}/secrets/{id}"),
+    ("PUT", "/v2/organizations/{org.slug}/clusters/{cluster.id}/secrets/{id}/value"),
+    ("DELETE", "/v2/organizations/{org.slug}/clusters/{cluster.id}/secrets/{id}"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/agent-images"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/agent-images/{id}"),
+    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/agent-images"),
+    ("DELETE", "/v2/organizations/{org.slug}/clusters/{cluster.id}/agent-images/{id}"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/network_ranges"),
+    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/cache_volumes"),
+    ("DELETE", "/v2/organizations/{org.slug}/clusters/{cluster.id}/cache_volumes"),
+    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/suites"),
+    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/suites/{suite.uuid}"),
+    ("POST", "/v2/organizations/{org.slug}/teams/{team.uuid}/suites"),
+    ("PATCH", "/v2/organizations/{org.slug}/teams/{team.uuid}/suites/{suite.uuid}"),
+    ("DELETE", "/v2/organizations/{org.slug}/teams/{team.uuid}/suites/{suite.uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/audit_events"),
+    ("GET", "/v2/organizations/{org.slug}/audit_events/{uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/invitations"),
+    ("GET", "/v2/organizations/{org.slug}/invitations/{uuid}"),
+    ("POST", "/v2/organizations/{org.slug}/invitations"),
+    ("DELETE", "/v2/organizations/{org.slug}/invitations/{uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/api-settings"),
+    ("PATCH", "/v2/organizations/{org.slug}/api-settings"),
+    ("GET", "/v2/organizations/{org.slug}/pipeline-settings"),
+    ("PATCH", "/v2/organizations/{org.slug}/pipeline-settings"),
+    ("PUT", "/v2/organizations/{org.slug}/pipeline-settings/hosted-agents-ssh"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipeline-settings/hosted-agents-ssh"),
+    ("PUT", "/v2/organizations/{org.slug}/pipeline-settings/public-pipelines"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipeline-settings/public-pipelines"),
+    ("PUT", "/v2/organizations/{org.slug}/pipeline-settings/advanced-queue-metrics"),
+    ("PUT", "/v2/organizations/{org.slug}/pipeline-settings/build-export"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipeline-settings/build-export"),
+    ("GET", "/v2/organizations/{org.slug}/repository_connections"),
+    ("GET", "/v2/organizations/{org.slug}/repository_connections/{id}"),
+    ("GET", "/v2/organizations/{org.slug}/repository_connections/{id}/repositories"),
+    ("GET", "/v2/organizations/{org.slug}/services"),
+    ("GET", "/v2/organizations/{org.slug}/services/{uuid}"),
+    ("POST", "/v2/organizations/{org.slug}/services"),
+    ("PATCH", "/v2/organizations/{org.slug}/services/{uuid}"),
+    ("DELETE", "/v2/organizations/{org.slug}/services/{uuid}"),
+    ("PUT", "/v2/organizations/{org.slug}/services/{uuid}/enable"),
+    ("PUT", "/v2/organizations/{org.slug}/services/{uuid}/disable"),
+    ("GET", "/v2/organizations/{org.slug}/pipeline-templates"),
+    ("GET", "/v2/organizations/{org.slug}/pipeline-templates/{uuid}"),
+    ("POST", "/v2/organizations/{org.slug}/pipeline-templates"),
+    ("PATCH", "/v2/organizations/{org.slug}/pipeline-templates/{uuid}"),
+    ("DELETE", "/v2/organizations/{org.slug}/pipeline-templates/{uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/rules"),
+    ("GET", "/v2/organizations/{org.slug}/rules/{uuid}"),
+    ("POST", "/v2/organizations/{org.slug}/rules"),
+    ("DELETE", "/v2/organizations/{org.slug}/rules/{uuid}"),
+    ("GET", "/v2/organizations/{org.slug}/portals"),
+    ("GET", "/v2/organizations/{org.slug}/portals/{portal.slug}"),
+    ("POST", "/v2/organizations/{org.slug}/portals"),
+    ("PUT", "/v2/organizations/{org.slug}/portals/{portal.slug}"),
+    ("DELETE", "/v2/organizations/{org.slug}/portals/{portal.slug}"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}"),
+    ("POST", "/v2/analytics/organizations/{org.slug}/suites"),
+    ("PATCH", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}"),
+    ("DELETE", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/runs"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/runs/{run.id}"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/runs/{run.id}/failed_executions"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/tests"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/tests/{test.id}"),
+    ("POST", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/tests/find"),
+    ("PATCH", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/tests/{test.id}/labels"),
+    ("PUT", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/tests/{test.id}/skip"),
+    ("PUT", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/tests/{test.id}/mute"),
+    ("PUT", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/tests/{test.id}/enable"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/tests/muted"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/tests/skipped"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/flaky-tests"),
+    ("PUT", "/v2/analytics/organizations/{org.slug}/suites/{suite.slug}/execution-tags"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/builds/{build.id}/tests"),
+    ("GET", "/v2/analytics/organizations/{org.slug}/builds/{build.id}/preflight/v1"),
+    ("GET", "/v2/analytics/openapi.yaml"),
+    ("GET", "/.well-known/api-catalog"),
+    ("POST", "/v2/packages/organizations/{org.slug}/registries"),
+    ("GET", "/v2/packages/organizations/{org.slug}/registries"),
+    ("GET", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}"),
+    ("POST", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}"),
+    ("DELETE", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}"),
+    ("POST", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/packages"),
+    ("POST", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/packages/upload"),
+    ("GET", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/packages"),
+    ("GET", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/packages/{id}"),
+    ("POST", "/v2/packages/organizations/{org.slug}/registries/{source_registry.slug}/packages/{package.id}/copy"),
+    ("DELETE", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/packages/{id}"),
+    ("POST", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens"),
+    ("GET", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens"),
+    ("GET", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens/{id}"),
+    ("POST", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens/{id}"),
+    ("DELETE", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens/{id}"),
+    ("PATCH", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"),
+    ("PATCH", "/v2/organizations/{org.slug}/clusters/{id}"),
+    ("PATCH", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}"),
+    ("PATCH", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_found_by_method_and_shape() {
+        let find = |method, path: &str| find(method, &path.split('/').collect::<Vec<_>>());
+        assert!(find("GET", "v2/organizations/acme/clusters").is_some());
+        assert!(find("GET", "v2/organizations/acme/teams/1/members").is_some());
+        assert_eq!(find("PATCH", "v2/meta"), None);
+        assert_eq!(find("GET", "v2/organizations/acme/clusters/1/2/3/4"), None);
+    }
+
+    #[test]
+    fn no_endpoint_is_both_modelled_and_not() {
+        use crate::vocabulary::route::Route;
+        for (method, template) in ENDPOINTS {
+            let modelled = Route::ALL
+                .iter()
+                .any(|route| route.method() == *method && route.path() == *template);
+            assert!(!modelled, "{method} {template}");
+        }
+    }
+}

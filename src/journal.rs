@@ -1,0 +1,151 @@
+//! What happened: the requests that came in and the transitions that followed, in order and bounded.
+//!
+//! Elsewhere: what a transition is (`vocabulary::event`), the questions a test asks of requests (`fake::requests`).
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::vocabulary::event::Event;
+use crate::vocabulary::route::Route;
+
+/// How many requests, and how many events, are kept; the oldest go first.
+const REQUESTS: usize = 10_000;
+const EVENTS: usize = 100_000;
+
+/// How much of a request's body is kept: 64 KiB.
+const BODY: usize = 64 * 1024;
+
+/// A request that came in, and how it was answered.
+///
+/// The `Authorization` header is not kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RequestRecord {
+    /// The instant of the fake's clock.
+    pub at: DateTime<Utc>,
+    /// The method, as sent.
+    pub method: String,
+    /// The path, as sent.
+    pub path: String,
+    /// The query, as sent, without the `?`.
+    pub query: String,
+    /// The endpoint it reached, if it is one.
+    pub route: Option<Route>,
+    /// Names in lower case, in the order sent.
+    pub headers: Vec<(String, String)>,
+    /// The first 64 KiB of the body.
+    pub body: Bytes,
+    /// The status of the answer.
+    pub status: u16,
+}
+
+impl RequestRecord {
+    /// The first value of a header; `name` in any case.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    #[must_use]
+    #[track_caller]
+    pub fn json(&self) -> serde_json::Value {
+        match serde_json::from_slice(&self.body) {
+            Ok(value) => value,
+            Err(error) => panic!(
+                "the body of {self} is no JSON ({error}): {}",
+                String::from_utf8_lossy(&self.body)
+            ),
+        }
+    }
+}
+
+/// One line: `2030-01-01T00:00:00.000Z POST /v2/organizations/acme/pipelines/app/builds 201`.
+impl fmt::Display for RequestRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let at = self.at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        write!(f, "{at} {} {}", self.method, self.path)?;
+        if !self.query.is_empty() {
+            write!(f, "?{}", self.query)?;
+        }
+        write!(f, " {}", self.status)
+    }
+}
+
+/// The record.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Journal {
+    requests: VecDeque<RequestRecord>,
+    events: VecDeque<Event>,
+}
+
+impl Journal {
+    pub(crate) fn request(&mut self, mut record: RequestRecord) {
+        if record.body.len() > BODY {
+            // A copy, or the rest would live on behind it.
+            record.body = Bytes::copy_from_slice(&record.body[..BODY]);
+        }
+        if self.requests.len() == REQUESTS {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(record);
+    }
+
+    pub(crate) fn events(&mut self, events: &[Event]) {
+        for event in events {
+            if self.events.len() == EVENTS {
+                self.events.pop_front();
+            }
+            self.events.push_back(event.clone());
+        }
+    }
+
+    pub(crate) fn all_requests(&self) -> Vec<RequestRecord> {
+        self.requests.iter().cloned().collect()
+    }
+
+    pub(crate) fn all_events(&self) -> Vec<Event> {
+        self.events.iter().cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_record_is_bounded() {
+        let record = |n: usize| RequestRecord {
+            at: DateTime::UNIX_EPOCH,
+            method: "GET".to_owned(),
+            path: format!("/{n}"),
+            query: String::new(),
+            route: None,
+            headers: Vec::new(),
+            body: vec![b'x'; if n == 0 { 0 } else { 70_000 }].into(),
+            status: 404,
+        };
+        let mut journal = Journal::default();
+        for n in 0..=REQUESTS {
+            journal.request(record(if n < 9_990 { 0 } else { n }));
+        }
+        let kept = journal.all_requests();
+        assert_eq!(kept.len(), REQUESTS);
+        assert_eq!(
+            kept.last()
+                .map(|last| (last.path.as_str(), last.body.len())),
+            Some(("/10000", BODY))
+        );
+        assert_eq!(kept[0].to_string(), "1970-01-01T00:00:00.000Z GET /0 404");
+    }
+}

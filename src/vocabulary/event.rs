@@ -1,0 +1,126 @@
+//! Something that happened: one transition of one build or job, with the instant it happened at.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+use crate::vocabulary::ids::{BuildId, JobId};
+use crate::vocabulary::states::{BuildState, JobState};
+
+/// Something that happened in the fake, at one instant of its clock.
+///
+/// `advance` and its kin return these, and [`FakeBuildkite::events`](crate::FakeBuildkite::events) keeps the last of
+/// them. `Display` gives one line; the same calls give the same lines in every run.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, seconds};
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+/// app.build().create();
+/// let happened = fake.advance(seconds(1));
+/// assert_eq!(happened.last().unwrap().to_string(), "2030-01-01T00:00:01.000Z app#1 scheduled -> running");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// The instant of the fake's clock.
+    pub at: DateTime<Utc>,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A build entered a state. `from` is `None` when it was just created.
+    Build {
+        /// Which build.
+        build: BuildRef,
+        /// The state it left.
+        from: Option<BuildState>,
+        /// The state it entered.
+        to: BuildState,
+    },
+    /// A job entered a state. `from` is `None` when it was just created.
+    Job {
+        /// Which job.
+        job: JobRef,
+        /// The state it left.
+        from: Option<JobState>,
+        /// The state it entered.
+        to: JobState,
+    },
+}
+
+/// Names a build in an [`Event`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct BuildRef {
+    /// The slug of its pipeline.
+    pub pipeline: Arc<str>,
+    /// Its number in that pipeline.
+    pub number: u64,
+    /// Its id.
+    pub id: BuildId,
+}
+
+/// Names a job in an [`Event`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct JobRef {
+    /// The build it belongs to.
+    pub build: BuildRef,
+    /// How people call it: its step's key, else its label, else its command's first line, else its type.
+    pub name: Arc<str>,
+    /// Which attempt of its step it is: 1, and one more with each retry.
+    pub attempt: u32,
+    /// Its id.
+    pub id: JobId,
+}
+
+impl fmt::Display for BuildRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.pipeline, self.number)
+    }
+}
+
+impl fmt::Display for JobRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.build, self.name)?;
+        match self.attempt {
+            1 => Ok(()),
+            attempt => write!(f, " (attempt {attempt})"),
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.at.to_rfc3339_opts(SecondsFormat::Millis, true))?;
+        match &self.kind {
+            EventKind::Build {
+                build,
+                from: None,
+                to,
+            } => write!(f, " {build} created as {to}"),
+            EventKind::Build {
+                build,
+                from: Some(from),
+                to,
+            } => write!(f, " {build} {from} -> {to}"),
+            EventKind::Job {
+                job,
+                from: None,
+                to,
+            } => write!(f, " {job} created as {to}"),
+            EventKind::Job {
+                job,
+                from: Some(from),
+                to,
+            } => write!(f, " {job} {from} -> {to}"),
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! Ids, and how they come about: every id is a function of (seed, kind, ordinal) and the fake's clock.
+//!
+//! They are not drawn from a random stream, so that making one more thing somewhere never renames another.
+//! Layout: UUID version 7, 48 bits of the fake's clock in milliseconds, the rest mixed.
+
+use std::fmt::{self, Write as _};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+/// What an id is for; part of the mix, so that the first job and the first build never share an id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Organization,
+    User,
+    Token,
+    Pipeline,
+    Build,
+    Step,
+    Job,
+    Agent,
+    Request,
+    Badge,
+    Webhook,
+}
+
+/// Makes the id of the `ordinal`-th thing of a kind, created at `at`.
+pub(crate) fn mint(seed: u64, kind: Kind, ordinal: u64, at: DateTime<Utc>) -> Uuid {
+    // A clock before 1970 has no place in the 48 bits of a version 7 id; the order of such ids means nothing.
+    let millis = u64::try_from(at.timestamp_millis()).unwrap_or(0);
+    let random = lanes(seed, kind, ordinal);
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
+    bytes[6..8].copy_from_slice(&random[0].to_be_bytes()[..2]);
+    bytes[8..].copy_from_slice(&random[1].to_be_bytes());
+    uuid::Builder::from_bytes(bytes)
+        .with_version(uuid::Version::SortRand)
+        .with_variant(uuid::Variant::RFC4122)
+        .into_uuid()
+}
+
+/// `digits` hexadecimal digits that look drawn and never change: tokens, badge and webhook addresses.
+pub(crate) fn hex(seed: u64, kind: Kind, ordinal: u64, digits: usize) -> String {
+    let [mut state, _] = lanes(seed, kind, ordinal);
+    let mut text = String::with_capacity(digits + 16);
+    while text.len() < digits {
+        state = mix(state);
+        write!(text, "{state:016x}").expect("a String takes everything");
+    }
+    text.truncate(digits);
+    text
+}
+
+fn lanes(seed: u64, kind: Kind, ordinal: u64) -> [u64; 2] {
+    let lane = mix(mix(seed ^ mix(kind as u64 + 1)) ^ ordinal);
+    [lane, mix(lane)]
+}
+
+/// One step of the splitmix64 sequence: a bijection in which every input bit reaches every output bit.
+pub(crate) fn mix(input: u64) -> u64 {
+    let mut z = input.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub(crate) Uuid);
+
+        impl $name {
+            /// The id as a plain UUID.
+            #[must_use]
+            pub fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({})"), self.0)
+            }
+        }
+
+        impl From<$name> for Uuid {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+    };
+}
+
+id! {
+    /// The id of a pipeline; prints as Buildkite writes it.
+    PipelineId
+}
+id! {
+    /// The id of a build, unique everywhere. A build's *number* is unique in its pipeline only.
+    BuildId
+}
+id! {
+    /// The id of a job. A retry is a new job with an id of its own.
+    JobId
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(millis: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp_millis(millis).expect("a representable instant")
+    }
+
+    #[test]
+    fn an_id_is_a_version_7_uuid_that_starts_with_the_clock() {
+        let id = mint(1, Kind::Job, 0, at(0x0123_4567_89ab));
+        assert_eq!(id.get_version_num(), 7);
+        assert_eq!(id.get_variant(), uuid::Variant::RFC4122);
+        assert!(id.to_string().starts_with("01234567-89ab-7"), "{id}");
+    }
+
+    #[test]
+    fn seed_kind_and_ordinal_each_change_the_id() {
+        let id = |seed, kind, ordinal| mint(seed, kind, ordinal, at(1_000));
+        let all = [
+            id(1, Kind::Job, 0),
+            id(2, Kind::Job, 0),
+            id(1, Kind::Build, 0),
+            id(1, Kind::Job, 1),
+        ];
+        for (n, one) in all.iter().enumerate() {
+            assert!(all[n + 1..].iter().all(|other| other != one), "{all:?}");
+        }
+        assert_eq!(id(1, Kind::Job, 0), all[0]);
+    }
+
+    #[test]
+    fn a_clock_before_1970_still_gives_a_version_7_id() {
+        assert_eq!(mint(1, Kind::Job, 0, at(-5)).get_version_num(), 7);
+    }
+
+    #[test]
+    fn hex_has_the_length_asked_for() {
+        assert_eq!(hex(1, Kind::Badge, 3, 50).len(), 50);
+        assert_ne!(hex(1, Kind::Badge, 3, 50), hex(1, Kind::Webhook, 3, 50));
+    }
+}

@@ -1,0 +1,106 @@
+//! The endpoints this fake serves, by name. How a path is taken apart is `http::router`'s.
+
+use std::fmt;
+
+use crate::vocabulary::scope::Scope;
+
+macro_rules! routes {
+    ($($(#[$doc:meta])* $variant:ident = $method:literal $path:literal $scope:expr,)*) => {
+        /// An endpoint this fake serves: what assertions about requests are made of.
+        ///
+        /// ```
+        /// use fake_buildkite::Route;
+        /// assert_eq!(Route::CancelBuild.to_string(),
+        ///     "PUT /v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/cancel");
+        /// ```
+        #[non_exhaustive]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Route {
+            $(
+                $(#[$doc])*
+                #[doc = concat!("\n\n`", $method, " ", $path, "`")]
+                $variant,
+            )*
+        }
+
+        impl Route {
+            /// Every endpoint, in the order of the documentation.
+            pub const ALL: &'static [Route] = &[$(Route::$variant),*];
+
+            /// The HTTP method.
+            #[must_use]
+            pub const fn method(self) -> &'static str {
+                match self {
+                    $(Route::$variant => $method,)*
+                }
+            }
+
+            /// The path, with its variable parts named as in Buildkite's documentation.
+            #[must_use]
+            pub const fn path(self) -> &'static str {
+                match self {
+                    $(Route::$variant => $path,)*
+                }
+            }
+
+            /// The scope a token needs, if any.
+            #[must_use]
+            pub const fn scope(self) -> Option<Scope> {
+                match self {
+                    $(Route::$variant => $scope,)*
+                }
+            }
+        }
+    };
+}
+
+routes! {
+    /// A sign of life. Needs no token.
+    Root = "GET" "/" None,
+    /// The user behind the token.
+    GetUser = "GET" "/v2/user" Some(Scope::ReadUser),
+    /// The token itself.
+    GetAccessToken = "GET" "/v2/access-token" None,
+    /// The organizations the token was granted.
+    ListOrganizations = "GET" "/v2/organizations" Some(Scope::ReadOrganizations),
+    /// One organization.
+    GetOrganization = "GET" "/v2/organizations/{org.slug}" Some(Scope::ReadOrganizations),
+    /// Every build of every organization of the token.
+    ListBuilds = "GET" "/v2/builds" Some(Scope::ReadBuilds),
+    /// Every build of an organization.
+    ListOrganizationBuilds = "GET" "/v2/organizations/{org.slug}/builds" Some(Scope::ReadBuilds),
+    /// Every build of a pipeline.
+    ListPipelineBuilds = "GET" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds" Some(Scope::ReadBuilds),
+    /// One build.
+    GetBuild = "GET" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}"
+        Some(Scope::ReadBuilds),
+    /// Makes a build.
+    CreateBuild = "POST" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds" Some(Scope::WriteBuilds),
+    /// Cancels a build.
+    CancelBuild = "PUT" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/cancel"
+        Some(Scope::WriteBuilds),
+    /// Makes a new build from an old one.
+    RebuildBuild = "PUT" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/rebuild"
+        Some(Scope::WriteBuilds),
+    /// Retries a job; also served at `PUT /v2/organizations/{org.slug}/jobs/{job.id}/retry`.
+    RetryJob = "PUT" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/retry"
+        Some(Scope::WriteBuilds),
+    /// Unblocks a block or input step; also served at `PUT /v2/organizations/{org.slug}/jobs/{job.id}/unblock`.
+    UnblockJob = "PUT"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/unblock"
+        Some(Scope::WriteBuilds),
+    /// The pipelines of an organization.
+    ListPipelines = "GET" "/v2/organizations/{org.slug}/pipelines" Some(Scope::ReadPipelines),
+    /// One pipeline.
+    GetPipeline = "GET" "/v2/organizations/{org.slug}/pipelines/{slug}" Some(Scope::ReadPipelines),
+    /// Makes a pipeline.
+    CreatePipeline = "POST" "/v2/organizations/{org.slug}/pipelines" Some(Scope::WritePipelines),
+    /// Deletes a pipeline with its builds.
+    DeletePipeline = "DELETE" "/v2/organizations/{org.slug}/pipelines/{slug}" Some(Scope::WritePipelines),
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method(), self.path())
+    }
+}

@@ -1,0 +1,197 @@
+//! The states Buildkite shows, under the names its REST API uses.
+//!
+//! The machine's own, finer states stay inside `engine`; the one translation is `engine::job::State::reported`.
+
+use std::fmt;
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[non_exhaustive]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+        }
+
+        impl $name {
+            /// Every one there is, in the order of the documentation.
+            pub const ALL: &'static [$name] = &[$($name::$variant),*];
+
+            /// The word Buildkite's REST API uses.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $($name::$variant => $word,)*
+                }
+            }
+
+            /// The other way round: `None` for a word Buildkite does not know.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == word)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// The state of a build.
+    ///
+    /// ```
+    /// use fake_buildkite::BuildState;
+    /// assert_eq!(BuildState::NotRun.as_str(), "not_run");
+    /// assert_eq!(BuildState::from_word("passed"), Some(BuildState::Passed));
+    /// ```
+    ///
+    /// Source: Buildkite docs, "Defining steps", section "Build states".
+    BuildState {
+        /// The record exists, its steps are still being turned into jobs.
+        Creating = "creating",
+        /// Jobs exist, none has started.
+        Scheduled = "scheduled",
+        /// At least one job has started and nothing has failed for good.
+        Running = "running",
+        /// A job has failed for good and others are still active.
+        Failing = "failing",
+        /// Nothing is active but block or input steps that wait for a person. REST never reports this word as
+        /// `state`: it reports `blocked_state` (by default `passed`) and `"blocked": true`. Events and list filters
+        /// do use it.
+        Blocked = "blocked",
+        /// Everything ran, nothing failed for good.
+        Passed = "passed",
+        /// Nothing is active any more and a job failed for good.
+        Failed = "failed",
+        /// Cancel was requested, and at least one job is still on an agent.
+        Canceling = "canceling",
+        /// Cancel is done.
+        Canceled = "canceled",
+        /// A newer build of the branch replaced it before it started.
+        Skipped = "skipped",
+        /// Every job was broken or skipped.
+        NotRun = "not_run",
+    }
+}
+
+words! {
+    /// The state of a job, as REST reports it.
+    ///
+    /// A finished job is `passed` or `failed`; a soft failure is `failed` too, with `soft_failed` beside it.
+    ///
+    /// ```
+    /// use fake_buildkite::JobState;
+    /// assert_eq!(JobState::WaitingFailed.to_string(), "waiting_failed");
+    /// assert!(JobState::TimedOut.is_terminal());
+    /// ```
+    ///
+    /// Source: Buildkite docs, "Defining steps", section "Job states".
+    JobState {
+        /// Just created.
+        Pending = "pending",
+        /// Something it depends on is not finished.
+        Waiting = "waiting",
+        /// It will not run: something it needs failed. A retry of that thing opens it again.
+        WaitingFailed = "waiting_failed",
+        /// A block or input step that waits for a person.
+        Blocked = "blocked",
+        /// Was `blocked` when the build failed.
+        BlockedFailed = "blocked_failed",
+        /// A person unblocked it.
+        Unblocked = "unblocked",
+        /// Was unblocked early, then a step before it failed.
+        UnblockedFailed = "unblocked_failed",
+        /// Held back by its concurrency group. Accepted as a filter; reported as `scheduled`.
+        Limited = "limited",
+        /// Waits for an agent.
+        Scheduled = "scheduled",
+        /// Handed to an agent that has not accepted it yet.
+        Assigned = "assigned",
+        /// Accepted by an agent that has not started it yet.
+        Accepted = "accepted",
+        /// Runs on an agent; a trigger job: its build exists.
+        Running = "running",
+        /// Finished with exit status 0.
+        Passed = "passed",
+        /// Finished with another exit status, softly or not, or lost with its agent.
+        Failed = "failed",
+        /// The agent was told to stop it.
+        Canceling = "canceling",
+        /// Stopped, or never started.
+        Canceled = "canceled",
+        /// Its time is up; the agent was told to stop it.
+        TimingOut = "timing_out",
+        /// Stopped because its time was up.
+        TimedOut = "timed_out",
+        /// Set aside from outside its build.
+        Skipped = "skipped",
+        /// Excluded by its own configuration.
+        Broken = "broken",
+        /// No agent picked it up in time.
+        Expired = "expired",
+    }
+}
+
+impl JobState {
+    /// Whether nothing but a retry follows.
+    #[must_use]
+    pub const fn is_terminal(self) -> bool {
+        match self {
+            Self::Pending
+            | Self::Waiting
+            | Self::WaitingFailed
+            | Self::Blocked
+            | Self::BlockedFailed
+            | Self::UnblockedFailed
+            | Self::Limited
+            | Self::Scheduled
+            | Self::Assigned
+            | Self::Accepted
+            | Self::Running
+            | Self::Canceling
+            | Self::TimingOut => false,
+            Self::Unblocked
+            | Self::Passed
+            | Self::Failed
+            | Self::Canceled
+            | Self::TimedOut
+            | Self::Skipped
+            | Self::Broken
+            | Self::Expired => true,
+        }
+    }
+}
+
+words! {
+    /// What kind of job a step becomes.
+    JobType {
+        /// A command step: runs on an agent.
+        Script = "script",
+        /// A wait step.
+        Waiter = "waiter",
+        /// A block or input step.
+        Manual = "manual",
+        /// A trigger step: makes a build in another pipeline.
+        Trigger = "trigger",
+    }
+}
+
+words! {
+    /// What made a build.
+    BuildSource {
+        /// A push or a pull request.
+        Webhook = "webhook",
+        /// The REST API.
+        Api = "api",
+        /// A person in the web interface.
+        Ui = "ui",
+        /// A trigger step of another build.
+        TriggerJob = "trigger_job",
+        /// A pipeline schedule.
+        Schedule = "schedule",
+    }
+}

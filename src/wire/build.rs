@@ -1,0 +1,260 @@
+//! Builds as JSON.
+//!
+//! Source: Buildkite docs, "Builds API"; key order from recorded responses.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::engine::build::{Author, Build, BuildKey, PullRequest};
+use crate::engine::job::JobKey;
+use crate::pipeline::BlockedState;
+use crate::vocabulary::ids::Kind;
+use crate::vocabulary::states::BuildState;
+use crate::wire::account::UserJson;
+use crate::wire::job::{JobJson, JobStateCountsJson};
+use crate::wire::pipeline::PipelineJson;
+use crate::wire::{Instant, Pairs, View, graphql_id};
+
+/// Which parts of a build a request asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    pub(crate) without_pipeline: bool,
+    pub(crate) jobs: Jobs,
+    /// Only Get a build counts.
+    pub(crate) with_counts: Option<Attempts>,
+    pub(crate) with_test_engine: bool,
+}
+
+/// Which jobs.
+#[derive(Debug)]
+pub(crate) enum Jobs {
+    None,
+    These(Vec<JobKey>),
+    Every(Attempts),
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self::Every(Attempts::Latest)
+    }
+}
+
+/// Whether jobs that were retried are there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Attempts {
+    Latest,
+    All,
+}
+
+/// A build.
+#[derive(Debug, Serialize)]
+pub(crate) struct BuildJson<'e> {
+    id: Uuid,
+    graphql_id: String,
+    url: String,
+    web_url: String,
+    number: u64,
+    state: &'static str,
+    cancel_reason: Option<&'e str>,
+    blocked: bool,
+    blocked_state: &'static str,
+    message: Option<&'e str>,
+    commit: &'e str,
+    branch: &'e str,
+    tag: Option<&'e str>,
+    env: Pairs<'e>,
+    source: &'static str,
+    author: Option<AuthorJson<'e>>,
+    creator: Option<UserJson<'e>>,
+    created_at: Instant,
+    scheduled_at: Instant,
+    started_at: Option<Instant>,
+    failing_at: Option<Instant>,
+    finished_at: Option<Instant>,
+    meta_data: Pairs<'e>,
+    pull_request: Option<PullRequestJson<'e>>,
+    merge_queue: Option<()>,
+    rebuilt_from: Option<RebuiltFromJson>,
+    triggered_from: Option<()>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pipeline: Option<PipelineJson<'e>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jobs: Option<Vec<JobJson<'e>>>,
+    cluster_id: Option<Uuid>,
+    cluster_url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_state_counts: Option<JobStateCountsJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_engine: Option<TestEngineJson>,
+}
+
+#[derive(Debug, Serialize)]
+struct AuthorJson<'e> {
+    username: Option<&'e str>,
+    name: Option<&'e str>,
+    email: Option<&'e str>,
+}
+
+#[derive(Debug, Serialize)]
+struct PullRequestJson<'e> {
+    id: &'e str,
+    base: Option<&'e str>,
+    repository: Option<&'e str>,
+}
+
+#[derive(Debug, Serialize)]
+struct RebuiltFromJson {
+    id: Uuid,
+    number: u64,
+    url: String,
+}
+
+/// Test Engine is not modelled: no build has runs there.
+#[derive(Debug, Serialize)]
+struct TestEngineJson {
+    runs: [(); 0],
+}
+
+impl<'e> BuildJson<'e> {
+    pub(crate) fn new(view: &View<'e>, key: BuildKey, parts: &Parts) -> Self {
+        view.saw(Kind::Build, key, view.engine.build_version(key));
+        let engine = view.engine;
+        let build = engine.build(key);
+        let head = &*build.head;
+        let shown = Shown::of(build, engine.blocked_state_of(key));
+        let jobs = match &parts.jobs {
+            Jobs::None => None,
+            Jobs::These(keys) => Some(keys.iter().map(|key| JobJson::new(view, *key)).collect()),
+            Jobs::Every(attempts) => {
+                let jobs = engine
+                    .jobs_of(key)
+                    .filter(|(_, job)| attempts.show(job.is_superseded()));
+                Some(jobs.map(|(key, _)| JobJson::new(view, key)).collect())
+            }
+        };
+        let counts = parts.with_counts.map(|attempts| {
+            let jobs = engine
+                .jobs_of(key)
+                .filter(|(_, job)| attempts.show(job.is_superseded()));
+            JobStateCountsJson::of(jobs.map(|(_, job)| job))
+        });
+        Self {
+            id: build.id.0,
+            graphql_id: graphql_id("Build", build.id.0),
+            url: view.build_url(key),
+            web_url: view.build_web_url(key),
+            number: build.number,
+            state: shown.state,
+            cancel_reason: None,
+            blocked: shown.blocked,
+            blocked_state: shown.blocked_state,
+            message: head.message.as_deref(),
+            commit: &head.commit,
+            branch: &head.branch,
+            tag: head.tag.as_deref(),
+            env: Pairs(&head.env),
+            source: head.source.as_str(),
+            author: head.author.as_ref().map(AuthorJson::new),
+            creator: UserJson::maybe(view, head.creator),
+            created_at: Instant(build.created_at),
+            scheduled_at: Instant(build.scheduled_at),
+            started_at: Instant::maybe(build.started_at),
+            failing_at: Instant::maybe(build.failing_at),
+            finished_at: Instant::maybe(build.finished_at),
+            meta_data: Pairs(&build.meta_data),
+            pull_request: head.pull_request.as_ref().map(PullRequestJson::new),
+            merge_queue: None,
+            rebuilt_from: head
+                .rebuilt_from
+                .and_then(|from| RebuiltFromJson::new(view, from)),
+            triggered_from: None,
+            pipeline: (!parts.without_pipeline).then(|| PipelineJson::new(view, build.pipeline)),
+            jobs,
+            cluster_id: None,
+            cluster_url: None,
+            job_state_counts: counts,
+            test_engine: parts
+                .with_test_engine
+                .then_some(TestEngineJson { runs: [] }),
+        }
+    }
+}
+
+impl Attempts {
+    fn show(self, is_superseded: bool) -> bool {
+        self == Self::All || !is_superseded
+    }
+}
+
+/// How REST puts a build's state: never `blocked`, but what its block step says it should look like.
+///
+/// Chosen: `blocked_state` is empty when the step sets none.
+struct Shown {
+    state: &'static str,
+    blocked: bool,
+    blocked_state: &'static str,
+}
+
+impl Shown {
+    fn of(build: &Build, look: Option<BlockedState>) -> Self {
+        let state = reported_state(build.state, look).as_str();
+        match (build.state == BuildState::Blocked, look) {
+            (false, _) => Self {
+                state,
+                blocked: false,
+                blocked_state: "",
+            },
+            (true, None) => Self {
+                state,
+                blocked: true,
+                blocked_state: "",
+            },
+            (true, Some(_)) => Self {
+                state,
+                blocked: true,
+                blocked_state: state,
+            },
+        }
+    }
+}
+
+/// The state REST reports; `look` is the `blocked_state` of the step that blocks the build.
+pub(crate) fn reported_state(state: BuildState, look: Option<BlockedState>) -> BuildState {
+    match (state, look) {
+        (BuildState::Blocked, None | Some(BlockedState::Passed)) => BuildState::Passed,
+        (BuildState::Blocked, Some(BlockedState::Failed)) => BuildState::Failed,
+        (BuildState::Blocked, Some(BlockedState::Running)) => BuildState::Running,
+        (state, _) => state,
+    }
+}
+
+impl<'e> AuthorJson<'e> {
+    fn new(author: &'e Author) -> Self {
+        Self {
+            username: author.username.as_deref(),
+            name: author.name.as_deref(),
+            email: author.email.as_deref(),
+        }
+    }
+}
+
+impl<'e> PullRequestJson<'e> {
+    fn new(pull_request: &'e PullRequest) -> Self {
+        Self {
+            id: &pull_request.id,
+            base: pull_request.base.as_deref(),
+            repository: pull_request.repository.as_deref(),
+        }
+    }
+}
+
+impl RebuiltFromJson {
+    fn new(view: &View<'_>, key: BuildKey) -> Option<Self> {
+        let build = view.engine.find_build(key)?;
+        Some(Self {
+            id: build.id.0,
+            number: build.number,
+            url: view.build_url(key),
+        })
+    }
+}

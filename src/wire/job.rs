@@ -1,0 +1,250 @@
+//! Jobs as JSON, one shape for each type.
+//!
+//! Source: Buildkite docs, "Jobs API"; key order from recorded responses.
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use uuid::Uuid;
+
+use crate::engine::job::{Job, JobKey, State};
+use crate::pipeline::Step;
+use crate::vocabulary::ids::Kind;
+use crate::vocabulary::states::{JobState, JobType};
+use crate::wire::account::UserJson;
+use crate::wire::agent::AgentJson;
+use crate::wire::{Instant, View, Waiters, graphql_id};
+
+/// A job.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+pub(crate) enum JobJson<'e> {
+    Script(Box<ScriptJson<'e>>),
+    Waiter(WaiterJson),
+    Manual(Box<ManualJson<'e>>),
+}
+
+/// A command step's job.
+#[derive(Debug, Serialize)]
+pub(crate) struct ScriptJson<'e> {
+    id: Uuid,
+    graphql_id: String,
+    r#type: &'static str,
+    name: Option<&'e str>,
+    step_key: Option<&'e str>,
+    group_key: Option<&'e str>,
+    step: StepJson,
+    priority: PriorityJson,
+    agent_query_rules: &'e [String],
+    state: &'static str,
+    build_url: String,
+    web_url: String,
+    log_url: String,
+    raw_log_url: String,
+    artifacts_url: String,
+    command: Option<&'e str>,
+    soft_failed: bool,
+    exit_status: Option<i32>,
+    signal: Option<&'e str>,
+    signal_reason: Option<&'static str>,
+    broken_reason: Option<&'e str>,
+    artifact_paths: Option<&'e str>,
+    created_at: Instant,
+    scheduled_at: Instant,
+    runnable_at: Option<Instant>,
+    concurrency_wait_time_ms: Option<u64>,
+    started_at: Option<Instant>,
+    finished_at: Option<Instant>,
+    expired_at: Option<Instant>,
+    retried: bool,
+    retried_in_job_id: Option<Uuid>,
+    retries_count: Option<u32>,
+    retry_source: Option<RetrySourceJson>,
+    retry_type: Option<&'static str>,
+    parallel_group_index: Option<u32>,
+    parallel_group_total: Option<u32>,
+    matrix: Option<()>,
+    agent: Option<AgentJson<'e>>,
+    retried_by: Option<UserJson<'e>>,
+    cluster_id: Option<Uuid>,
+    cluster_url: Option<String>,
+    cluster_queue_id: Option<Uuid>,
+    cluster_queue_url: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct StepJson {
+    id: Uuid,
+    signature: Option<()>,
+}
+
+#[derive(Debug, Serialize)]
+struct PriorityJson {
+    number: i64,
+}
+
+#[derive(Debug, Serialize)]
+struct RetrySourceJson {
+    job_id: Uuid,
+    retry_type: &'static str,
+}
+
+/// A wait step's job: recorded ones hold nothing but who they are.
+#[derive(Debug, Serialize)]
+pub(crate) struct WaiterJson {
+    id: Uuid,
+    graphql_id: String,
+    r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<&'static str>,
+}
+
+/// A block or input step's job.
+#[derive(Debug, Serialize)]
+pub(crate) struct ManualJson<'e> {
+    id: Uuid,
+    graphql_id: String,
+    r#type: &'static str,
+    label: &'e str,
+    state: &'static str,
+    step_key: Option<&'e str>,
+    web_url: Option<()>,
+    unblocked_by: Option<UserJson<'e>>,
+    unblocked_at: Option<Instant>,
+    unblockable: bool,
+    unblock_url: String,
+}
+
+impl<'e> JobJson<'e> {
+    pub(crate) fn new(view: &View<'e>, key: JobKey) -> Self {
+        view.saw(Kind::Job, key, view.engine.job_version(key));
+        let job = view.engine.job(key);
+        match &*view.engine.step_of(job).step {
+            Step::Command(step) => Self::Script(Box::new(ScriptJson::new(view, job, step))),
+            Step::Wait(_) => Self::Waiter(WaiterJson {
+                id: job.id.0,
+                graphql_id: graphql_id("Job", job.id.0),
+                r#type: JobType::Waiter.as_str(),
+                state: (view.waiters == Waiters::WithState).then(|| job.state.reported().as_str()),
+            }),
+            Step::Block(step) | Step::Input(step) => Self::Manual(Box::new(ManualJson {
+                id: job.id.0,
+                graphql_id: graphql_id("Job", job.id.0),
+                r#type: JobType::Manual.as_str(),
+                // Never null: clients decode it as a string.
+                label: step.label.as_deref().unwrap_or_default(),
+                state: job.state.reported().as_str(),
+                step_key: step.common.key.as_deref(),
+                web_url: None,
+                unblocked_by: UserJson::maybe(view, job.unblocked_by),
+                unblocked_at: Instant::maybe(job.times.unblocked_at),
+                unblockable: job.state == State::Blocked,
+                unblock_url: format!("{}/jobs/{}/unblock", view.build_url(job.build), job.id),
+            })),
+        }
+    }
+}
+
+impl<'e> ScriptJson<'e> {
+    fn new(view: &View<'e>, job: &'e Job, step: &'e crate::pipeline::CommandStep) -> Self {
+        let engine = view.engine;
+        let build_url = view.build_url(job.build);
+        let url = format!("{build_url}/jobs/{}", job.id);
+        let exit = job.exit.as_ref();
+        Self {
+            id: job.id.0,
+            graphql_id: graphql_id("Job", job.id.0),
+            r#type: job.kind.as_str(),
+            name: step.label.as_deref(),
+            step_key: step.common.key.as_deref(),
+            group_key: None,
+            step: StepJson {
+                id: engine.step_of(job).id,
+                signature: None,
+            },
+            priority: PriorityJson {
+                number: job.priority,
+            },
+            agent_query_rules: &step.agents,
+            state: job.state.reported().as_str(),
+            web_url: format!("{}#{}", view.build_web_url(job.build), job.id),
+            log_url: format!("{url}/log"),
+            raw_log_url: format!("{url}/log.txt"),
+            artifacts_url: format!("{url}/artifacts"),
+            build_url,
+            command: step.command.as_deref(),
+            soft_failed: job.soft_failed,
+            exit_status: exit.map(|exit| exit.status),
+            signal: exit.and_then(|exit| exit.signal.as_deref()),
+            signal_reason: exit.and_then(|exit| exit.signal_reason),
+            broken_reason: job.broken_reason.as_deref(),
+            artifact_paths: step.artifact_paths.as_deref(),
+            created_at: Instant(job.created_at),
+            scheduled_at: Instant(job.scheduled_at),
+            runnable_at: Instant::maybe(job.times.runnable_at),
+            concurrency_wait_time_ms: None,
+            started_at: Instant::maybe(job.times.started_at),
+            finished_at: Instant::maybe(job.times.finished_at),
+            expired_at: Instant::maybe(job.times.expired_at),
+            retried: job.is_superseded(),
+            retried_in_job_id: job.retried.map(|retried| engine.job(retried.into).id.0),
+            // Null for a first attempt, not 0.
+            retries_count: (job.attempt > 1).then(|| job.attempt - 1),
+            retry_source: job.retry_of.map(|(old, kind)| RetrySourceJson {
+                job_id: engine.job(old).id.0,
+                retry_type: kind.word(),
+            }),
+            retry_type: job.retried.map(|retried| retried.kind.word()),
+            parallel_group_index: None,
+            parallel_group_total: None,
+            matrix: None,
+            agent: job
+                .agent
+                .map(|agent| AgentJson::new(view, engine.build(job.build).organization, agent)),
+            retried_by: job.retried.map(|retried| UserJson::new(view, retried.by)),
+            cluster_id: None,
+            cluster_url: None,
+            cluster_queue_id: None,
+            cluster_queue_url: None,
+        }
+    }
+}
+
+/// How many jobs of a build are in which state, over all its jobs whatever a request filters.
+#[derive(Debug)]
+pub(crate) struct JobStateCountsJson {
+    total: usize,
+    /// In the order of the documentation; only states that occur.
+    states: Vec<(JobState, usize)>,
+}
+
+impl JobStateCountsJson {
+    pub(crate) fn of<'e>(jobs: impl Iterator<Item = &'e Job>) -> Self {
+        let mut states: Vec<(JobState, usize)> =
+            JobState::ALL.iter().map(|state| (*state, 0)).collect();
+        let mut total = 0;
+        for job in jobs {
+            total += 1;
+            let reported = job.state.reported();
+            if let Some((_, count)) = states.iter_mut().find(|(state, _)| *state == reported) {
+                *count += 1;
+            }
+        }
+        states.retain(|(_, count)| *count > 0);
+        Self { total, states }
+    }
+}
+
+impl Serialize for JobStateCountsJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct States<'a>(&'a [(JobState, usize)]);
+        impl Serialize for States<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_map(self.0.iter().map(|(state, count)| (state.as_str(), count)))
+            }
+        }
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("total", &self.total)?;
+        map.serialize_entry("states", &States(&self.states))?;
+        map.end()
+    }
+}

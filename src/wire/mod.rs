@@ -1,0 +1,230 @@
+//! How things look: engine values as the JSON Buildkite sends, fields in its order, `null` where it sends `null`.
+//!
+//! It changes nothing and knows no HTTP. A shape borrows from the engine and is written once, straight into bytes.
+//! Everything a body shows is taken through a [`View`], which remembers the version of each record it was asked for: the
+//! fingerprint of a body is the list of what went into it.
+//!
+//! Elsewhere: which shape answers which request (`http::rest`).
+//! Source: Buildkite docs, "REST API"; key order from recorded responses.
+
+pub(crate) mod account;
+pub(crate) mod agent;
+pub(crate) mod build;
+pub(crate) mod job;
+pub(crate) mod pipeline;
+
+use std::cell::Cell;
+use std::fmt;
+
+use base64::Engine as _;
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Serialize, Serializer};
+use uuid::Uuid;
+
+use crate::engine::Engine;
+use crate::engine::account::OrganizationKey;
+use crate::engine::build::BuildKey;
+use crate::engine::pipeline::PipelineKey;
+use crate::engine::table::Key;
+use crate::vocabulary::ids;
+
+/// What a body is made from, and for whom.
+#[derive(Debug)]
+pub(crate) struct View<'e> {
+    pub(crate) engine: &'e Engine,
+    /// Where the client reached the fake, without a slash at the end: every URL begins with it.
+    pub(crate) origin: &'e str,
+    /// Whether the reader may edit pipelines, and so sees their `webhook_url`.
+    pub(crate) may_edit: bool,
+    /// Whether wait steps show their `state`.
+    pub(crate) waiters: Waiters,
+    /// A build that does not count yet in the pipeline it is shown with: a new one, in the answer that made it.
+    pub(crate) uncounted: Option<BuildKey>,
+    seen: Cell<Fingerprint>,
+}
+
+/// How wait steps look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Waiters {
+    /// Exactly `id`, `graphql_id` and `type`, as recorded.
+    #[default]
+    AsRecorded,
+    /// `state` too.
+    WithState,
+}
+
+/// Stands for what went into a body: equal fingerprints, equal bodies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Fingerprint([u64; 2]);
+
+impl Fingerprint {
+    fn with(self, value: u64) -> Self {
+        let Self([a, b]) = self;
+        Self([
+            ids::mix(a ^ value),
+            ids::mix(b.rotate_left(17) ^ value.wrapping_mul(0x9e37_79b9_7f4a_7c15)),
+        ])
+    }
+}
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}{:016x}", self.0[0], self.0[1])
+    }
+}
+
+impl<'e> View<'e> {
+    pub(crate) fn new(engine: &'e Engine, origin: &'e str) -> Self {
+        let view = Self {
+            engine,
+            origin,
+            may_edit: true,
+            waiters: Waiters::default(),
+            uncounted: None,
+            seen: Cell::new(Fingerprint([engine.seed(), !engine.seed()])),
+        };
+        view.saw_text(origin);
+        view
+    }
+
+    /// Records that a record of this kind, in this version, went into the body.
+    pub(crate) fn saw<K: Key>(&self, kind: ids::Kind, key: K, version: u64) {
+        let seen = self
+            .seen
+            .get()
+            .with(kind as u64)
+            .with(u64::from(key.row()))
+            .with(version);
+        self.seen.set(seen);
+    }
+
+    /// Records something else that the body depends on.
+    pub(crate) fn saw_text(&self, text: &str) {
+        let mut seen = self.seen.get().with(text.len() as u64);
+        for chunk in text.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            seen = seen.with(u64::from_le_bytes(word));
+        }
+        self.seen.set(seen);
+    }
+
+    pub(crate) fn fingerprint(&self) -> Fingerprint {
+        self.seen.get()
+    }
+
+    pub(crate) fn organization_url(&self, key: OrganizationKey) -> String {
+        format!(
+            "{}/v2/organizations/{}",
+            self.origin,
+            self.engine.organization(key).slug
+        )
+    }
+
+    pub(crate) fn pipeline_url(&self, key: PipelineKey) -> String {
+        let pipeline = self.engine.pipeline(key);
+        let organization = &self.engine.organization(pipeline.organization).slug;
+        format!(
+            "{}/v2/organizations/{organization}/pipelines/{}",
+            self.origin, pipeline.slug
+        )
+    }
+
+    pub(crate) fn pipeline_web_url(&self, key: PipelineKey) -> String {
+        let pipeline = self.engine.pipeline(key);
+        format!(
+            "{}/{}/{}",
+            self.origin,
+            self.engine.organization(pipeline.organization).slug,
+            pipeline.slug
+        )
+    }
+
+    pub(crate) fn build_url(&self, key: BuildKey) -> String {
+        let build = self.engine.build(key);
+        format!(
+            "{}/builds/{}",
+            self.pipeline_url(build.pipeline),
+            build.number
+        )
+    }
+
+    pub(crate) fn build_web_url(&self, key: BuildKey) -> String {
+        let build = self.engine.build(key);
+        format!(
+            "{}/builds/{}",
+            self.pipeline_web_url(build.pipeline),
+            build.number
+        )
+    }
+}
+
+/// A body as Buildkite sends it: compact, one newline at the end.
+pub(crate) fn body(shape: &impl Serialize) -> Vec<u8> {
+    let mut bytes =
+        serde_json::to_vec(shape).expect("our shapes have string keys and finite numbers");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// An instant as REST writes it: UTC, three decimals, `Z`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Instant(pub(crate) DateTime<Utc>);
+
+impl Instant {
+    pub(crate) fn maybe(at: Option<DateTime<Utc>>) -> Option<Self> {
+        at.map(Self)
+    }
+}
+
+impl Serialize for Instant {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+    }
+}
+
+/// Pairs as a JSON object, in their own order.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Pairs<'a>(pub(crate) &'a [(String, String)]);
+
+impl Serialize for Pairs<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+/// The id of the same thing in the GraphQL API: base64 of `Type---uuid`.
+pub(crate) fn graphql_id(kind: &str, id: Uuid) -> String {
+    base64::engine::general_purpose::STANDARD.encode(format!("{kind}---{id}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn graphql_ids_are_those_of_the_documentation() {
+        let id = "b3a1e9f2-7c4d-4f1a-9e6c-2d8a5f7b1c3d"
+            .parse()
+            .expect("a uuid");
+        let expected =
+            "UGlwZWxpbmVTY2hlZHVsZS0tLWIzYTFlOWYyLTdjNGQtNGYxYS05ZTZjLTJkOGE1ZjdiMWMzZA==";
+        assert_eq!(graphql_id("PipelineSchedule", id), expected);
+    }
+
+    #[test]
+    fn a_body_is_compact_leaves_slashes_alone_and_ends_in_one_newline() {
+        let text =
+            String::from_utf8(body(&Pairs(&[("a/b".into(), "<ü>&\"".into())]))).expect("utf-8");
+        assert_eq!(text, "{\"a/b\":\"<ü>&\\\"\"}\n");
+    }
+
+    #[test]
+    fn instants_have_three_decimals() {
+        let at = DateTime::from_timestamp(1_893_456_000, 1_999_999).expect("an instant");
+        assert_eq!(
+            serde_json::to_string(&Instant(at)).expect("json"),
+            "\"2030-01-01T00:00:00.001Z\""
+        );
+    }
+}

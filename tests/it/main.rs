@@ -1,0 +1,2 @@
+//! Behaviour, through the public API and a plain HTTP client.
+mod smoke;
