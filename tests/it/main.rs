@@ -1,2 +1,6 @@
 //! Behaviour, through the public API and a plain HTTP client.
-mod smoke;
+//!
+//! Each module is one behaviour; each test reads as given, when, then.
+
+mod life;
+mod support;

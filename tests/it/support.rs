@@ -1,0 +1,313 @@
+//! A plain HTTP client, and JSON that keeps the order of its keys.
+
+use std::fmt;
+use std::ops::Index;
+
+use fake_buildkite::FakeBuildkite;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+
+/// A client of one fake. Paths are relative to `/v2`; an absolute URL is taken as it is.
+#[derive(Debug, Clone)]
+pub struct Client {
+    origin: String,
+    token: Option<String>,
+    http: reqwest::blocking::Client,
+}
+
+/// What came back.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub text: String,
+}
+
+/// A client that talks to a fake with its own token.
+pub fn client(fake: &FakeBuildkite) -> Client {
+    Client {
+        origin: fake.url(),
+        token: Some(fake.token().to_owned()),
+        http: reqwest::blocking::Client::new(),
+    }
+}
+
+impl Client {
+    pub fn with_token(&self, token: &str) -> Self {
+        Self {
+            token: Some(token.to_owned()),
+            ..self.clone()
+        }
+    }
+
+    pub fn without_token(&self) -> Self {
+        Self {
+            token: None,
+            ..self.clone()
+        }
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], None)
+    }
+
+    pub fn post(&self, path: &str, body: &str) -> Answer {
+        self.send("POST", path, &[], Some(body))
+    }
+
+    /// Without a body, as most clients send it.
+    pub fn put(&self, path: &str) -> Answer {
+        self.send("PUT", path, &[], None)
+    }
+
+    pub fn put_body(&self, path: &str, body: &str) -> Answer {
+        self.send("PUT", path, &[], Some(body))
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        self.send("DELETE", path, &[], None)
+    }
+
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&str>,
+    ) -> Answer {
+        let url = match path {
+            absolute if absolute.starts_with("http") => absolute.to_owned(),
+            path => format!("{}/v2{path}", self.origin),
+        };
+        let method = method.parse().expect("a method");
+        let mut request = self.http.request(method, url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request
+                .header("content-type", "application/json")
+                .body(body.to_owned());
+        }
+        let response = request.send().expect("an answer");
+        Answer {
+            status: response.status().as_u16(),
+            headers: response
+                .headers()
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.to_str().expect("ASCII").to_owned()))
+                .collect(),
+            text: response.text().expect("a body"),
+        }
+    }
+
+    /// Creates a build of `main` in `acme`.
+    pub fn create_build(&self, pipeline: &str) -> Json {
+        let path = format!("/organizations/acme/pipelines/{pipeline}/builds");
+        self.post(&path, r#"{"commit":"HEAD","branch":"main"}"#)
+            .expect(201)
+    }
+
+    /// Gets a build of `acme`.
+    pub fn build(&self, pipeline: &str, number: u64) -> Json {
+        self.get(&format!(
+            "/organizations/acme/pipelines/{pipeline}/builds/{number}"
+        ))
+        .expect(200)
+    }
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Json {
+        serde_json::from_str(&self.text)
+            .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text))
+    }
+
+    /// The body, if the status is the expected one.
+    #[track_caller]
+    pub fn expect(&self, status: u16) -> Json {
+        assert_eq!(self.status, status, "{}", self.text);
+        self.json()
+    }
+
+    /// The `message` of an error with this status.
+    #[track_caller]
+    pub fn message(&self, status: u16) -> String {
+        self.expect(status)["message"].str().to_owned()
+    }
+}
+
+/// JSON whose objects keep the order of their keys.
+#[derive(Clone, PartialEq)]
+pub enum Json {
+    Null,
+    Bool(bool),
+    Number(serde_json::Number),
+    String(String),
+    Array(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+impl Json {
+    #[track_caller]
+    pub fn str(&self) -> &str {
+        let Self::String(text) = self else {
+            panic!("no string: {self:?}")
+        };
+        text
+    }
+
+    #[track_caller]
+    pub fn number(&self) -> i64 {
+        let Self::Number(number) = self else {
+            panic!("no number: {self:?}")
+        };
+        number.as_i64().expect("a whole number")
+    }
+
+    #[track_caller]
+    pub fn bool(&self) -> bool {
+        let Self::Bool(value) = self else {
+            panic!("no boolean: {self:?}")
+        };
+        *value
+    }
+
+    pub fn is_null(&self) -> bool {
+        *self == Self::Null
+    }
+
+    #[track_caller]
+    pub fn items(&self) -> &[Json] {
+        let Self::Array(items) = self else {
+            panic!("no array: {self:?}")
+        };
+        items
+    }
+
+    #[track_caller]
+    pub fn entries(&self) -> &[(String, Json)] {
+        let Self::Object(entries) = self else {
+            panic!("no object: {self:?}")
+        };
+        entries
+    }
+
+    #[track_caller]
+    pub fn keys(&self) -> Vec<&str> {
+        self.entries().iter().map(|(key, _)| key.as_str()).collect()
+    }
+
+    pub fn get(&self, key: &str) -> Option<&Json> {
+        let Self::Object(entries) = self else {
+            return None;
+        };
+        entries
+            .iter()
+            .find(|(known, _)| known == key)
+            .map(|(_, value)| value)
+    }
+}
+
+impl Index<&str> for Json {
+    type Output = Json;
+
+    #[track_caller]
+    fn index(&self, key: &str) -> &Json {
+        self.get(key)
+            .unwrap_or_else(|| panic!("no key `{key}` in {self:?}"))
+    }
+}
+
+impl Index<usize> for Json {
+    type Output = Json;
+
+    #[track_caller]
+    fn index(&self, n: usize) -> &Json {
+        &self.items()[n]
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => value.fmt(f),
+            Self::Number(number) => number.fmt(f),
+            Self::String(text) => text.fmt(f),
+            Self::Array(items) => f.debug_list().entries(items).finish(),
+            Self::Object(entries) => f
+                .debug_map()
+                .entries(entries.iter().map(|(key, value)| (key, value)))
+                .finish(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Json {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Json;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("JSON")
+            }
+
+            fn visit_unit<E>(self) -> Result<Json, E> {
+                Ok(Json::Null)
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+                Ok(Json::Bool(value))
+            }
+
+            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+                Ok(Json::Number(value.into()))
+            }
+
+            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+                Ok(Json::Number(value.into()))
+            }
+
+            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+                Ok(Json::Number(
+                    serde_json::Number::from_f64(value).expect("finite"),
+                ))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
+                Ok(Json::String(value.to_owned()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
+                let mut array = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    array.push(item);
+                }
+                Ok(Json::Array(array))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Json, A::Error> {
+                let mut object = Vec::new();
+                while let Some(entry) = entries.next_entry()? {
+                    object.push(entry);
+                }
+                Ok(Json::Object(object))
+            }
+        }
+
+        deserializer.deserialize_any(Reader)
+    }
+}
