@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// A client of one fake. Paths are relative to `/v2`; an absolute URL is taken as it is.
 #[derive(Debug, Clone)]
-pub struct Client {
+pub(crate) struct Client {
     origin: String,
     token: Option<String>,
     http: reqwest::blocking::Client,
@@ -16,14 +16,14 @@ pub struct Client {
 
 /// What came back.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub text: String,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) text: String,
 }
 
 /// A client that talks to a fake with its own token.
-pub fn client(fake: &FakeBuildkite) -> Client {
+pub(crate) fn client(fake: &FakeBuildkite) -> Client {
     Client {
         origin: fake.url(),
         token: Some(fake.token().to_owned()),
@@ -32,42 +32,42 @@ pub fn client(fake: &FakeBuildkite) -> Client {
 }
 
 impl Client {
-    pub fn with_token(&self, token: &str) -> Self {
+    pub(crate) fn with_token(&self, token: &str) -> Self {
         Self {
             token: Some(token.to_owned()),
             ..self.clone()
         }
     }
 
-    pub fn without_token(&self) -> Self {
+    pub(crate) fn without_token(&self) -> Self {
         Self {
             token: None,
             ..self.clone()
         }
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], None)
     }
 
-    pub fn post(&self, path: &str, body: &str) -> Answer {
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
         self.send("POST", path, &[], Some(body))
     }
 
     /// Without a body, as most clients send it.
-    pub fn put(&self, path: &str) -> Answer {
+    pub(crate) fn put(&self, path: &str) -> Answer {
         self.send("PUT", path, &[], None)
     }
 
-    pub fn put_body(&self, path: &str, body: &str) -> Answer {
+    pub(crate) fn put_body(&self, path: &str, body: &str) -> Answer {
         self.send("PUT", path, &[], Some(body))
     }
 
-    pub fn delete(&self, path: &str) -> Answer {
+    pub(crate) fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, &[], None)
     }
 
-    pub fn send(
+    pub(crate) fn send(
         &self,
         method: &str,
         path: &str,
@@ -104,14 +104,14 @@ impl Client {
     }
 
     /// Creates a build of `main` in `acme`.
-    pub fn create_build(&self, pipeline: &str) -> Json {
+    pub(crate) fn create_build(&self, pipeline: &str) -> Json {
         let path = format!("/organizations/acme/pipelines/{pipeline}/builds");
         self.post(&path, r#"{"commit":"HEAD","branch":"main"}"#)
             .expect(201)
     }
 
     /// Gets a build of `acme`.
-    pub fn build(&self, pipeline: &str, number: u64) -> Json {
+    pub(crate) fn build(&self, pipeline: &str, number: u64) -> Json {
         self.get(&format!(
             "/organizations/acme/pipelines/{pipeline}/builds/{number}"
         ))
@@ -120,7 +120,7 @@ impl Client {
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(known, _)| known == name)
@@ -128,28 +128,28 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         serde_json::from_str(&self.text)
             .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.text))
     }
 
     /// The body, if the status is the expected one.
     #[track_caller]
-    pub fn expect(&self, status: u16) -> Json {
+    pub(crate) fn expect(&self, status: u16) -> Json {
         assert_eq!(self.status, status, "{}", self.text);
         self.json()
     }
 
     /// The `message` of an error with this status.
     #[track_caller]
-    pub fn message(&self, status: u16) -> String {
+    pub(crate) fn message(&self, status: u16) -> String {
         self.expect(status)["message"].str().to_owned()
     }
 }
 
 /// JSON whose objects keep the order of their keys.
 #[derive(Clone, PartialEq)]
-pub enum Json {
+pub(crate) enum Json {
     Null,
     Bool(bool),
     Number(serde_json::Number),
@@ -160,7 +160,7 @@ pub enum Json {
 
 impl Json {
     #[track_caller]
-    pub fn str(&self) -> &str {
+    pub(crate) fn str(&self) -> &str {
         let Self::String(text) = self else {
             panic!("no string: {self:?}")
         };
@@ -168,7 +168,7 @@ impl Json {
     }
 
     #[track_caller]
-    pub fn number(&self) -> i64 {
+    pub(crate) fn number(&self) -> i64 {
         let Self::Number(number) = self else {
             panic!("no number: {self:?}")
         };
@@ -176,19 +176,19 @@ impl Json {
     }
 
     #[track_caller]
-    pub fn bool(&self) -> bool {
+    pub(crate) fn bool(&self) -> bool {
         let Self::Bool(value) = self else {
             panic!("no boolean: {self:?}")
         };
         *value
     }
 
-    pub fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         *self == Self::Null
     }
 
     #[track_caller]
-    pub fn items(&self) -> &[Json] {
+    pub(crate) fn items(&self) -> &[Json] {
         let Self::Array(items) = self else {
             panic!("no array: {self:?}")
         };
@@ -196,7 +196,7 @@ impl Json {
     }
 
     #[track_caller]
-    pub fn entries(&self) -> &[(String, Json)] {
+    pub(crate) fn entries(&self) -> &[(String, Json)] {
         let Self::Object(entries) = self else {
             panic!("no object: {self:?}")
         };
@@ -204,11 +204,11 @@ impl Json {
     }
 
     #[track_caller]
-    pub fn keys(&self) -> Vec<&str> {
+    pub(crate) fn keys(&self) -> Vec<&str> {
         self.entries().iter().map(|(key, _)| key.as_str()).collect()
     }
 
-    pub fn get(&self, key: &str) -> Option<&Json> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Json> {
         let Self::Object(entries) = self else {
             return None;
         };
