@@ -18,11 +18,15 @@ pub(crate) mod change;
 pub(crate) mod commands;
 mod dispatch;
 pub(crate) mod graph;
+#[cfg(test)]
+mod invariants;
 pub(crate) mod job;
 pub(crate) mod pipeline;
 mod settle;
 pub(crate) mod table;
 pub(crate) mod tally;
+#[cfg(test)]
+mod tests;
 pub(crate) mod timers;
 
 use std::collections::{BTreeSet, VecDeque};

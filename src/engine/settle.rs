@@ -202,7 +202,7 @@ fn path(from: BuildState, to: BuildState) -> &'static [build::Event] {
         (S::Scheduled, S::Failing) => &[E::Start, E::FailEarly],
         (S::Running, S::Failing) => &[E::FailEarly],
         (S::Failing | S::Passed | S::Failed | S::Blocked, S::Running)
-        | (S::Blocked, S::Scheduled) => &[E::Resume],
+        | (S::Blocked | S::Failed, S::Scheduled) => &[E::Resume],
         (S::Passed | S::Failed | S::Blocked, S::Failing) => &[E::Resume, E::FailEarly],
         (S::Scheduled | S::Running, S::Blocked) => &[E::Block],
         (S::Failing | S::Passed | S::Failed, S::Blocked) => &[E::Resume, E::Block],

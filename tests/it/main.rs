@@ -2,5 +2,6 @@
 //!
 //! Each module is one behaviour; each test reads as given, when, then.
 
+mod arrows;
 mod life;
 mod support;

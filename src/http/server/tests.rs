@@ -759,7 +759,9 @@ mod alone {
         if std::env::var_os(ALONE).is_some() {
             return test();
         }
-        let (_, module) = module_path!().split_once("::").expect("crate::module");
+        let (_, module) = module_path!()
+            .split_once("::")
+            .expect("a path of a module inside the crate");
         let output = Command::new("sh")
             .args(["-c", "ulimit -n $1 && shift && exec \"$@\"", "sh"])
             .arg(descriptors.to_string())
