@@ -1,5 +1,85 @@
 //! An embedded, in-process fake of Buildkite for test suites.
-#![forbid(unsafe_code)]
+//!
+//! A test starts one, gives its URL to the program under test, says what the jobs will do, moves a clock, and asserts.
+//! Nothing outside the process is needed, nothing sleeps, and the same test gives the same bytes every time.
+//!
+//! ```
+//! use fake_buildkite::{BuildState, FakeBuildkite, JobState, Route, minutes};
+//!
+//! let fake = FakeBuildkite::start(); // own port, own thread, own world; gone on drop
+//! let app = fake.pipeline("app").steps("steps: [{command: make test, key: test}]").create();
+//! app.on_job("test").takes(minutes(3)).exits(1) // first attempt: fails
+//!     .then().takes(minutes(2)).exits(0);       // every later attempt: passes
+//!
+//! # struct RetryBot { url: String, token: String }
+//! # impl RetryBot {
+//! #     fn new(url: String, token: &str) -> Self { Self { url, token: token.to_owned() } }
+//! #     fn send(&self, method: &str, path: &str, body: &str) -> serde_json::Value {
+//! #         let url = format!("{}organizations/acme/pipelines/app/builds{path}", self.url);
+//! #         let request = reqwest::blocking::Client::new().request(method.parse().unwrap(), url);
+//! #         let answer = request.bearer_auth(&self.token).body(body.to_owned()).send().unwrap();
+//! #         serde_json::from_str(&answer.text().unwrap()).unwrap()
+//! #     }
+//! #     fn start_build(&self) { self.send("POST", "", r#"{"commit":"HEAD","branch":"main"}"#); }
+//! #     fn tick(&self) {
+//! #         let job = self.send("GET", "/1", "")["jobs"][0]["id"].as_str().unwrap().to_owned();
+//! #         self.send("PUT", &format!("/1/jobs/{job}/retry"), "");
+//! #     }
+//! # }
+//! let bot = RetryBot::new(fake.api_url(), fake.token()); // the program under test
+//! bot.start_build();
+//! fake.advance(minutes(4)); // picked up after 1 s, runs 3 min, fails
+//! assert_eq!(app.build_number(1).job("test").state(), JobState::Failed);
+//!
+//! bot.tick(); // sees the failure and retries
+//! fake.run_until_idle();
+//! assert_eq!(app.build_number(1).state(), BuildState::Passed);
+//! fake.requests().to(Route::RetryJob).assert_count(1);
+//! ```
+//!
+//! # Time
+//!
+//! The clock stands still until it is told to move: [`advance`](FakeBuildkite::advance),
+//! [`advance_to`](FakeBuildkite::advance_to), [`step`](FakeBuildkite::step),
+//! [`run_until_idle`](FakeBuildkite::run_until_idle) and [`run_until`](FakeBuildkite::run_until) move it, complete before
+//! they return, and return what happened. For programs that cannot be interleaved with a test, [`Clock::PerRequest`] and
+//! [`Clock::StepPerPoll`] move it with their requests.
+//!
+//! # What jobs do
+//!
+//! By script, told beforehand: [`on_job`](PipelineHandle::on_job). By hand, at any instant: the methods of [`JobHandle`]
+//! and [`BuildHandle`]. Without either, a simulated agent picks a job up after a second, runs it for ten, and it passes.
+//! Nobody picks up jobs with [`Agents::none`].
+//!
+//! # How true it is
+//!
+//! States and transitions are those of [`job_transitions`] and [`build_transitions`], printed from the text that a test
+//! walks pair by pair. Bodies are compared with recorded responses of the real service, key by key. What Buildkite has and
+//! this fake does not model answers 501 and says so; [`Route`] lists what is served.
+//!
+//! Pipelines are read from YAML: command, wait, block and input steps with their labels, keys, commands, env, agents,
+//! timeouts, soft failures, artifact paths, priorities, skips and dependencies. Anything else that Buildkite would
+//! honour is refused rather than ignored.
+//!
+//! # The map
+//!
+//! A room imports only from rooms to its left; a test holds it so.
+//!
+//! `vocabulary` · `journal` `pipeline` ← `script` ← `engine` ← `wire` `timeline` `clock` ← `http` ← `driver` ← `fake`
+//!
+//! | room | what it is for |
+//! |---|---|
+//! | `vocabulary` | the words everybody uses: ids, states, scopes, routes, events |
+//! | `journal` | what happened, in order and bounded |
+//! | `pipeline` | YAML to typed steps, with Buildkite's own refusals |
+//! | `script` | what the commands of jobs will do |
+//! | `engine` | the machine: everything that is true, and the only code that changes it |
+//! | `wire` | how it looks: engine values as Buildkite's JSON |
+//! | `timeline` | a build as a picture of text |
+//! | `clock` | what moves time, and how far |
+//! | `http` | how it is asked for: the server, and a request's way to a reply |
+//! | `driver` | the one lock |
+//! | `fake` | what a test holds |
 
 mod clock;
 mod driver;
@@ -28,3 +108,14 @@ pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;
 pub use vocabulary::span::{days, hours, millis, minutes, seconds};
 pub use vocabulary::states::{BuildSource, BuildState, JobState, JobType};
+
+#[doc = include_str!("engine/job/transitions.md")]
+pub mod job_transitions {}
+
+#[doc = include_str!("engine/build/transitions.md")]
+pub mod build_transitions {}
+
+/// The examples of the README run with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;
