@@ -8,7 +8,6 @@ use chrono::{DateTime, Utc};
 use rpds::RedBlackTreeSetSync;
 use uuid::Uuid;
 
-use crate::engine::job::JobKey;
 use crate::engine::table::{Key as _, key};
 
 key! {
@@ -24,7 +23,6 @@ pub(crate) struct Agent {
     /// `key=value`, the way it registered.
     pub(crate) tags: Arc<[String]>,
     pub(crate) created_at: DateTime<Utc>,
-    pub(crate) job: Option<JobKey>,
     pub(crate) last_job_finished_at: Option<DateTime<Utc>>,
 }
 

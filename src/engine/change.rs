@@ -6,9 +6,10 @@
 use chrono::TimeDelta;
 
 use crate::engine::Engine;
+use crate::engine::build::BuildKey;
 use crate::engine::graph::{self, Class};
 use crate::engine::job::{self, Exit, Illegal, Job, JobKey, Moment, State};
-use crate::engine::pipeline::Counts;
+use crate::engine::pipeline::{Counts, PipelineKey};
 use crate::engine::tally::Tally;
 use crate::engine::timers::Timer;
 use crate::pipeline::{SoftFail, Step};
@@ -69,17 +70,16 @@ impl Engine {
         }
 
         if seen {
-            let from = (!is_new).then(|| from.reported());
             self.record(EventKind::Job {
                 job: self.job_ref(key),
-                from,
+                from: (!is_new).then(|| from.reported()),
                 to: to.reported(),
             });
         }
         if to == State::Running && self.builds.get(build).started_at.is_none() {
             self.builds.change(build).started_at = Some(now);
         }
-        self.release_agent(key, to);
+        self.release_agent(key, from, to);
         self.arm(key, to);
         self.reclassify(build, step);
         self.agenda.builds.insert(build);
@@ -115,21 +115,25 @@ impl Engine {
     }
 
     /// Replaces one job's part of the counts.
-    pub(crate) fn recount(
-        &mut self,
-        key: crate::engine::build::BuildKey,
-        before: Tally,
-        after: Tally,
-    ) {
+    pub(crate) fn recount(&mut self, key: BuildKey, before: Tally, after: Tally) {
         if before == after {
             return;
         }
-        let build = self.builds.change(key);
-        build.tally.subtract(before);
-        build.tally.add(after);
-        let counts = &mut self.pipelines.change(build.pipeline).counts;
-        counts.subtract(job_counts(before));
-        counts.add(job_counts(after));
+        let tally = &mut self.progress.change(key).tally;
+        tally.subtract(before);
+        tally.add(after);
+        let pipeline = self.builds.get(key).pipeline;
+        self.recount_pipeline(pipeline, job_counts(before), job_counts(after));
+    }
+
+    /// Replaces a part of what a pipeline shows of its builds and jobs.
+    pub(crate) fn recount_pipeline(&mut self, key: PipelineKey, before: Counts, after: Counts) {
+        if before == after {
+            return;
+        }
+        let counts = &mut self.pipelines.change(key).counts;
+        counts.subtract(before);
+        counts.add(after);
     }
 
     /// Adds a job to its step, its build and their counts. It has no state anyone saw until its first transition.
@@ -146,27 +150,18 @@ impl Engine {
 
     pub(crate) fn change_step(
         &mut self,
-        build: crate::engine::build::BuildKey,
+        build: BuildKey,
         step: usize,
         write: impl FnOnce(&mut graph::StepRun),
     ) {
-        let step = self
-            .builds
-            .change(build)
-            .steps
-            .get_mut(step)
-            .expect("a step of the build");
+        let steps = &mut self.progress.change(build).steps;
+        let step = steps.get_mut(step).expect("a step of the build");
         write(std::sync::Arc::make_mut(step));
     }
 
     /// Looks again at what a step means for its dependents, and tells them if that changed.
-    pub(crate) fn reclassify(&mut self, build: crate::engine::build::BuildKey, step: usize) {
-        let run = self
-            .builds
-            .get(build)
-            .steps
-            .get(step)
-            .expect("a step of the build");
+    pub(crate) fn reclassify(&mut self, build: BuildKey, step: usize) {
+        let run = self.step(build, step);
         let classes = run
             .jobs
             .iter()

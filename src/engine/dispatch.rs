@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use crate::engine::Engine;
 use crate::engine::agent::{self, Agent, AgentKey, Fleet};
 use crate::engine::graph::StepRun;
-use crate::engine::job::{Driver, Event, Exit, Illegal, JobKey, LogEntry, State};
+use crate::engine::job::{Driver, Event, Exit, Illegal, JobKey, State};
 use crate::engine::table::Key as _;
 use crate::engine::timers::Timer;
 use crate::pipeline::Step;
@@ -65,12 +65,8 @@ impl Engine {
             Step::Wait(_) | Step::Block(_) | Step::Input(_) => &[],
         };
         let tags = agent::tags_for(rules);
-        let agent = self
-            .idle
-            .take(&tags)
-            .unwrap_or_else(|| self.connect_agent(tags));
-        self.agents.change(agent).job = Some(job);
-        agent
+        let idle = self.idle.take(&tags);
+        idle.unwrap_or_else(|| self.connect_agent(tags))
     }
 
     /// One more agent of the simulated fleet.
@@ -81,32 +77,33 @@ impl Engine {
             name: format!("fake-agent-{}", key.row() + 1),
             tags,
             created_at: self.now,
-            job: None,
             last_job_finished_at: None,
         })
     }
 
     /// Lets go of the agent of a job whose new state needs none. The job goes on naming it, unless it goes back into the
     /// queue.
-    pub(super) fn release_agent(&mut self, key: JobKey, to: State) {
-        if to.is_on_agent() || to == State::Assigned {
-            return;
-        }
-        let Some(agent) = self.jobs.get(key).agent else {
+    pub(super) fn release_agent(&mut self, key: JobKey, from: State, to: State) {
+        let Some(agent) = self
+            .jobs
+            .get(key)
+            .agent
+            .filter(|_| from.has_agent() && !to.has_agent())
+        else {
             return;
         };
-        if self.agents.get(agent).job != Some(key) {
-            return;
-        }
         let now = self.now;
-        let row = self.agents.change(agent);
-        row.job = None;
-        row.last_job_finished_at = Some(now);
-        let tags = Arc::clone(&row.tags);
-        self.idle.add(tags, agent);
+        self.agents.change(agent).last_job_finished_at = Some(now);
+        self.free_agent(agent);
         if to == State::Scheduled {
             self.jobs.change(key).agent = None;
         }
+    }
+
+    /// The agent can take another job.
+    pub(crate) fn free_agent(&mut self, agent: AgentKey) {
+        let tags = Arc::clone(&self.agents.get(agent).tags);
+        self.idle.add(tags, agent);
     }
 
     pub(super) fn arm_pick_up(&mut self, key: JobKey) {
@@ -133,13 +130,10 @@ impl Engine {
         let now = self.now;
         let pause = duration.unwrap_or(TimeDelta::zero())
             / i32::try_from(attempt.log.len().max(1)).unwrap_or(i32::MAX);
-        if !attempt.log.is_empty() {
-            let job = self.jobs.change(key);
-            let mut at = now;
-            for text in attempt.log {
-                job.log.push(LogEntry { at, text });
-                at += pause;
-            }
+        let mut at = now;
+        for text in attempt.log {
+            self.append_log(key, at, text);
+            at += pause;
         }
         if let Some(duration) = duration {
             self.arm_timer(key, now + duration, Timer::Exit(key, attempt.exit_status));
@@ -150,15 +144,12 @@ impl Engine {
     pub(crate) fn script_of(&self, key: JobKey) -> Attempt {
         let job = self.jobs.get(key);
         let build = self.builds.get(job.build);
-        let run = build
-            .steps
-            .get(job.step)
-            .expect("a job's step is in its build");
+        let run = self.step_of(job);
         let Step::Command(step) = &*run.step else {
             return Attempt::default();
         };
         let number = 1 + self.earlier_runs(key, run);
-        let scripts = &self.pipelines.get(build.pipeline).scripts;
+        let scripts = self.scripts.get(build.pipeline);
         scripts.attempt(step.common.key.as_deref(), step.label.as_deref(), number)
     }
 
@@ -174,10 +165,11 @@ impl Engine {
             .count();
         let job = self.jobs.get(key);
         let mut ancestor = self.builds.get(job.build).head.rebuilt_from;
-        while let Some(build) = ancestor.and_then(|key| self.builds.find(key)) {
-            let same = build
-                .steps
-                .get(job.step)
+        while let Some((key, build)) = ancestor.and_then(|key| Some((key, self.builds.find(key)?)))
+        {
+            let same = self
+                .steps(key)
+                .nth(job.step)
                 .filter(|other| other.name == run.name);
             count += same.map_or(0, |other| {
                 other.jobs.iter().filter(|job| started(job)).count()

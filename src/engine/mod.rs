@@ -38,11 +38,14 @@ use uuid::Uuid;
 
 use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
 use crate::engine::agent::{Agent, AgentKey, Fleet, Idle};
-use crate::engine::build::{Build, BuildKey};
-use crate::engine::job::{Job, JobKey};
+use crate::engine::build::{Build, BuildKey, Progress};
+use crate::engine::graph::StepRun;
+use crate::engine::job::{Job, JobKey, LogEntry};
 use crate::engine::pipeline::{Pipeline, PipelineKey};
 use crate::engine::table::Table;
+use crate::engine::tally::Tally;
 use crate::engine::timers::{Timer, Timers};
+use crate::script::Scripts;
 use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
 use crate::vocabulary::ids::{self, JobId, Kind};
 use crate::vocabulary::scope::Scope;
@@ -79,10 +82,16 @@ pub(crate) struct Engine {
     users: Table<UserKey, User>,
     tokens: Table<TokenKey, Token>,
     pipelines: Table<PipelineKey, Pipeline>,
+    /// Row for row beside the pipelines: the test's own, and no part of what Buildkite shows.
+    scripts: Table<PipelineKey, Scripts>,
     slugs: RedBlackTreeMapSync<(OrganizationKey, Arc<str>), PipelineKey>,
     builds: Table<BuildKey, Build>,
+    /// Row for row beside the builds.
+    progress: Table<BuildKey, Progress>,
     jobs: Table<JobKey, Job>,
     job_ids: RedBlackTreeMapSync<JobId, JobKey>,
+    /// Of the jobs that have printed something.
+    logs: RedBlackTreeMapSync<JobKey, Vec<LogEntry>>,
     agents: Table<AgentKey, Agent>,
     idle: Idle,
     fleet: Fleet,
@@ -101,10 +110,13 @@ impl Engine {
             users: Table::new(),
             tokens: Table::new(),
             pipelines: Table::new(),
+            scripts: Table::new(),
             slugs: RedBlackTreeMapSync::new_sync(),
             builds: Table::new(),
+            progress: Table::new(),
             jobs: Table::new(),
             job_ids: RedBlackTreeMapSync::new_sync(),
+            logs: RedBlackTreeMapSync::new_sync(),
             agents: Table::new(),
             idle: Idle::new(),
             fleet,
@@ -279,7 +291,7 @@ impl Engine {
 
     /// Every attempt of every step, in the order of the steps.
     pub(crate) fn jobs_of(&self, build: BuildKey) -> impl Iterator<Item = (JobKey, &Job)> {
-        let steps = self.builds.get(build).steps.iter();
+        let steps = self.progress.get(build).steps.iter();
         steps
             .flat_map(|step| step.jobs.iter())
             .map(|key| (*key, self.jobs.get(*key)))
@@ -306,20 +318,30 @@ impl Engine {
         }
     }
 
-    pub(crate) fn step_of(&self, job: &Job) -> &graph::StepRun {
-        self.builds
-            .get(job.build)
-            .steps
-            .get(job.step)
-            .expect("a job's step is in its build")
+    pub(crate) fn step_of(&self, job: &Job) -> &StepRun {
+        self.step(job.build, job.step)
     }
 
-    /// What a command can still print into the log of a job by now.
+    /// A step of a build that is known to have it.
+    #[track_caller]
+    pub(crate) fn step(&self, build: BuildKey, step: usize) -> &StepRun {
+        let steps = &self.progress.get(build).steps;
+        steps.get(step).expect("a step of the build")
+    }
+
+    pub(crate) fn steps(&self, build: BuildKey) -> impl ExactSizeIterator<Item = &StepRun> {
+        self.progress.get(build).steps.iter().map(|step| &**step)
+    }
+
+    pub(crate) fn tally(&self, build: BuildKey) -> Tally {
+        self.progress.get(build).tally
+    }
+
+    /// What a job has printed by now.
     pub(crate) fn log_of(&self, key: JobKey) -> String {
-        let job = self.jobs.get(key);
-        let until = job.times.finished_at.unwrap_or(self.now);
-        job.log
-            .iter()
+        let until = self.jobs.get(key).times.finished_at.unwrap_or(self.now);
+        let entries = self.logs.get(&key).into_iter().flatten();
+        entries
             .filter(|entry| entry.at <= until)
             .map(|entry| &*entry.text)
             .collect()
@@ -369,17 +391,14 @@ impl Engine {
         })
     }
 
-    /// Changes the scripts of a pipeline, which are the test's and no part of what Buildkite shows.
-    pub(crate) fn scripts_mut(&mut self, pipeline: PipelineKey) -> &mut crate::script::Scripts {
-        &mut self.pipelines.change(pipeline).scripts
+    pub(crate) fn scripts_mut(&mut self, pipeline: PipelineKey) -> &mut Scripts {
+        self.scripts.change(pipeline)
     }
 
-    pub(crate) fn append_log(&mut self, job: JobKey, text: &str) {
-        let at = self.now;
-        self.jobs.change(job).log.push(job::LogEntry {
-            at,
-            text: text.into(),
-        });
+    pub(crate) fn append_log(&mut self, job: JobKey, at: DateTime<Utc>, text: Arc<str>) {
+        let mut entries = self.logs.get(&job).cloned().unwrap_or_default();
+        entries.push(LogEntry { at, text });
+        self.logs.insert_mut(job, entries);
     }
 
     fn mint<K: table::Key>(&self, kind: Kind, key: K) -> Uuid {

@@ -12,7 +12,6 @@ use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::build::BuildKey;
 use crate::engine::table::key;
 use crate::pipeline::Step;
-use crate::script::Scripts;
 use crate::vocabulary::ids::PipelineId;
 
 key! {
@@ -47,7 +46,6 @@ pub(crate) struct Pipeline {
     /// In the order of their creation.
     pub(crate) builds: VectorSync<BuildKey>,
     pub(crate) counts: Counts,
-    pub(crate) scripts: Scripts,
 }
 
 /// What can be set on a pipeline and changes nothing about how its builds run, or only what is modelled.

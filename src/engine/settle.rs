@@ -30,7 +30,7 @@ impl Engine {
 
     /// Asks a step whether it may go on now, and moves its jobs if the answer changed.
     fn look_again(&mut self, key: BuildKey, step: usize) {
-        let steps = &self.builds.get(key).steps;
+        let steps = &self.progress.get(key).steps;
         let run = steps.get(step).expect("a step of the build");
         let readiness = run.decide(|on| {
             let on = steps.get(on).expect("edges lead to steps of the build");
@@ -52,13 +52,7 @@ impl Engine {
 
     /// Writes a step's readiness, which is part of what its jobs count for.
     fn set_readiness(&mut self, key: BuildKey, step: usize, readiness: Readiness) {
-        let before = self
-            .builds
-            .get(key)
-            .steps
-            .get(step)
-            .expect("a step of the build")
-            .readiness;
+        let before = self.step(key, step).readiness;
         for job in self.live_jobs(key, step) {
             let job = self.jobs.get(job);
             self.recount(key, Tally::of(job, before), Tally::of(job, readiness));
@@ -68,12 +62,7 @@ impl Engine {
 
     /// The jobs of a step that no retry took the place of.
     fn live_jobs(&self, key: BuildKey, step: usize) -> Vec<JobKey> {
-        let run = self
-            .builds
-            .get(key)
-            .steps
-            .get(step)
-            .expect("a step of the build");
+        let run = self.step(key, step);
         run.jobs
             .iter()
             .copied()
@@ -102,7 +91,9 @@ impl Engine {
     /// Brings the state of a build in line with its jobs.
     fn settle_build(&mut self, key: BuildKey) {
         let build = self.builds.get(key);
-        let verdict = build.tally.verdict(build.state, build.started_at.is_some());
+        let verdict = self
+            .tally(key)
+            .verdict(build.state, build.started_at.is_some());
         for event in path(build.state, verdict) {
             self.change_build(key, *event);
         }
@@ -113,7 +104,7 @@ impl Engine {
 
     /// In a failed build nothing waits any more: neither for a step that does not exist, nor for a person.
     fn give_up(&mut self, key: BuildKey) {
-        let tally = self.builds.get(key).tally;
+        let tally = self.tally(key);
         if tally.waiting == 0 && tally.blocked == 0 {
             return;
         }
@@ -160,9 +151,8 @@ impl Engine {
             BuildState::Failing => build.failing_at = build.failing_at.or(Some(now)),
             BuildState::Creating | BuildState::Scheduled | BuildState::Canceling => {}
         }
-        let counts = &mut self.pipelines.change(build.pipeline).counts;
-        counts.subtract(build_counts(from));
-        counts.add(build_counts(to));
+        let pipeline = build.pipeline;
+        self.recount_pipeline(pipeline, build_counts(from), build_counts(to));
         self.record(EventKind::Build {
             build: self.build_ref(key),
             from: Some(from),
@@ -171,18 +161,33 @@ impl Engine {
         self.agenda.builds.insert(key);
     }
 
-    /// What the first block or input step that waits for a person says a blocked build looks like.
+    /// The first block or input step that waits for a person, and what it says a blocked build looks like.
+    pub(crate) fn blocked_by(&self, key: BuildKey) -> Option<(JobKey, Option<BlockedState>)> {
+        let gates = self.steps(key).filter(|run| run.kind == JobType::Manual);
+        let mut blocked = gates.filter(|run| self.jobs.get(run.latest()).state == State::Blocked);
+        blocked.next().map(|run| {
+            let look = match &*run.step {
+                Step::Block(step) | Step::Input(step) => step.blocked_state,
+                Step::Command(_) | Step::Wait(_) => None,
+            };
+            (run.latest(), look)
+        })
+    }
+
+    /// What a build looks like while it is blocked, if its block step says so; nothing for any other build.
     pub(crate) fn blocked_state_of(&self, key: BuildKey) -> Option<BlockedState> {
-        let first = self.builds.get(key).steps.iter().find(|run| {
-            run.kind == JobType::Manual
-                && run
-                    .jobs
-                    .iter()
-                    .any(|job| self.jobs.get(*job).state == State::Blocked)
-        })?;
-        match &*first.step {
-            Step::Block(step) | Step::Input(step) => step.blocked_state,
-            Step::Command(_) | Step::Wait(_) => None,
+        match self.builds.get(key).state {
+            BuildState::Blocked => self.blocked_by(key)?.1,
+            BuildState::Creating
+            | BuildState::Scheduled
+            | BuildState::Running
+            | BuildState::Failing
+            | BuildState::Passed
+            | BuildState::Failed
+            | BuildState::Canceling
+            | BuildState::Canceled
+            | BuildState::Skipped
+            | BuildState::NotRun => None,
         }
     }
 }

@@ -101,7 +101,7 @@ impl Tally {
             blocked: one(state == State::Blocked),
             neutral: one(matches!(state, State::Broken | State::Skipped)),
             scheduled: one(state.reported() == JobState::Scheduled),
-            running: one(state.is_on_agent() || state == State::Assigned),
+            running: one(state.has_agent()),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Random worlds: pipelines, commands and time from a printed seed, with the invariants checked after every move.
 
+use std::fmt::Write as _;
+
 use chrono::{DateTime, TimeDelta};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -74,10 +76,8 @@ impl Walk {
                 _ => {
                     let mut command = format!("command: make {n}");
                     if self.chance(20) {
-                        command.push_str(&format!(
-                            ", timeout_in_minutes: {}",
-                            self.random.random_range(1..4)
-                        ));
+                        let minutes = self.random.random_range(1..4);
+                        write!(command, ", timeout_in_minutes: {minutes}").expect("a String");
                     }
                     if self.chance(20) {
                         command.push_str(
@@ -90,14 +90,16 @@ impl Walk {
                     command
                 }
             };
-            step.push_str(&format!(", key: k{n}"));
+            write!(step, ", key: k{n}").expect("a String");
             if self.chance(20) {
                 // Forward, backward, to itself, or to nothing.
                 let on = self.random.random_range(0..10);
                 let allow = if self.chance(50) { "true" } else { "false" };
-                step.push_str(&format!(
+                write!(
+                    step,
                     ", depends_on: [{{step: k{on}, allow_failure: {allow}}}]"
-                ));
+                )
+                .expect("a String");
             }
             if self.chance(10) {
                 step.push_str(", allow_dependency_failure: true");
@@ -226,53 +228,65 @@ impl Walk {
                 let fields = vec![("a".to_owned(), self.log.len().to_string())];
                 return self.engine.apply(UnblockJob { job, by, fields }).is_err();
             }
-            42..62 => {
-                let jobs = self.jobs();
-                let Some(job) = self.pick(&jobs) else {
-                    return false;
-                };
-                let status = self.random.random_range(-1..3);
-                let wanted = [
-                    Move::Start,
-                    Move::Finish {
-                        exit_status: status,
-                    },
-                    Move::Finish { exit_status: 0 },
-                    Move::Cancel,
-                    Move::TimeOut,
-                    Move::Expire,
-                    Move::LoseAgent,
-                    Move::Unblock,
-                    Move::Retry,
-                ];
-                let wanted = self.pick(&wanted).expect("moves");
-                self.log.push(format!("{wanted} {job:?}"));
-                let possible = self.engine.possible_moves(job);
-                let refused = self.engine.apply(MakeMove { job, wanted, by }).is_err();
-                if !matches!(wanted, Move::Finish { .. }) {
-                    assert_eq!(
-                        !refused,
-                        possible.contains(&wanted),
-                        "the list of possible moves is true"
-                    );
-                }
-                return refused;
-            }
-            _ => {
-                let seconds = [0, 1, 10, 60, 600, 2_592_000][self.random.random_range(0..6)];
-                let target = self.engine.now() + TimeDelta::seconds(seconds);
-                self.log.push(format!("advance {seconds} s"));
-                let mut last = self.engine.now();
-                while let Some((_, events)) = self.engine.fire_next(target) {
-                    assert!(self.engine.now() >= last, "time does not go back");
-                    last = self.engine.now();
-                    check_events(&events);
-                    self.engine.check_invariants();
-                }
-                self.engine.wait_until(target);
-            }
+            42..62 => return self.move_by_hand(),
+            _ => self.advance(),
         }
         false
+    }
+
+    /// One random move of one random job; returns whether it was refused.
+    fn move_by_hand(&mut self) -> bool {
+        let jobs = self.jobs();
+        let Some(job) = self.pick(&jobs) else {
+            return false;
+        };
+        let status = self.random.random_range(-1..3);
+        let wanted = [
+            Move::Start,
+            Move::Finish {
+                exit_status: status,
+            },
+            Move::Finish { exit_status: 0 },
+            Move::Cancel,
+            Move::TimeOut,
+            Move::Expire,
+            Move::LoseAgent,
+            Move::Unblock,
+            Move::Retry,
+        ];
+        let wanted = self.pick(&wanted).expect("moves");
+        self.log.push(format!("{wanted} {job:?}"));
+        let possible = self.engine.possible_moves(job);
+        let refused = self
+            .engine
+            .apply(MakeMove {
+                job,
+                wanted,
+                by: self.user,
+            })
+            .is_err();
+        if !matches!(wanted, Move::Finish { .. }) {
+            assert_eq!(
+                !refused,
+                possible.contains(&wanted),
+                "the list of possible moves is true"
+            );
+        }
+        refused
+    }
+
+    fn advance(&mut self) {
+        let seconds = [0, 1, 10, 60, 600, 2_592_000][self.random.random_range(0..6)];
+        let target = self.engine.now() + TimeDelta::seconds(seconds);
+        self.log.push(format!("advance {seconds} s"));
+        let mut last = self.engine.now();
+        while let Some((_, events)) = self.engine.fire_next(target) {
+            assert!(self.engine.now() >= last, "time does not go back");
+            last = self.engine.now();
+            check_events(&events);
+            self.engine.check_invariants();
+        }
+        self.engine.wait_until(target);
     }
 }
 

@@ -7,6 +7,7 @@ use crate::engine::build::{Author, Build, BuildKey, Head, PullRequest};
 use crate::engine::commands::{
     CancelBuild, CancelRefused, CreateBuild, MakeMove, Move, RebuildBuild, RebuildRefused,
 };
+use crate::engine::graph::{StepRun, label_of};
 use crate::engine::job::JobKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::fake::{Home, JobHandle, Tie};
@@ -251,21 +252,27 @@ impl BuildHandle {
     #[must_use]
     #[track_caller]
     pub fn job(&self, name: &str) -> JobHandle {
-        let found = self.read(|engine, build| {
-            let steps = matching_steps(build, name);
-            match steps[..] {
-                [step] => Ok(build.steps.get(step).expect("a step of the build").latest()),
-                [] => Err(format!(
-                    "no job `{name}` in {}; it has {}",
-                    engine.build_ref(self.key),
-                    names(build)
-                )),
-                _ => Err(format!(
-                    "{} jobs are called `{name}` in {}; it has {}",
-                    steps.len(),
-                    engine.build_ref(self.key),
-                    names(build)
-                )),
+        let found = self.read(|engine, _| match self.matching_steps(engine, name)[..] {
+            [step] => Ok(engine.step(self.key, step).latest()),
+            ref steps => {
+                let build = engine.build_ref(self.key);
+                let names: Vec<_> = engine
+                    .steps(self.key)
+                    .map(|step| format!("`{}`", step.name))
+                    .collect();
+                let names = if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                };
+                let how_many = if steps.is_empty() {
+                    "no job is"
+                } else {
+                    "several jobs are"
+                };
+                Err(format!(
+                    "{how_many} called `{name}` in {build}; it has {names}"
+                ))
             }
         });
         match found {
@@ -278,11 +285,11 @@ impl BuildHandle {
     #[must_use]
     #[track_caller]
     pub fn jobs(&self, name: &str) -> Vec<JobHandle> {
-        let keys: Vec<_> = self.read(|_, build| {
-            let steps = matching_steps(build, name)
-                .into_iter()
-                .filter_map(|step| build.steps.get(step));
-            steps.flat_map(|step| step.jobs.iter().copied()).collect()
+        let keys: Vec<_> = self.read(|engine, _| {
+            let steps = self.matching_steps(engine, name).into_iter();
+            steps
+                .flat_map(|step| engine.step(self.key, step).jobs.clone())
+                .collect()
         });
         keys.into_iter().map(|key| self.handle(key)).collect()
     }
@@ -419,6 +426,26 @@ impl BuildHandle {
             .expect("a possible move");
     }
 
+    /// The steps with this key, else with this label, else called so in events.
+    fn matching_steps(&self, engine: &Engine, name: &str) -> Vec<usize> {
+        let fits: [fn(&StepRun) -> Option<&str>; 3] = [
+            |step| step.step.common().key.as_deref(),
+            |step| label_of(&step.step),
+            |step| Some(&step.name),
+        ];
+        let with = |word: fn(&StepRun) -> Option<&str>| -> Vec<usize> {
+            let steps = engine.steps(self.key).enumerate();
+            steps
+                .filter(|(_, step)| word(step) == Some(name))
+                .map(|(n, _)| n)
+                .collect()
+        };
+        fits.into_iter()
+            .map(with)
+            .find(|steps| !steps.is_empty())
+            .unwrap_or_default()
+    }
+
     fn handle(&self, key: JobKey) -> JobHandle {
         JobHandle::new(self.tie.clone(), self.home, key)
     }
@@ -435,40 +462,5 @@ impl BuildHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_build(self.key)?)));
         found.unwrap_or_else(|| panic!("this build is gone: its pipeline was deleted"))
-    }
-}
-
-/// The steps with this key, else those with this name.
-fn matching_steps(build: &Build, name: &str) -> Vec<usize> {
-    let with = |fits: &dyn Fn(&crate::engine::graph::StepRun) -> bool| -> Vec<usize> {
-        build
-            .steps
-            .iter()
-            .enumerate()
-            .filter(|(_, step)| fits(step))
-            .map(|(n, _)| n)
-            .collect()
-    };
-    let by_key = with(&|step| step.step.common().key.as_deref() == Some(name));
-    if !by_key.is_empty() {
-        return by_key;
-    }
-    let by_label = with(&|step| crate::engine::graph::label_of(&step.step) == Some(name));
-    if !by_label.is_empty() {
-        return by_label;
-    }
-    with(&|step| &*step.name == name)
-}
-
-fn names(build: &Build) -> String {
-    let names: Vec<_> = build
-        .steps
-        .iter()
-        .map(|step| format!("`{}`", step.name))
-        .collect();
-    if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
     }
 }

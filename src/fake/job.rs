@@ -328,7 +328,7 @@ impl JobHandle {
         self.read(|_, _| ());
         self.tie
             .driver()
-            .set(|engine| engine.append_log(self.key, text));
+            .set(|engine| engine.append_log(self.key, engine.now(), text.into()));
     }
 
     #[track_caller]

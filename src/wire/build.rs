@@ -122,6 +122,9 @@ impl<'e> BuildJson<'e> {
         let build = engine.build(key);
         let head = &*build.head;
         let shown = Shown::of(build, engine.blocked_state_of(key));
+        if let Some((gate, _)) = engine.blocked_by(key).filter(|_| shown.blocked) {
+            view.saw(Kind::Job, gate, engine.job_version(gate));
+        }
         let jobs = match &parts.jobs {
             Jobs::None => None,
             Jobs::These(keys) => Some(keys.iter().map(|key| JobJson::new(view, *key)).collect()),
@@ -136,7 +139,10 @@ impl<'e> BuildJson<'e> {
             let jobs = engine
                 .jobs_of(key)
                 .filter(|(_, job)| attempts.show(job.is_superseded()));
-            JobStateCountsJson::of(jobs.map(|(_, job)| job))
+            JobStateCountsJson::of(jobs.map(|(key, job)| {
+                view.saw(Kind::Job, key, engine.job_version(key));
+                job
+            }))
         });
         Self {
             id: build.id.0,

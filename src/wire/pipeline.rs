@@ -126,8 +126,9 @@ impl<'e> PipelineJson<'e> {
         let settings = &pipeline.settings;
         let url = view.pipeline_url(key);
         let mut counts = pipeline.counts;
-        if let Some(build) = view.uncounted.map(|key| view.engine.build(key)) {
-            counts.subtract(counts_of(build.state, build.tally));
+        if let Some(build) = view.uncounted {
+            let state = view.engine.build(build).state;
+            counts.subtract(counts_of(state, view.engine.tally(build)));
         }
         Self {
             id: pipeline.id.0,

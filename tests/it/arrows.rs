@@ -48,14 +48,14 @@ struct Source {
 }
 
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let top = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
-    collect(&root, &mut files);
+    collect(&top, &mut files);
     files.sort();
     let read = |path: &PathBuf| {
         let text = fs::read_to_string(path).expect("a source file");
         let file = path
-            .strip_prefix(&root)
+            .strip_prefix(&top)
             .expect("below src")
             .to_string_lossy()
             .replace('\\', "/");

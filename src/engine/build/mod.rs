@@ -182,6 +182,12 @@ pub(crate) struct Build {
     pub(crate) started_at: Option<DateTime<Utc>>,
     pub(crate) failing_at: Option<DateTime<Utc>>,
     pub(crate) finished_at: Option<DateTime<Utc>>,
+}
+
+/// How far a build got: what its own REST body does not show, and what changes far more often. It has a row of its own
+/// so that a build's version stands for what is seen of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
     pub(crate) steps: VectorSync<Arc<StepRun>>,
     pub(crate) tally: Tally,
 }

@@ -51,7 +51,7 @@ impl Command for CancelBuild {
         for job in jobs {
             engine.must_change(job, Event::Cancel);
         }
-        let event = match engine.builds.get(self.build).tally.on_agent {
+        let event = match engine.tally(self.build).on_agent {
             0 => build::Event::Cancel,
             _ => build::Event::CancelRunning,
         };

@@ -5,9 +5,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use rpds::VectorSync;
-
-use crate::engine::build::{Build, BuildKey, Head};
+use crate::engine::build::{Build, BuildKey, Head, Progress};
 use crate::engine::change::build_counts;
 use crate::engine::graph;
 use crate::engine::job::{Driver, Event, Job, State, Times};
@@ -31,7 +29,7 @@ impl Command for CreateBuild {
 
     fn apply(self, engine: &mut Engine) -> Result<BuildKey, Infallible> {
         let key = engine.insert_build(self);
-        let count = engine.builds.get(key).steps.len();
+        let count = engine.steps(key).len();
         for step in 0..count {
             engine.insert_first_job(key, step);
         }
@@ -39,16 +37,14 @@ impl Command for CreateBuild {
             engine.place_first_job(key, step);
         }
         // The agenda begins with the steps that wait for nothing.
-        let free = (0..count).filter(|n| {
-            let run = engine
-                .builds
-                .get(key)
-                .steps
-                .get(*n)
-                .expect("a step of the build");
+        let waits_for_nothing = |step: &usize| {
+            let run = engine.step(key, *step);
             run.pending == 0 && run.broken.is_none()
-        });
-        let free: Vec<_> = free.map(|step| (key, step)).collect();
+        };
+        let free: Vec<_> = (0..count)
+            .filter(waits_for_nothing)
+            .map(|step| (key, step))
+            .collect();
         engine.agenda.steps.extend(free);
         engine.agenda.builds.insert(key);
         Ok(key)
@@ -85,7 +81,10 @@ impl Engine {
             started_at: None,
             failing_at: None,
             finished_at: None,
-            steps: plan.into_iter().map(Arc::new).collect::<VectorSync<_>>(),
+        });
+        let steps = plan.into_iter().map(Arc::new).collect();
+        self.progress.push(Progress {
+            steps,
             tally: Tally::default(),
         });
         pipeline.builds.push_back_mut(key);
@@ -102,12 +101,7 @@ impl Engine {
     }
 
     fn insert_first_job(&mut self, build: BuildKey, step: usize) {
-        let run = self
-            .builds
-            .get(build)
-            .steps
-            .get(step)
-            .expect("a step of the build");
+        let run = self.step(build, step);
         let (kind, priority) = match &*run.step {
             Step::Command(command) => (run.kind, command.priority),
             Step::Wait(_) | Step::Block(_) | Step::Input(_) => (run.kind, 0),
@@ -132,7 +126,6 @@ impl Engine {
             retry_of: None,
             retried: None,
             driver: Driver::Script,
-            log: Vec::new(),
             history: Vec::new(),
             timers: Vec::new(),
         });
@@ -140,12 +133,7 @@ impl Engine {
 
     /// Out of `pending`, as far as that does not depend on other steps.
     fn place_first_job(&mut self, build: BuildKey, step: usize) {
-        let run = self
-            .builds
-            .get(build)
-            .steps
-            .get(step)
-            .expect("a step of the build");
+        let run = self.step(build, step);
         let job = run.latest();
         if let Some(reason) = run.broken.clone() {
             let reason = Some(reason).filter(|reason| !reason.is_empty());

@@ -61,9 +61,9 @@ impl Command for CreatePipeline {
             last_number: 0,
             builds: VectorSync::new_sync(),
             counts: Counts::default(),
-            scripts: Scripts::new(),
         };
         engine.pipelines.push(pipeline);
+        engine.scripts.push(Scripts::new());
         engine.slugs.insert_mut((self.organization, slug), key);
         engine
             .organizations

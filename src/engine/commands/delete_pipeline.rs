@@ -43,6 +43,7 @@ impl Command for DeletePipeline {
             .slugs
             .remove_mut(&(pipeline.organization, pipeline.slug));
         engine.pipelines.remove(self.pipeline);
+        engine.scripts.remove(self.pipeline);
         Ok(())
     }
 }
@@ -55,18 +56,14 @@ impl Engine {
             for timer in job.timers {
                 self.timers.disarm(timer);
             }
-            if let Some(agent) = job
-                .agent
-                .filter(|agent| self.agents.get(*agent).job == Some(key))
-            {
-                let row = self.agents.change(agent);
-                row.job = None;
-                let tags = std::sync::Arc::clone(&row.tags);
-                self.idle.add(tags, agent);
+            if let Some(agent) = job.agent.filter(|_| job.state.has_agent()) {
+                self.free_agent(agent);
             }
             self.job_ids.remove_mut(&job.id);
+            self.logs.remove_mut(&key);
             self.jobs.remove(key);
         }
         self.builds.remove(build);
+        self.progress.remove(build);
     }
 }

@@ -51,7 +51,6 @@ impl Command for RetryJob {
             retry_of: Some((self.job, kind)),
             retried: None,
             driver: Driver::Script,
-            log: Vec::new(),
             history: Vec::new(),
             timers: Vec::new(),
             ..old
@@ -99,7 +98,7 @@ impl Engine {
     /// nothing in the build is failed for good any more.
     fn reopen_what_gave_up(&mut self, retried: JobKey) {
         let build = self.jobs.get(retried).build;
-        if self.builds.get(build).tally.hard > 0 {
+        if self.tally(build).hard > 0 {
             return;
         }
         let gave_up: Vec<_> = self

@@ -208,6 +208,11 @@ impl State {
         )
     }
 
+    /// Whether an agent is busy with it.
+    pub(crate) const fn has_agent(self) -> bool {
+        self.is_on_agent() || matches!(self, Self::Assigned)
+    }
+
     /// Whether it will not run because something else failed; a retry opens it again.
     pub(crate) const fn is_resting(self) -> bool {
         matches!(
@@ -328,7 +333,6 @@ pub(crate) struct Job {
     pub(crate) retry_of: Option<(JobKey, RetryType)>,
     pub(crate) retried: Option<Retried>,
     pub(crate) driver: Driver,
-    pub(crate) log: Vec<LogEntry>,
     pub(crate) history: Vec<Moment>,
     /// What is armed for the state it is in; leaving the state disarms them all.
     pub(crate) timers: Vec<TimerKey>,
