@@ -1,0 +1,563 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/buildkite/go-buildkite/v4"
+)
+
+const (
+	sha     = "1f2e3d4c5b6a79880716253443526170deadbeef"
+	noOnes  = "00000000-0000-0000-0000-000000000007"
+	webhook = "https://webhook.buildkite.com/deliver/"
+)
+
+var ctx = context.Background()
+
+func account(f *fake) {
+	client := f.client()
+	user, response, err := client.User.CurrentUser(ctx)
+	must(err)
+	check(user.Name, f.User.Name)
+	check(user.Email, f.User.Email)
+	isID(user.ID)
+	isSet(user.CreatedAt)
+	check(response.Header.Get("Content-Type"), "application/json; charset=utf-8")
+
+	organizations, response, err := client.Organizations.List(ctx, nil)
+	must(err)
+	check(len(organizations), 1)
+	check(response.LastPage, 0)
+	organization, _, err := client.Organizations.Get(ctx, f.Organization)
+	must(err)
+	check(organization, organizations[0])
+	check(organization.Slug, f.Organization)
+	check(organization.URL, f.at("organizations/"+f.Organization))
+	check(organization.PipelinesURL, organization.URL+"/pipelines")
+	isSet(organization.CreatedAt)
+
+	token, _, err := client.AccessTokens.Get(ctx)
+	must(err)
+	isID(token.UUID)
+	check(token.User.Email, user.Email)
+	for _, scope := range []string{"read_builds", "write_builds", "read_user", "graphql"} {
+		check(slices.Contains(token.Scopes, scope), true)
+	}
+	readOnly, _, err := f.clientWith(f.ReadOnlyToken).AccessTokens.Get(ctx)
+	must(err)
+	check(readOnly.Scopes, f.ReadOnlyScopes)
+	check(readOnly.UUID != token.UUID, true)
+}
+
+func createAndPoll(f *fake) {
+	client := f.client()
+	created, response, err := client.Builds.Create(ctx, f.Organization, "app", buildkite.CreateBuild{
+		Commit:                sha,
+		Branch:                "feature/login",
+		Message:               "Try it :rocket:",
+		Author:                buildkite.Author{Name: "Grace Example", Email: "grace@example.com"},
+		Env:                   map[string]string{"DEBUG": "1"},
+		MetaData:              map[string]string{"release": "v9"},
+		PullRequestBaseBranch: "main",
+		PullRequestID:         42,
+		PullRequestRepository: "https://github.com/acme/app.git",
+	})
+	must(err)
+	check(response.StatusCode, 201)
+	check(created.Number, 1)
+	check(created.State, "scheduled")
+	check(created.Blocked, false)
+	check(created.Message, "Try it :rocket:")
+	check(created.Commit, sha)
+	check(created.Branch, "feature/login")
+	check(created.Env, map[string]any{"DEBUG": "1"})
+	check(created.MetaData, map[string]string{"release": "v9"})
+	check(created.Source, "api")
+	check(created.Author.Email, "grace@example.com")
+	check(created.Creator.Email, f.User.Email)
+	isID(created.Creator.ID)
+	isSet(created.Creator.CreatedAt)
+	check(*created.PullRequest, buildkite.PullRequest{
+		ID: "42", Base: "main", Repository: "https://github.com/acme/app.git",
+	})
+	check(created.RebuiltFrom == nil, true)
+	check(created.StartedAt == nil && created.FinishedAt == nil, true)
+	check(created.URL, f.at("organizations/"+f.Organization+"/pipelines/app/builds/1"))
+	isID(created.ID)
+	types := []string{}
+	for _, job := range created.Jobs {
+		types = append(types, job.Type)
+	}
+	check(types, []string{"script", "waiter", "script"})
+	check(job(created, "lint").State, "scheduled")
+	check(job(created, "test").State, "waiting")
+
+	polls := poll(f, client, "app", "1")
+	check(states(polls), []string{"scheduled", "running", "passed"})
+	check(jobStates(polls, "lint"), []string{"scheduled", "running", "passed"})
+	check(jobStates(polls, "test"), []string{"waiting", "scheduled", "running", "passed"})
+
+	passed := last(polls)
+	check(passed.ID, created.ID)
+	increasing(passed.CreatedAt, passed.StartedAt, passed.FinishedAt)
+	for _, key := range []string{"lint", "test"} {
+		ended := job(passed, key)
+		check(ended.ID, job(created, key).ID)
+		check(*ended.ExitStatus, 0)
+		check(ended.SoftFailed, false)
+		check(ended.Retried, false)
+		increasing(ended.CreatedAt, ended.RunnableAt, ended.StartedAt, ended.FinishedAt)
+		isID(ended.Agent.ID)
+		check(ended.Agent.Name != "", true)
+	}
+	check(job(passed, "lint").Name, ":mag: Lint")
+	check(job(passed, "lint").Command, "make lint")
+	check(job(passed, "test").AgentQueryRules, []string{"queue=linux"})
+	increasing(job(passed, "lint").FinishedAt, job(passed, "test").StartedAt)
+
+	check(passed.Pipeline.Slug, "app")
+	check(passed.Pipeline.Provider.ID, "github")
+	settings := passed.Pipeline.Provider.Settings.(*buildkite.GitHubSettings)
+	check(settings.Repository, f.Organization+"/app")
+	check(settings.TriggerMode, "code")
+
+	// What can be left out is left out, and jobs can be chosen by state.
+	bare, _, err := client.Builds.Get(ctx, f.Organization, "app", "1", &buildkite.BuildGetOptions{
+		BuildsListOptions: buildkite.BuildsListOptions{ExcludeJobs: true, ExcludePipeline: true},
+	})
+	must(err)
+	check(bare.ID, created.ID)
+	check(len(bare.Jobs), 0)
+	check(bare.Pipeline == nil, true)
+	chosen, _, err := client.Builds.Get(ctx, f.Organization, "app", "1", &buildkite.BuildGetOptions{
+		JobStates: []string{"failed"}, IncludeTestEngine: true,
+	})
+	must(err)
+	check(len(chosen.Jobs), 0)
+	check(chosen.Pipeline.Slug, "app")
+}
+
+func listThreePages(f *fake) {
+	client := f.client()
+	// Branches with `*`, two states, and an instant: between 19 and 27 of the 45.
+	since := f.History[7].CreatedAt
+	wanted := f.known(func(build past) bool {
+		return strings.HasPrefix(build.Branch, "feature/") &&
+			(build.State == "passed" || build.State == "failed") &&
+			!build.CreatedAt.Before(since)
+	})
+	check(18 < len(wanted) && len(wanted) <= 27, true)
+	options := func(page int) *buildkite.BuildsListOptions {
+		return &buildkite.BuildsListOptions{
+			Branch:      []string{"feature/*"},
+			State:       []string{"passed", "failed"},
+			CreatedFrom: since,
+			ListOptions: buildkite.ListOptions{Page: page, PerPage: 9},
+		}
+	}
+	lists := map[string]func(*buildkite.BuildsListOptions) ([]buildkite.Build, *buildkite.Response, error){
+		"of a pipeline": func(o *buildkite.BuildsListOptions) ([]buildkite.Build, *buildkite.Response, error) {
+			return client.Builds.ListByPipeline(ctx, f.Organization, "history", o)
+		},
+		"of an organization": func(o *buildkite.BuildsListOptions) ([]buildkite.Build, *buildkite.Response, error) {
+			return client.Builds.ListByOrg(ctx, f.Organization, o)
+		},
+		"of all": func(o *buildkite.BuildsListOptions) ([]buildkite.Build, *buildkite.Response, error) {
+			return client.Builds.List(ctx, o)
+		},
+	}
+	for _, list := range lists {
+		seen, turns := [][]int{}, [][4]int{}
+		page := 0
+		for {
+			builds, response, err := list(options(page))
+			must(err)
+			seen = append(seen, numbers(builds))
+			turns = append(turns, [4]int{
+				response.FirstPage, response.PrevPage, response.NextPage, response.LastPage,
+			})
+			page = response.NextPage
+			if page == 0 {
+				break
+			}
+		}
+		check(seen, [][]int{wanted[:9], wanted[9:18], wanted[18:]})
+		check(turns, [][4]int{{0, 0, 2, 3}, {1, 1, 3, 3}, {1, 2, 0, 0}})
+	}
+	beyond, _, err := client.Builds.ListByPipeline(ctx, f.Organization, "history", options(4))
+	must(err)
+	check(len(beyond), 0)
+}
+
+func filters(f *fake) {
+	client := f.client()
+	user, _, err := client.User.CurrentUser(ctx)
+	must(err)
+	found := func(options buildkite.BuildsListOptions) []int {
+		options.PerPage = 100
+		builds, _, err := client.Builds.ListByPipeline(ctx, f.Organization, "history", &options)
+		must(err)
+		return numbers(builds)
+	}
+	type options = buildkite.BuildsListOptions
+	metaData := func(pairs map[string]string) options {
+		return options{MetaData: buildkite.MetaDataFilters{MetaData: pairs}}
+	}
+	everything := f.known(func(past) bool { return true })
+	check(len(everything), 45)
+	check(found(options{}), everything)
+
+	check(found(options{Branch: []string{"main"}}),
+		f.known(func(build past) bool { return build.Branch == "main" }))
+	check(found(options{Branch: []string{"main", "feature/login"}}),
+		f.known(func(build past) bool { return build.Branch != "feature/logout" }))
+	check(found(options{Branch: []string{"*log*t"}}),
+		f.known(func(build past) bool { return build.Branch == "feature/logout" }))
+	check(found(options{Branch: []string{"mai"}}), []int{})
+
+	for _, state := range []string{"passed", "failed", "canceled"} {
+		check(found(options{State: []string{state}}),
+			f.known(func(build past) bool { return build.State == state }))
+	}
+	check(found(options{State: []string{"failed", "canceled"}}),
+		f.known(func(build past) bool { return build.State != "passed" }))
+	check(found(options{State: []string{"finished"}}), everything)
+	check(found(options{State: []string{"running", "scheduled"}}), []int{})
+
+	check(found(options{Commit: f.History[6].Commit}), []int{7})
+	check(found(options{Commit: f.History[6].Commit[:12]}), []int{})
+
+	check(found(metaData(map[string]string{"release": "v1"})),
+		f.known(func(build past) bool { return build.Release == "v1" }))
+	check(found(metaData(map[string]string{"release": "v1", "parity": "odd"})),
+		f.known(func(build past) bool { return build.Release == "v1" && build.Number%2 == 0 }))
+
+	check(found(options{Creator: user.ID}), everything)
+	check(found(options{Creator: noOnes}), []int{})
+
+	at := func(n int) time.Time { return f.History[n].CreatedAt }
+	check(found(options{CreatedFrom: at(20)}),
+		f.known(func(build past) bool { return build.Number >= 21 }))
+	check(found(options{CreatedTo: at(20)}),
+		f.known(func(build past) bool { return build.Number < 21 }))
+	elsewhere := at(20).In(time.FixedZone("elsewhere", 2*60*60))
+	check(found(options{CreatedFrom: elsewhere, CreatedTo: at(22)}), []int{22, 21})
+	// They were moved by hand, each at the instant it was created.
+	check(found(options{FinishedFrom: at(40)}), []int{45, 44, 43, 42, 41})
+
+	bare, _, err := client.Builds.ListByPipeline(ctx, f.Organization, "history", &options{
+		Commit: f.History[0].Commit, ExcludeJobs: true, ExcludePipeline: true,
+	})
+	must(err)
+	check(len(bare), 1)
+	check(bare[0].ID, f.History[0].ID)
+	check(bare[0].MetaData, map[string]string{"release": "v0", "parity": "even"})
+	check(len(bare[0].Jobs), 0)
+	check(bare[0].Pipeline == nil, true)
+}
+
+func cancel(f *fake) {
+	client := f.client()
+	start := func() {
+		_, _, err := client.Builds.Create(ctx, f.Organization, "slow",
+			buildkite.CreateBuild{Commit: "HEAD", Branch: "main"})
+		must(err)
+	}
+	start()
+	running := pollUntil(f, client, "slow", "1", "running")
+	check(job(running, "soak").State, "running")
+	canceling, err := client.Builds.Cancel(ctx, f.Organization, "slow", "1")
+	must(err)
+	check(canceling.State, "canceling")
+	check(job(canceling, "soak").State, "canceling")
+	check(job(canceling, "report").State, "canceled")
+	check(canceling.FinishedAt == nil, true)
+	_, err = client.Builds.Cancel(ctx, f.Organization, "slow", "1")
+	refused(err, 422, "Build is already being canceled.")
+
+	polls := poll(f, client, "slow", "1")
+	check(states(polls), []string{"canceling", "canceled"})
+	canceled := last(polls)
+	check(job(canceled, "soak").State, "canceled")
+	increasing(canceled.StartedAt, canceled.FinishedAt)
+	increasing(job(canceled, "soak").StartedAt, job(canceled, "soak").FinishedAt)
+	check(job(canceled, "report").StartedAt == nil, true)
+	_, err = client.Builds.Cancel(ctx, f.Organization, "slow", "1")
+	refused(err, 422, "Build has already been canceled.")
+
+	// One that nothing runs of yet is canceled at once.
+	start()
+	canceled, err = client.Builds.Cancel(ctx, f.Organization, "slow", "2")
+	must(err)
+	check(canceled.State, "canceled")
+}
+
+func rebuild(f *fake) {
+	client := f.client()
+	original, _, err := client.Builds.Create(ctx, f.Organization, "app", buildkite.CreateBuild{
+		Commit:   sha,
+		Branch:   "main",
+		Message:  "Once more",
+		Env:      map[string]string{"DEBUG": "1"},
+		MetaData: map[string]string{"release": "v9"},
+	})
+	must(err)
+	// The client always sends an author; an empty one is none.
+	check(original.Author, buildkite.Author{})
+	check(last(poll(f, client, "app", "1")).State, "passed")
+
+	again, err := client.Builds.Rebuild(ctx, f.Organization, "app", "1")
+	must(err)
+	check(again.Number, 2)
+	check(again.ID != original.ID, true)
+	check(again.State, "scheduled")
+	check(*again.RebuiltFrom, buildkite.RebuiltFrom{ID: original.ID, Number: 1, URL: original.URL})
+	check(again.Commit, original.Commit)
+	check(again.Branch, original.Branch)
+	check(again.Message, original.Message)
+	check(again.Env, original.Env)
+	check(len(again.MetaData), 0)
+	check(again.Source, "api")
+	check(again.Creator.Email, f.User.Email)
+
+	polls := poll(f, client, "app", "2")
+	check(states(polls), []string{"scheduled", "running", "passed"})
+	check(last(polls).RebuiltFrom.Number, 1)
+	first, _, err := client.Builds.Get(ctx, f.Organization, "app", "1", nil)
+	must(err)
+	check(first.State, "passed")
+	check(first.RebuiltFrom == nil, true)
+}
+
+func retry(f *fake) {
+	client := f.client()
+	_, _, err := client.Builds.Create(ctx, f.Organization, "flaky",
+		buildkite.CreateBuild{Commit: "HEAD", Branch: "main"})
+	must(err)
+	polls := poll(f, client, "flaky", "1")
+	check(states(polls), []string{"scheduled", "running", "failed"})
+	failed := job(last(polls), "test")
+	check(failed.State, "failed")
+	check(*failed.ExitStatus, 1)
+
+	retried, _, err := client.Jobs.RetryJob(ctx, f.Organization, "flaky", "1", failed.ID)
+	must(err)
+	check(retried.ID != failed.ID, true)
+	check(retried.State, "scheduled")
+	check(retried.ExitStatus == nil, true)
+	check(retried.RetriesCount, 1)
+	check(*retried.RetrySource, buildkite.JobRetrySource{JobID: failed.ID, RetryType: "manual"})
+
+	polls = poll(f, client, "flaky", "1")
+	check(states(polls), []string{"running", "passed"})
+	check(len(last(polls).Jobs), 1)
+	check(last(polls).Jobs[0].ID, retried.ID)
+	check(*last(polls).Jobs[0].ExitStatus, 0)
+
+	every, _, err := client.Builds.Get(ctx, f.Organization, "flaky", "1", &buildkite.BuildGetOptions{
+		BuildsListOptions: buildkite.BuildsListOptions{IncludeRetriedJobs: true},
+	})
+	must(err)
+	check(len(every.Jobs), 2)
+	first, second := every.Jobs[0], every.Jobs[1]
+	check(first.ID, failed.ID)
+	check(first.State, "failed")
+	check(first.Retried, true)
+	check(first.RetriedInJobID, retried.ID)
+	check(first.RetryType, "manual")
+	check(second.ID, retried.ID)
+	check(second.State, "passed")
+	check(second.Retried, false)
+
+	_, _, err = client.Jobs.RetryJob(ctx, f.Organization, "flaky", "1", failed.ID)
+	refused(err, 422, "Jobs can only be retried once")
+	_, _, err = client.Jobs.RetryJob(ctx, f.Organization, "flaky", "1", retried.ID)
+	refused(err, 400, "Only failed, timed out or canceled jobs can be retried")
+}
+
+func unblock(f *fake) {
+	client := f.client()
+	_, _, err := client.Builds.Create(ctx, f.Organization, "gate",
+		buildkite.CreateBuild{Commit: "HEAD", Branch: "main"})
+	must(err)
+	polls := poll(f, client, "gate", "1")
+	check(states(polls), []string{"scheduled", "running", "passed"})
+	blocked := last(polls)
+	check(blocked.Blocked, true)
+	check(job(blocked, "deploy").State, "waiting")
+	gate := job(blocked, "release")
+	check(gate.Type, "manual")
+	check(gate.State, "blocked")
+	check(gate.Label, "Release?")
+	check(gate.Unblockable, true)
+	check(gate.UnblockURL, blocked.URL+"/jobs/"+gate.ID+"/unblock")
+	waiting, _, err := client.Builds.ListByPipeline(ctx, f.Organization, "gate",
+		&buildkite.BuildsListOptions{State: []string{"blocked"}})
+	must(err)
+	check(numbers(waiting), []int{1})
+
+	opened, _, err := client.Jobs.UnblockJob(ctx, f.Organization, "gate", "1", gate.ID,
+		&buildkite.JobUnblockOptions{Fields: map[string]string{"reason": "It is time"}})
+	must(err)
+	check(opened.State, "unblocked")
+	check(opened.Unblockable, false)
+	check(opened.UnblockedBy.Email, f.User.Email)
+	isSet(opened.UnblockedAt)
+
+	polls = poll(f, client, "gate", "1")
+	check(jobStates(polls, "deploy"), []string{"scheduled", "running", "passed"})
+	check(last(polls).State, "passed")
+	check(last(polls).Blocked, false)
+	check(last(polls).MetaData, map[string]string{"reason": "It is time"})
+
+	_, _, err = client.Jobs.UnblockJob(ctx, f.Organization, "gate", "1", gate.ID, nil)
+	refused(err, 422, "The job's state must be blocked")
+	_, _, err = client.Jobs.UnblockJob(ctx, f.Organization, "gate", "1", job(blocked, "deploy").ID, nil)
+	refused(err, 400, "This job type cannot be unblocked")
+}
+
+func pipelines(f *fake) {
+	client := f.client()
+	slugs := [][]string{}
+	options := &buildkite.PipelineListOptions{ListOptions: buildkite.ListOptions{PerPage: 2}}
+	for {
+		page, response, err := client.Pipelines.List(ctx, f.Organization, options)
+		must(err)
+		slugs = append(slugs, slugsOf(page))
+		if response.NextPage == 0 {
+			break
+		}
+		check(response.LastPage == 3 || response.LastPage == 0, true)
+		options.Page = response.NextPage
+	}
+	check(slugs, [][]string{{"app", "flaky"}, {"gate", "slow"}, {"history"}})
+	named, _, err := client.Pipelines.List(ctx, f.Organization, &buildkite.PipelineListOptions{Name: "LO"})
+	must(err)
+	check(slugsOf(named), []string{"slow"})
+
+	app, _, err := client.Pipelines.Get(ctx, f.Organization, "app")
+	must(err)
+	check(app.Name, "app")
+	check(app.DefaultBranch, "main")
+	check(app.Repository, "https://github.com/"+f.Organization+"/app.git")
+	check(app.URL, f.at("organizations/"+f.Organization+"/pipelines/app"))
+	check(app.BuildsURL, app.URL+"/builds")
+	check(app.Visibility, "private")
+	isID(app.ID)
+	isSet(app.CreatedAt)
+	check(app.ArchivedAt == nil, true)
+	check(len(app.Steps), 3)
+	check(app.Steps[2].AgentQueryRules, []string{"queue=linux"})
+	check(app.Provider.ID, "github")
+	check(strings.HasPrefix(app.Provider.WebhookURL, webhook), true)
+	settings := app.Provider.Settings.(*buildkite.GitHubSettings)
+	check(settings.TriggerMode, "code")
+	check(settings.BuildPullRequests, true)
+	check(settings.BuildBranches, true)
+	check(settings.PublishCommitStatus, true)
+
+	configuration := "steps:\n  - label: Say\n    command: echo hi\n"
+	made, response, err := client.Pipelines.Create(ctx, f.Organization, buildkite.CreatePipeline{
+		Name:          "My New  Site",
+		Repository:    "git@github.com:acme/site.git",
+		Configuration: configuration,
+		DefaultBranch: "trunk",
+		Description:   "What people see",
+		Tags:          []string{"web"},
+	})
+	must(err)
+	check(response.StatusCode, 201)
+	check(made.Slug, "my-new-site")
+	check(made.DefaultBranch, "trunk")
+	check(made.Description, "What people see")
+	check(made.Configuration, configuration)
+	check(made.Tags, []string{"web"})
+	check(made.Steps[0].Command, "echo hi")
+	check(made.Provider.Settings.(*buildkite.GitHubSettings).Repository, "acme/site")
+	got, _, err := client.Pipelines.Get(ctx, f.Organization, "my-new-site")
+	must(err)
+	check(got, made)
+	_, _, err = client.Builds.Create(ctx, f.Organization, "my-new-site",
+		buildkite.CreateBuild{Commit: "HEAD", Branch: "trunk"})
+	must(err)
+	check(last(poll(f, client, "my-new-site", "1")).State, "passed")
+
+	response, err = client.Pipelines.Delete(ctx, f.Organization, "my-new-site")
+	must(err)
+	check(response.StatusCode, 204)
+	_, _, err = client.Pipelines.Get(ctx, f.Organization, "my-new-site")
+	refused(err, 404, "No pipeline found")
+	_, _, err = client.Pipelines.Create(ctx, f.Organization, buildkite.CreatePipeline{
+		Name: "Empty", Repository: "git@github.com:acme/empty.git",
+	})
+	check(fields(refused(err, 422, "Validation Failed")), []string{"configuration"})
+
+	// The settings of another provider decode into another type.
+	elsewhere, _, err := client.Pipelines.Create(ctx, f.Organization, buildkite.CreatePipeline{
+		Name: "Elsewhere", Repository: "git@bitbucket.org:acme/elsewhere.git", Configuration: configuration,
+	})
+	must(err)
+	check(elsewhere.Provider.Settings.(*buildkite.BitbucketSettings).Repository, "acme/elsewhere")
+}
+
+func errorsOfEveryKind(f *fake) {
+	client := f.client()
+	create := func(client *buildkite.Client, build buildkite.CreateBuild) error {
+		_, _, err := client.Builds.Create(ctx, f.Organization, "app", build)
+		return err
+	}
+	plain := buildkite.CreateBuild{Commit: "HEAD", Branch: "main"}
+
+	// 401
+	stranger := f.clientWith("no-such-token")
+	text := "Authentication required. Please supply a valid API Access Token: " +
+		"https://buildkite.com/docs/apis/rest-api#authentication"
+	_, _, err := stranger.Builds.List(ctx, nil)
+	refused(err, 401, text)
+	refused(create(stranger, plain), 401, text)
+	nobody, err := buildkite.NewOpts(buildkite.WithBaseURL(f.URL))
+	must(err)
+	_, _, err = nobody.User.CurrentUser(ctx)
+	refused(err, 401, text)
+
+	// 403
+	reader := f.clientWith(f.ReadOnlyToken)
+	builds, _, err := reader.Builds.ListByPipeline(ctx, f.Organization, "app", nil)
+	must(err)
+	check(len(builds), 0)
+	lacks := "Your access token doesn't have the write_builds scope"
+	refused(create(reader, plain), 403, lacks)
+	_, err = reader.Builds.Cancel(ctx, f.Organization, "history", "1")
+	refused(err, 403, lacks)
+	_, _, err = reader.User.CurrentUser(ctx)
+	refused(err, 403, "Your access token doesn't have the read_user scope")
+
+	// 404
+	_, _, err = client.Builds.Get(ctx, f.Organization, "app", "1", nil)
+	refused(err, 404, "No build found")
+	_, _, err = client.Pipelines.Get(ctx, f.Organization, "nothing")
+	refused(err, 404, "No pipeline found")
+	_, _, err = client.Builds.Get(ctx, f.Organization, "nothing", "1", nil)
+	refused(err, 404, "No pipeline found")
+	_, _, err = client.Organizations.Get(ctx, "nobody")
+	refused(err, 404, "No organization found")
+	_, _, err = client.Builds.ListByOrg(ctx, "nobody", nil)
+	refused(err, 404, "No organization found")
+	_, _, err = client.Jobs.RetryJob(ctx, f.Organization, "history", "1", noOnes)
+	refused(err, 404, "No job found")
+
+	// 422
+	body := refused(create(client, buildkite.CreateBuild{Branch: "main"}), 422, "Validation Failed")
+	check(fields(body), []string{"commit"})
+	check(body.Errors[0].Code, "missing")
+	body = refused(create(client, buildkite.CreateBuild{}), 422, "Validation Failed")
+	check(fields(body), []string{"commit", "branch"})
+	_, err = client.Builds.Cancel(ctx, f.Organization, "history", "1")
+	refused(err, 422, "Build can't be canceled because it's already finished.")
+	builds, _, err = client.Builds.ListByPipeline(ctx, f.Organization, "app", nil)
+	must(err)
+	check(len(builds), 0)
+}
