@@ -99,7 +99,7 @@ impl Driver {
             route,
             events,
             polled,
-            ..
+            note,
         } = http::answer(engine, rates, &self.options, *requests, request);
         journal.request(RequestRecord {
             at,
@@ -115,6 +115,7 @@ impl Driver {
                 .collect(),
             body: request.body.clone(),
             status: reply.status,
+            note,
         });
         journal.events(&events);
         let until = match self.mode {

@@ -40,6 +40,9 @@ pub struct RequestRecord {
     pub body: Bytes,
     /// The status of the answer.
     pub status: u16,
+    /// What the test should know about how it was answered: that there is no such route, that the endpoint is not
+    /// modelled, that a build was asked for by its id.
+    pub note: Option<String>,
 }
 
 impl RequestRecord {
@@ -78,7 +81,11 @@ impl fmt::Display for RequestRecord {
         if !self.query.is_empty() {
             write!(f, "?{}", self.query)?;
         }
-        write!(f, " {}", self.status)
+        write!(f, " {}", self.status)?;
+        match &self.note {
+            Some(note) => write!(f, " ({note})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -134,6 +141,7 @@ mod tests {
             headers: Vec::new(),
             body: vec![b'x'; if n == 0 { 0 } else { 70_000 }].into(),
             status: 404,
+            note: None,
         };
         let mut journal = Journal::default();
         for n in 0..=REQUESTS {

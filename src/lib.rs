@@ -103,7 +103,7 @@ pub use fake::{
 pub use journal::RequestRecord;
 pub use timeline::Timeline;
 pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef};
-pub use vocabulary::ids::{BuildId, JobId, PipelineId};
+pub use vocabulary::ids::{BuildId, JobId, PipelineId, UserId};
 pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;
 pub use vocabulary::span::{days, hours, millis, minutes, seconds};

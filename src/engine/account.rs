@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::engine::build::BuildKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::key;
+use crate::vocabulary::ids::UserId;
 use crate::vocabulary::scope::Scope;
 
 key! {
@@ -41,7 +42,7 @@ pub(crate) struct Organization {
 /// A user.
 #[derive(Debug, Clone)]
 pub(crate) struct User {
-    pub(crate) id: Uuid,
+    pub(crate) id: UserId,
     pub(crate) name: String,
     pub(crate) email: String,
     pub(crate) created_at: DateTime<Utc>,

@@ -47,7 +47,7 @@ use crate::engine::tally::Tally;
 use crate::engine::timers::{Timer, Timers};
 use crate::script::Scripts;
 use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
-use crate::vocabulary::ids::{self, JobId, Kind};
+use crate::vocabulary::ids::{self, JobId, Kind, UserId};
 use crate::vocabulary::scope::Scope;
 
 /// What came of a command.
@@ -194,7 +194,7 @@ impl Engine {
         self.users.get(key)
     }
 
-    pub(crate) fn user_by_id(&self, id: Uuid) -> Option<UserKey> {
+    pub(crate) fn user_by_id(&self, id: UserId) -> Option<UserKey> {
         self.users
             .iter()
             .find(|(_, user)| user.id == id)
@@ -362,7 +362,7 @@ impl Engine {
     }
 
     pub(crate) fn add_user(&mut self, name: &str, email: &str) -> UserKey {
-        let id = self.mint(Kind::User, self.users.next_key());
+        let id = UserId(self.mint(Kind::User, self.users.next_key()));
         self.users.push(User {
             id,
             name: name.to_owned(),

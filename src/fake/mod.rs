@@ -21,6 +21,7 @@ use crate::clock::{self, Clock, Until};
 use crate::driver::Driver;
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::http::server::Server;
+use crate::vocabulary::ids::UserId;
 
 pub use build::{BuildBuilder, BuildHandle};
 pub use builder::{Agents, FakeBuildkiteBuilder};
@@ -51,7 +52,6 @@ pub use script::JobScript;
 /// fake.run_until_idle();
 /// assert_eq!(build.state(), BuildState::Passed);
 /// ```
-#[derive(Debug)]
 pub struct FakeBuildkite {
     driver: Arc<Driver>,
     server: Server,
@@ -120,6 +120,12 @@ impl FakeBuildkite {
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
+    }
+
+    /// The id of the user behind every token.
+    #[must_use]
+    pub fn user_id(&self) -> UserId {
+        self.driver.read(|engine| engine.user(self.home.user).id)
     }
 
     /// The slug of the organization that everything belongs to unless a test says otherwise.
@@ -323,6 +329,17 @@ impl FakeBuildkite {
     }
 }
 
+/// Where it is and what its clock says. Its token has no business in a log, and its world is too large for one.
+impl fmt::Debug for FakeBuildkite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeBuildkite")
+            .field("url", &self.url())
+            .field("now", &self.clock().now())
+            .field("mode", &self.driver.mode())
+            .finish_non_exhaustive()
+    }
+}
+
 /// The clock of a fake.
 ///
 /// ```
@@ -332,7 +349,7 @@ impl FakeBuildkite {
 /// assert_eq!(fake.clock().now().to_rfc3339(), "2030-01-01T00:00:00+00:00");
 /// assert_eq!(fake.clock().mode(), Clock::Manual);
 /// ```
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct ClockHandle<'fake> {
     driver: &'fake Driver,
 }
@@ -348,6 +365,12 @@ impl ClockHandle<'_> {
     #[must_use]
     pub fn mode(&self) -> Clock {
         self.driver.mode()
+    }
+}
+
+impl fmt::Debug for ClockHandle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.now(), self.mode())
     }
 }
 

@@ -56,8 +56,8 @@ pub(crate) struct Answered {
     pub(crate) events: Vec<Event>,
     /// It showed a build that was not finished: a poll.
     pub(crate) polled: bool,
-    /// It was answered with what this fake does not have, and the test should know.
-    pub(crate) unexpected: Option<String>,
+    /// What the test should know about how it was answered.
+    pub(crate) note: Option<String>,
 }
 
 /// What a handler works with.
@@ -71,6 +71,7 @@ struct Cx<'a> {
     place: Place<'a>,
     events: Vec<Event>,
     polled: bool,
+    note: Option<String>,
 }
 
 /// Answers one request. `ordinal` counts requests and names this one.
@@ -88,7 +89,7 @@ pub(crate) fn answer(
         route: None,
         events: Vec::new(),
         polled: false,
-        unexpected: None,
+        note: None,
     };
     if request.method == Method::Options {
         answered.reply = finish(engine, ordinal, request, answered.reply);
@@ -97,7 +98,7 @@ pub(crate) fn answer(
     answered.reply = match router::find(&request.method, &segments) {
         Target::Unknown => {
             let nearest = router::nearest(&request.method, &segments);
-            answered.unexpected = Some(format!(
+            answered.note = Some(format!(
                 "{} {} is no route; nearest: {nearest}",
                 request.method, request.path
             ));
@@ -105,7 +106,7 @@ pub(crate) fn answer(
             reply.with_header("x-fake-buildkite-nearest-route", nearest.to_string())
         }
         Target::Unmodelled(template) => {
-            answered.unexpected = Some(format!("{} {template} is not modelled", request.method));
+            answered.note = Some(format!("{} {template} is not modelled", request.method));
             ApiError::unmodelled(&format!("{} {template}", request.method)).into_reply()
         }
         Target::Known(route, place) => {
@@ -145,10 +146,12 @@ fn known(
             place,
             events: Vec::new(),
             polled: false,
+            note: None,
         };
         let result = rest::handle(&mut cx, route);
         answered.events = cx.events;
         answered.polled = cx.polled;
+        answered.note = cx.note;
         result
     });
     let mut reply = result.unwrap_or_else(ApiError::into_reply);

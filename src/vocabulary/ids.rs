@@ -107,6 +107,10 @@ id! {
     BuildId
 }
 id! {
+    /// The id of a user: what the `creator` filter of build lists takes.
+    UserId
+}
+id! {
     /// The id of a job. A retry is a new job with an id of its own.
     JobId
 }

@@ -22,8 +22,8 @@ impl<'e> UserJson<'e> {
         let user = view.engine.user(key);
         let digest = md5::compute(user.email.trim().to_lowercase());
         Self {
-            id: user.id,
-            graphql_id: graphql_id("User", user.id),
+            id: user.id.0,
+            graphql_id: graphql_id("User", user.id.0),
             name: &user.name,
             email: &user.email,
             avatar_url: format!("https://www.gravatar.com/avatar/{digest:x}"),

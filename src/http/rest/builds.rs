@@ -266,7 +266,7 @@ impl<'q> Filter<'q> {
             self.commits.len(),
             self.commits.contains(&head.commit.as_str()),
         ) && any(self.creators.len(), {
-            let creator = head.creator.map(|user| engine.user(user).id);
+            let creator = head.creator.map(|user| engine.user(user).id.0);
             creator.is_some_and(|creator| self.creators.contains(&Some(creator)))
         }) && any(
             self.states.len(),
@@ -300,7 +300,7 @@ fn is_in_state(build: &Build, word: &str) -> bool {
 
 impl Cx<'_> {
     /// Chosen: an id in the place of the number is understood where nothing changes, because a client does that.
-    fn build_for_reading(&self) -> Result<BuildKey, ApiError> {
+    fn build_for_reading(&mut self) -> Result<BuildKey, ApiError> {
         let Ok(id) = self.place.build.parse::<Uuid>() else {
             return self.build();
         };
@@ -310,6 +310,8 @@ impl Cx<'_> {
             .iter()
             .copied()
             .find(|key| self.engine.build(*key).id.0 == id);
+        self.note =
+            Some("a build was asked for by its id; Buildkite documents numbers only".to_owned());
         found.ok_or_else(|| ApiError::not_found("build"))
     }
 }

@@ -6,7 +6,7 @@ use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::json::Fields;
 use crate::http::reply::Reply;
-use crate::vocabulary::ids::JobId;
+use crate::vocabulary::ids::{JobId, UserId};
 use crate::wire::job::JobJson;
 
 /// Answers with the new job.
@@ -29,7 +29,8 @@ pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let by = match unblocker {
         None => cx.engine.token(cx.token).user,
         Some(id) => {
-            let known = id.parse().ok().and_then(|id| cx.engine.user_by_id(id));
+            let id = id.parse().ok().map(UserId);
+            let known = id.and_then(|id| cx.engine.user_by_id(id));
             known.ok_or_else(|| {
                 ApiError::new(
                     422,
