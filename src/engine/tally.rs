@@ -23,6 +23,8 @@ pub(crate) struct Tally {
     pub(crate) waiting: usize,
     /// Block and input steps that wait for a person.
     pub(crate) blocked: usize,
+    /// Given up because something else failed, or because what they wait for cannot happen.
+    pub(crate) resting: usize,
     /// Broken or skipped: they never counted.
     pub(crate) neutral: usize,
     /// Reported as `scheduled`.
@@ -99,6 +101,7 @@ impl Tally {
             on_agent: one(state.is_on_agent()),
             waiting: one(matches!(state, State::Pending | State::Waiting)),
             blocked: one(state == State::Blocked),
+            resting: one(state.is_resting()),
             neutral: one(matches!(state, State::Broken | State::Skipped)),
             scheduled: one(state.reported() == JobState::Scheduled),
             running: one(state.has_agent()),
@@ -124,6 +127,7 @@ impl Tally {
             on_agent,
             waiting,
             blocked,
+            resting,
             neutral,
             scheduled,
             running,
@@ -134,6 +138,7 @@ impl Tally {
         *on_agent = with(*on_agent, other.on_agent);
         *waiting = with(*waiting, other.waiting);
         *blocked = with(*blocked, other.blocked);
+        *resting = with(*resting, other.resting);
         *neutral = with(*neutral, other.neutral);
         *scheduled = with(*scheduled, other.scheduled);
         *running = with(*running, other.running);
@@ -142,7 +147,8 @@ impl Tally {
     /// What a build with these jobs is. The first rule that fits wins.
     ///
     /// `waiting` is not work: once the consequences of a change are carried out, a waiting job waits for work, for a
-    /// person, or for a step that does not exist.
+    /// person, or for a step that does not exist. A build that failed for such a job alone stays failed when the job has
+    /// given up: that is all there is to remember it by.
     pub(crate) fn verdict(&self, state: BuildState, has_started: bool) -> BuildState {
         match state {
             BuildState::Skipped | BuildState::Canceled => return state,
@@ -164,7 +170,7 @@ impl Tally {
                 (true, _) => BuildState::Failing,
             };
         }
-        if self.hard > 0 || (self.waiting > 0 && self.blocked == 0) {
+        if self.hard > 0 || self.resting > 0 || (self.waiting > 0 && self.blocked == 0) {
             return BuildState::Failed;
         }
         if self.blocked > 0 {
@@ -193,6 +199,7 @@ mod tests {
                     "on_agent" => tally.on_agent += 1,
                     "waiting" => tally.waiting += 1,
                     "blocked" => tally.blocked += 1,
+                    "resting" => tally.resting += 1,
                     "neutral" => tally.neutral += 1,
                     "never_started" => started = false,
                     "done" => {}
@@ -225,6 +232,8 @@ mod tests {
             hard done                  -> failed
             hard blocked               -> failed
             waiting done               -> failed
+            resting done               -> failed
+            work resting               -> running
             waiting blocked            -> blocked
             blocked done               -> blocked
             neutral neutral            -> not_run
