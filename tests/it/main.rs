@@ -3,6 +3,7 @@
 //! Each module is one behaviour; each test reads as given, when, then.
 
 mod arrows;
+mod blocked;
 mod golden;
 mod life;
 mod story;
