@@ -206,8 +206,10 @@ fn path(from: BuildState, to: BuildState) -> &'static [build::Event] {
         (S::Scheduled, S::Running) => &[E::Start],
         (S::Scheduled, S::Failing) => &[E::Start, E::FailEarly],
         (S::Running, S::Failing) => &[E::FailEarly],
+        // A build that ended before anything started (all expired, say) runs all the same: no edge leads back to
+        // `scheduled`.
         (S::Failing | S::Passed | S::Failed | S::Blocked, S::Running)
-        | (S::Blocked | S::Failed, S::Scheduled) => &[E::Resume],
+        | (S::Passed | S::Failed | S::Blocked, S::Scheduled) => &[E::Resume],
         (S::Passed | S::Failed | S::Blocked, S::Failing) => &[E::Resume, E::FailEarly],
         (S::Scheduled | S::Running, S::Blocked) => &[E::Block],
         (S::Failing | S::Passed | S::Failed, S::Blocked) => &[E::Resume, E::Block],
