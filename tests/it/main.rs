@@ -6,5 +6,7 @@ mod arrows;
 mod blocked;
 mod golden;
 mod life;
+mod retries;
+mod soft;
 mod story;
 mod support;
