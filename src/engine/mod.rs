@@ -395,10 +395,14 @@ impl Engine {
         self.scripts.change(pipeline)
     }
 
+    /// Writes into a job's log at an instant: behind what is there by then, and before what its command will print later.
     pub(crate) fn append_log(&mut self, job: JobKey, at: DateTime<Utc>, text: Arc<str>) {
-        let mut entries = self.logs.get(&job).cloned().unwrap_or_default();
-        entries.push(LogEntry { at, text });
-        self.logs.insert_mut(job, entries);
+        if self.logs.get(&job).is_none() {
+            self.logs.insert_mut(job, Vec::new());
+        }
+        let entries = self.logs.get_mut(&job).expect("a log that is there");
+        let place = entries.partition_point(|entry| entry.at <= at);
+        entries.insert(place, LogEntry { at, text });
     }
 
     fn mint<K: table::Key>(&self, kind: Kind, key: K) -> Uuid {
