@@ -10,3 +10,4 @@ mod retries;
 mod soft;
 mod story;
 mod support;
+mod time;

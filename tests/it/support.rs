@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Index;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fake_buildkite::FakeBuildkite;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -28,6 +29,22 @@ pub(crate) fn client(fake: &FakeBuildkite) -> Client {
         origin: fake.url(),
         token: Some(fake.token().to_owned()),
         http: reqwest::blocking::Client::new(),
+    }
+}
+
+/// What something panics with; fails if it does not.
+#[track_caller]
+pub(crate) fn panic_of<T>(slip: impl FnOnce() -> T) -> String {
+    let caught = catch_unwind(AssertUnwindSafe(slip));
+    let Err(payload) = caught else {
+        panic!("there was no panic")
+    };
+    match payload.downcast::<String>() {
+        Ok(message) => *message,
+        Err(payload) => {
+            let message = payload.downcast_ref::<&str>().expect("a panic with a text");
+            (*message).to_owned()
+        }
     }
 }
 
