@@ -310,6 +310,8 @@ impl BuildHandle {
     /// If it is over already, or being canceled.
     #[track_caller]
     pub fn cancel(&self) {
+        // Looked up first, so that a build that is gone is said to be gone.
+        self.read(|_, _| ());
         let refused = self.tie.driver().apply(CancelBuild { build: self.key });
         if let Err(refused) = refused {
             let why = match refused {
@@ -332,6 +334,7 @@ impl BuildHandle {
     /// If its pipeline does not allow rebuilds.
     #[track_caller]
     pub fn rebuild(&self) -> Self {
+        self.read(|_, _| ());
         match self.tie.driver().apply(RebuildBuild {
             build: self.key,
             by: self.home.user,

@@ -102,13 +102,15 @@ impl PipelineBuilder {
             }
             Err(CreatePipelineRefused::NameTaken) => panic!("there is a pipeline `{name}` already"),
             Err(CreatePipelineRefused::SlugTaken) => {
-                panic!("there is a pipeline with the slug {:?} already", self.slug)
+                let slug = self.slug.unwrap_or_default();
+                panic!("there is a pipeline with the slug `{slug}` already")
             }
             Err(CreatePipelineRefused::NameInvalid) => {
                 panic!("no slug can be made of the name `{name}`")
             }
             Err(CreatePipelineRefused::SlugInvalid) => {
-                panic!("{:?} is no slug: letters, digits and hyphens", self.slug)
+                let slug = self.slug.unwrap_or_default();
+                panic!("`{slug}` is no slug: letters, digits and hyphens")
             }
         }
     }
@@ -196,6 +198,8 @@ impl PipelineHandle {
     /// ```
     #[track_caller]
     pub fn on_job(&self, matcher: &str) -> JobScript {
+        // Looked up first, so that a pipeline that is gone is said to be gone.
+        self.read(|_, _| ());
         JobScript::new(self.tie.clone(), self.key, matcher)
     }
 
