@@ -5,6 +5,7 @@
 mod arrows;
 mod blocked;
 mod golden;
+mod hands;
 mod life;
 mod retries;
 mod soft;
