@@ -1,6 +1,6 @@
 //! Block and input steps: what REST says of a build that waits for a person, and what happens when one acts.
 
-use fake_buildkite::{BuildState, seconds};
+use fake_buildkite::{BuildState, FakeBuildkite, Scope, seconds};
 
 use crate::story::{BUILD, Story, instant, text};
 use crate::support::Json;
@@ -211,6 +211,19 @@ fn a_step_is_unblocked_in_the_name_of_a_known_user_only() {
     let body = format!(r#"{{"unblocker": "{}"}}"#, me["id"].str());
     let answer = story.client.put_body(&path, &body).expect(200);
     assert_eq!(answer["unblocked_by"]["id"], me["id"]);
+}
+
+#[test]
+fn a_token_that_only_reads_unblocks_nothing() {
+    let fake = FakeBuildkite::builder().token("reads", [Scope::ReadBuilds]);
+    let mut story = Story::begin(fake, "steps: [{block: Ship?, key: ship}]", |_| {});
+    let url = story.job("ship")["unblock_url"].str().to_owned();
+    let reader = story.client.with_token("reads");
+    assert_eq!(
+        reader.put(&url).message(403),
+        "Your access token doesn't have the write_builds scope"
+    );
+    assert_eq!(story.jobs(), "blocked");
 }
 
 #[test]

@@ -308,7 +308,7 @@ fn g28_a_command_that_takes_too_long_is_stopped_and_timed_out() {
 #[test]
 fn g29_a_job_that_nobody_picks_up_expires_after_thirty_days() {
     let mut story = Story::without_agents("C(0)");
-    story.fake.advance(days(30) - seconds(1));
+    story.fake.advance(days(30).saturating_sub(seconds(1)));
     assert_eq!(story.jobs(), "scheduled");
     story.fake.advance(seconds(1));
     story.check("expired", "scheduled failed", "finished 2592000");

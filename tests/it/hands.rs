@@ -250,7 +250,6 @@ fn a_client_sees_moves_by_hand_like_any_others() {
         .pipeline("app")
         .steps("steps: [{command: make, key: test}]")
         .create_build();
-    fake.advance(minutes(1) - seconds(60));
     let client = client(&fake);
     build.job("test").start();
     let running = client.build("app", 1);
@@ -539,10 +538,7 @@ fn a_pipeline_that_cannot_be_says_why() {
     let create = |name: &str| panic_of(|| fake.pipeline(name).create());
     assert_eq!(create("My Site"), "there is a pipeline `My Site` already");
     let slug = panic_of(|| fake.pipeline("Other").slug("my-site").create());
-    assert_eq!(
-        slug,
-        "there is a pipeline with the slug `my-site` already"
-    );
+    assert_eq!(slug, "there is a pipeline with the slug `my-site` already");
     let slug = panic_of(|| fake.pipeline("Other").slug("my site").create());
     assert_eq!(slug, "`my site` is no slug: letters, digits and hyphens");
     assert_eq!(create("!"), "no slug can be made of the name `!`");

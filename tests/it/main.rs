@@ -4,6 +4,7 @@
 
 mod arrows;
 mod blocked;
+mod determinism;
 mod golden;
 mod hands;
 mod life;

@@ -576,7 +576,9 @@ fn a_retried_jobs_time_to_expire_begins_with_itself() {
     story.fake.advance(fake_buildkite::days(10));
     story.put_job("s1", "retry").expect(200);
     // Then the new one has thirty days of its own
-    story.fake.advance(fake_buildkite::days(30) - seconds(1));
+    story
+        .fake
+        .advance(fake_buildkite::days(30).saturating_sub(seconds(1)));
     assert_eq!(story.jobs(), "expired+retried scheduled");
     story.fake.advance(seconds(1));
     assert_eq!(story.jobs(), "expired+retried expired");

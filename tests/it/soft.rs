@@ -1,6 +1,8 @@
 //! Failures that do not count, and steps that go on regardless: `soft_fail`, `allow_failure`,
 //! `allow_dependency_failure`, `continue_on_failure`, `skip`, and keys that no step has.
 
+use fake_buildkite::{FakeBuildkite, FakeBuildkiteBuilder};
+
 use crate::story::Story;
 
 /// Runs these steps, where the key of a command begins with its exit status: `x1`, `x1a`, `x42`; `hung` never ends.
@@ -410,4 +412,17 @@ fn a_wait_among_skipped_steps_makes_the_build_pass() {
         "broken passed",
         "passed",
     );
+}
+
+#[test]
+fn a_wait_step_shows_nothing_but_who_it_is_unless_a_test_wants_its_state() {
+    let waiter = |fake: FakeBuildkiteBuilder| {
+        let story = Story::begin(fake, "steps: [{wait: ~, key: wait}]", |_| {});
+        story.client.build("app", 1)["jobs"][0].clone()
+    };
+    let plain = waiter(FakeBuildkite::builder());
+    assert_eq!(plain.keys(), ["id", "graphql_id", "type"]);
+    let with_state = waiter(FakeBuildkite::builder().waiters_with_state());
+    assert_eq!(with_state.keys(), ["id", "graphql_id", "type", "state"]);
+    assert_eq!(with_state["state"].str(), "passed");
 }

@@ -153,9 +153,11 @@ fn what_is_due_at_one_instant_happens_in_the_order_it_was_armed() {
     let happened = fake.advance(seconds(11));
     // Then they do so in the order of their builds, and of the steps in them
     let jobs_that = |what: &str| -> Vec<String> {
-        let jobs = happened.iter().filter_map(|event| match &event.kind {
-            EventKind::Job { job, .. } => Some((job.to_string(), event.to_string())),
-            _ => None,
+        let jobs = happened.iter().filter_map(|event| {
+            let EventKind::Job { job, .. } = &event.kind else {
+                return None;
+            };
+            Some((job.to_string(), event.to_string()))
         });
         let those = jobs.filter(|(_, line)| line.ends_with(what));
         those.map(|(job, _)| job).collect()
@@ -502,7 +504,7 @@ fn the_limit_counts_from_the_start_of_the_job() {
             app.on_job("test").picked_up_after(minutes(30)).hangs();
         },
     );
-    story.fake.advance(minutes(32) - seconds(1));
+    story.fake.advance(minutes(32).saturating_sub(seconds(1)));
     assert_eq!(story.jobs(), "running");
     story.fake.advance(seconds(1));
     assert_eq!(story.jobs(), "timing_out");
@@ -538,7 +540,7 @@ fn a_canceled_command_has_ten_seconds_as_well() {
     let mut story = Story::of("C(0,slow)");
     story.fake.advance(seconds(5));
     story.put("cancel").expect(200);
-    story.fake.advance(seconds(10) - millis(1));
+    story.fake.advance(seconds(10).saturating_sub(millis(1)));
     assert_eq!(story.jobs(), "canceling");
     story.fake.advance(millis(1));
     assert_eq!(story.jobs(), "canceled");
