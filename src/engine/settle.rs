@@ -127,8 +127,10 @@ impl Engine {
             panic!("the engine asked a build in state `{from}` for an illegal {event:?}")
         });
         let now = self.now;
-        let looks_running =
-            to == BuildState::Blocked && self.blocked_state_of(key) == Some(BlockedState::Running);
+        let look = (to == BuildState::Blocked)
+            .then(|| self.blocked_by(key))
+            .flatten();
+        let looks_running = look.is_some_and(|(_, look)| look == Some(BlockedState::Running));
         let build = self.builds.change(key);
         build.state = to;
         match to {

@@ -265,14 +265,12 @@ impl BuildHandle {
                 } else {
                     names.join(", ")
                 };
-                let how_many = if steps.is_empty() {
-                    "no job is"
-                } else {
-                    "several jobs are"
-                };
-                Err(format!(
-                    "{how_many} called `{name}` in {build}; it has {names}"
-                ))
+                Err(match steps.len() {
+                    0 => format!("no job `{name}` in {build}; it has {names}"),
+                    several => {
+                        format!("{several} jobs are called `{name}` in {build}; it has {names}")
+                    }
+                })
             }
         });
         match found {
