@@ -256,6 +256,17 @@ fn fields_become_meta_data_of_the_build() {
 }
 
 #[test]
+fn lines_of_fields_end_as_in_any_text() {
+    let story = Story::told("steps: [{block: Ship?, key: ship}]", |_| {});
+    let id = story.build.job("ship").id();
+    let fields = r#"{"fields":{"notes":"one\r\ntwo\nthree\rfour"}}"#;
+    let path = format!("{BUILD}/jobs/{id}/unblock");
+    story.client.put_body(&path, fields).expect(200);
+    let notes = story.build.meta_data("notes");
+    assert_eq!(notes.as_deref(), Some("one\ntwo\nthree\nfour"));
+}
+
+#[test]
 fn what_cannot_be_unblocked_says_why() {
     let mut story = Story::of("C(0,slow) W C(0) B C(0)");
     let refused =

@@ -10,7 +10,7 @@ use crate::vocabulary::states::{BuildState, JobType};
 pub(crate) struct UnblockJob {
     pub(crate) job: JobKey,
     pub(crate) by: UserKey,
-    /// Become meta-data of the build, under their keys.
+    /// Become meta-data of the build, under their keys; line ends become `\n`.
     pub(crate) fields: Vec<(String, String)>,
 }
 
@@ -31,6 +31,7 @@ impl Command for UnblockJob {
         if !self.fields.is_empty() {
             let meta_data = &mut engine.builds.change(build).meta_data;
             for (key, value) in self.fields {
+                let value = value.replace("\r\n", "\n").replace('\r', "\n");
                 match meta_data.iter_mut().find(|(known, _)| *known == key) {
                     Some(known) => known.1 = value,
                     None => meta_data.push((key, value)),
