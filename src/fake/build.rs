@@ -115,6 +115,10 @@ impl BuildBuilder {
     }
 
     /// Makes the build.
+    ///
+    /// # Panics
+    ///
+    /// If its pipeline was deleted meanwhile.
     #[track_caller]
     pub fn create(self) -> BuildHandle {
         let Self {
@@ -124,7 +128,10 @@ impl BuildBuilder {
             head,
             meta_data,
         } = self;
-        let Ok(key) = tie.driver().apply(CreateBuild {
+        let driver = tie.driver();
+        let is_there = driver.read(|engine| engine.find_pipeline(pipeline).is_some());
+        assert!(is_there, "this pipeline was deleted");
+        let Ok(key) = driver.apply(CreateBuild {
             pipeline,
             head,
             meta_data,

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use crate::engine::pipeline::PipelineKey;
 use crate::fake::Tie;
-use crate::script::{Attempt, PickUp, RuleKey, Takes};
+use crate::script::{Attempt, PickUp, RuleKey, Scripts, Takes};
 
 /// What the jobs of a step do, attempt by attempt; made by [`PipelineHandle::on_job`](crate::PipelineHandle::on_job).
 ///
@@ -109,17 +109,20 @@ impl JobScript {
     /// every later one.
     #[track_caller]
     pub fn then(self) -> Self {
-        self.tie
-            .driver()
-            .set(|engine| engine.scripts_mut(self.pipeline).then(self.rule));
-        self
+        self.write(Scripts::then)
     }
 
     #[track_caller]
     fn set(self, change: impl FnOnce(&mut Attempt)) -> Self {
-        self.tie
-            .driver()
-            .set(|engine| change(engine.scripts_mut(self.pipeline).last_attempt(self.rule)));
+        self.write(|scripts, rule| change(scripts.last_attempt(rule)))
+    }
+
+    #[track_caller]
+    fn write(self, write: impl FnOnce(&mut Scripts, RuleKey)) -> Self {
+        let driver = self.tie.driver();
+        let is_there = driver.read(|engine| engine.find_pipeline(self.pipeline).is_some());
+        assert!(is_there, "this pipeline was deleted");
+        driver.set(|engine| write(engine.scripts_mut(self.pipeline), self.rule));
         self
     }
 }

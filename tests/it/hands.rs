@@ -599,6 +599,7 @@ fn handles_of_what_a_client_deleted_say_so() {
         .create();
     let build = app.create_build();
     let job = build.job("test");
+    let (new_build, script) = (app.build(), app.on_job("test"));
     let deleted = client(&fake).delete("/organizations/acme/pipelines/app");
     assert_eq!(deleted.status, 204);
     assert_eq!(panic_of(|| app.slug()), "this pipeline was deleted");
@@ -609,7 +610,12 @@ fn handles_of_what_a_client_deleted_say_so() {
     let job_gone = "this job is gone: its pipeline was deleted";
     assert_eq!(panic_of(|| job.state()), job_gone);
     assert_eq!(panic_of(|| job.start()), job_gone);
-    // These too
+    assert_eq!(panic_of(|| new_build.create()), "this pipeline was deleted");
+    assert_eq!(
+        panic_of(|| script.clone().exits(1)),
+        "this pipeline was deleted"
+    );
+    assert_eq!(panic_of(|| script.then()), "this pipeline was deleted");
     assert_eq!(panic_of(|| build.cancel()), build_gone);
     assert_eq!(panic_of(|| build.rebuild()), build_gone);
     assert_eq!(panic_of(|| app.on_job("test")), "this pipeline was deleted");
