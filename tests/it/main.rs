@@ -8,6 +8,7 @@ mod determinism;
 mod golden;
 mod hands;
 mod life;
+mod recorded;
 mod retries;
 mod soft;
 mod story;
