@@ -79,7 +79,7 @@ fn configuration(body: &mut Fields) -> String {
         Some(Json::String(text)) if !text.trim().is_empty() => text.clone(),
         Some(_) | None => {
             let code = r#"Step configuration is missing, expected `steps: { yaml: "..." }`"#;
-            body.refuse("configuration", &code.replace("\"...\"", "\\\"...\\\""));
+            body.refuse("configuration", code);
             String::new()
         }
     }
