@@ -12,6 +12,7 @@ use crate::wire::job::JobJson;
 /// Answers with the new job.
 pub(super) fn retry(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let job = cx.job()?;
+    Fields::parse(&cx.request.body)?;
     let by = cx.engine.token(cx.token).user;
     let new = cx.apply(RetryJob { job, by })?;
     let view = cx.view();
