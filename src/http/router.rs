@@ -120,7 +120,8 @@ pub(crate) fn nearest(method: &Method, segments: &[&str]) -> Route {
         let (same, longer) = (same.count(), template.len().max(segments.len()));
         // Likeness first, then the same method, then the first one in the list.
         (
-            same * 2 * 1_000 / longer.max(1),
+            // The root counts, too: the likeness of `/` to itself is all there is.
+            (same + 1) * 1_000 / (longer + 1),
             route.method() == method.as_str(),
         )
     };
@@ -218,5 +219,6 @@ mod tests {
             Route::GetPipeline
         );
         assert_eq!(nearest("GET", "/v2/usr"), Route::GetUser);
+        assert_eq!(nearest("POST", "/"), Route::Root);
     }
 }
