@@ -5,8 +5,10 @@
 mod arrows;
 mod blocked;
 mod determinism;
+mod errors;
 mod golden;
 mod hands;
+mod headers;
 mod life;
 mod recorded;
 mod retries;

@@ -136,6 +136,24 @@ impl Client {
     }
 }
 
+/// Everything a client can see of these organizations, and every event: what a refused request must leave as it is.
+#[track_caller]
+pub(crate) fn world(fake: &FakeBuildkite, organizations: &[&str]) -> String {
+    let client = client(fake);
+    let mut world = vec![fake.events().to_string()];
+    let builds = "/builds?include_retried_jobs=true&per_page=100";
+    let mut paths = vec![builds.to_owned(), "/organizations".to_owned()];
+    for organization in organizations {
+        paths.push(format!("/organizations/{organization}/pipelines"));
+    }
+    for path in paths {
+        let answer = client.get(&path);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        world.push(answer.text);
+    }
+    world.concat()
+}
+
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
