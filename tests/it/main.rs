@@ -10,6 +10,7 @@ mod golden;
 mod hands;
 mod headers;
 mod life;
+mod lists;
 mod recorded;
 mod retries;
 mod soft;
