@@ -5,10 +5,12 @@
 mod arrows;
 mod blocked;
 mod determinism;
+mod edge;
 mod errors;
 mod golden;
 mod hands;
 mod headers;
+mod hosting;
 mod life;
 mod lists;
 mod recorded;
