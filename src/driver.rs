@@ -48,6 +48,11 @@ impl Driver {
         }
     }
 
+    /// Says where the server listens, once it does.
+    pub(crate) fn listens_at(&self, origin: String) {
+        self.options.own_origin.get_or_init(|| origin);
+    }
+
     pub(crate) fn mode(&self) -> Clock {
         self.mode
     }

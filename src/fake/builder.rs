@@ -219,12 +219,14 @@ impl FakeBuildkiteBuilder {
             Arc::new(move |request| answering.answer(&request)),
         );
         let server = server.unwrap_or_else(|error| panic!("no server for the fake: {error}"));
-        FakeBuildkite {
+        let fake = FakeBuildkite {
             driver,
             server,
             home,
             token,
-        }
+        };
+        fake.driver.listens_at(fake.url());
+        fake
     }
 }
 

@@ -24,6 +24,7 @@ pub(crate) mod server;
 mod unmodelled;
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::engine::account::TokenKey;
 use crate::engine::{Applied, Command, Engine};
@@ -46,6 +47,8 @@ pub(crate) struct Options {
     /// Where URLs begin; by default where the client reached the fake.
     pub(crate) origin: Option<String>,
     pub(crate) waiters: Waiters,
+    /// Where the fake listens, for requests that do not say how they reached it.
+    pub(crate) own_origin: OnceLock<String>,
 }
 
 /// An answer, and what else came of the request.
@@ -174,7 +177,10 @@ fn origin_of(options: &Options, request: &Request) -> String {
         (Some(origin), _) => origin.clone(),
         (None, Some(host)) => format!("http://{host}"),
         // HTTP/1.0 may do without.
-        (None, None) => "http://127.0.0.1".to_owned(),
+        (None, None) => {
+            let own = options.own_origin.get();
+            own.map_or("http://127.0.0.1", String::as_str).to_owned()
+        }
     }
 }
 
