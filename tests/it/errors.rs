@@ -2,7 +2,7 @@
 
 use fake_buildkite::{FakeBuildkite, Route, Scope};
 
-use crate::support::{Answer, Client, client, world};
+use crate::support::{Answer, client, world};
 
 const UNAUTHORIZED: &str = "{\"message\":\"Authentication required. Please supply a valid API Access Token: \
     https://buildkite.com/docs/apis/rest-api#authentication\"}\n";
@@ -133,6 +133,21 @@ fn a_sign_of_life_needs_no_token() {
     );
 }
 
+/// Routes that need a body or do not answer 200.
+const BODIES: [(Route, &str, u16); 3] = [
+    (
+        Route::CreateBuild,
+        r#"{"commit":"HEAD","branch":"main"}"#,
+        201,
+    ),
+    (
+        Route::CreatePipeline,
+        r#"{"name":"new","repository":"git@example.com:a/b.git","configuration":"steps: []"}"#,
+        201,
+    ),
+    (Route::DeletePipeline, "", 204),
+];
+
 #[test]
 fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
     for route in routes_with_token() {
@@ -150,23 +165,18 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
         build.job("make").fail(1);
         let blocked = app.create_build();
         blocked.job("make").pass();
-        let (number, job) = match route {
-            Route::UnblockJob => ("2", blocked.job("ship").id()),
-            _ => ("1", build.job("make").id()),
-        };
-        let number = if route == Route::CancelBuild {
-            "2"
+        // Something the route can act on: a failed job, or one that is blocked in a build that is not over.
+        let of_blocked = [Route::UnblockJob, Route::CancelBuild].contains(&route);
+        let (number, job) = if of_blocked {
+            ("2", blocked.job("ship").id())
         } else {
-            number
+            ("1", build.job("make").id())
         };
         let path = path_of(route, "acme", "app", number, &job.to_string());
-        let body = match route {
-            Route::CreateBuild => r#"{"commit":"HEAD","branch":"main"}"#,
-            Route::CreatePipeline => {
-                r#"{"name":"new","repository":"git@example.com:a/b.git","configuration":"steps: []"}"#
-            }
-            _ => "",
-        };
+        let (body, expected) = BODIES
+            .iter()
+            .find(|(known, ..)| *known == route)
+            .map_or(("", 200), |(_, body, status)| (*body, *status));
         let before = world(&fake, &["acme"]);
         for token in ["none", "others"] {
             let refused =
@@ -183,11 +193,6 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
         assert_eq!(world(&fake, &["acme"]), before, "{route}");
         let only = client(&fake).with_token("only");
         let allowed = only.send(route.method(), &path, &[], Some(body));
-        let expected = match route {
-            Route::CreateBuild | Route::CreatePipeline => 201,
-            Route::DeletePipeline => 204,
-            _ => 200,
-        };
         assert_eq!(allowed.status, expected, "{route}: {}", allowed.text);
         assert_eq!(
             allowed.header("x-oauth-scopes"),
@@ -732,7 +737,7 @@ fn a_pipeline_that_cannot_be_made_says_why() {
         assert_eq!(fields, [field], "{name} {rest}");
         assert_eq!(json["errors"][0].keys(), ["field", "code"]);
     }
-    let too_many = vec!["\"t\""; 11].join(",");
+    let too_many = ["\"t\""; 11].join(",");
     let too_long = format!("\"{}\"", "t".repeat(129));
     for tags in [too_many, too_long] {
         let answer = create("\"new\"", "\"r\"", &format!("{steps},\"tags\":[{tags}]"));
@@ -848,8 +853,7 @@ fn what_the_state_forbids_is_refused_word_for_word() {
 #[test]
 fn a_job_of_a_canceling_build_cannot_be_retried_or_unblocked() {
     let fake = fake_with_builds();
-    let client: Client = client(&fake);
-    let build = fake.existing_pipeline("app").build_number(3);
+    let client = client(&fake);
     assert_eq!(client.build("app", 3)["state"].str(), "canceling");
     let before = world(&fake, &["acme"]);
     let ship = client.put(&job_path(&fake, 3, "ship", "unblock"));
@@ -857,5 +861,4 @@ fn a_job_of_a_canceling_build_cannot_be_retried_or_unblocked() {
     let make = client.put(&job_path(&fake, 3, "make", "retry"));
     assert_refused(&make, 422, "Jobs from canceled builds cannot be retried");
     assert_eq!(world(&fake, &["acme"]), before);
-    drop(build);
 }
