@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     app.on_job("deploy").takes(minutes(25));
 
     // When the bot works through the afternoon
-    let mut bot = ReleaseBot::new(fake.url(), fake.token());
+    let mut bot = ReleaseBot::new(&fake.url(), fake.token());
     bot.start_release()?;
     let build = app.latest_build();
     let until = fake.clock().now() + hours(3);
@@ -109,7 +109,7 @@ struct Job {
 }
 
 impl ReleaseBot {
-    fn new(buildkite: String, token: &str) -> Self {
+    fn new(buildkite: &str, token: &str) -> Self {
         Self {
             http: reqwest::blocking::Client::new(),
             builds: format!("{buildkite}/v2/organizations/acme/pipelines/app/builds"),

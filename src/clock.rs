@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
 use crate::engine::timers::Timer;
 use crate::vocabulary::event::Event;
+use crate::vocabulary::span::instant;
 
 /// Where the clock stands at the start: a literal, the same in every run.
 pub(crate) const EPOCH: &str = "2030-01-01T00:00:00Z";
@@ -177,9 +178,12 @@ impl Journey {
         let suspects: Vec<_> = suspects
             .iter()
             .take(SUSPECTS)
-            .map(|(what, count)| format!("\n  {what} ({count} times)"))
+            .map(|(what, count)| match count {
+                1 => format!("\n  {what} (once)"),
+                count => format!("\n  {what} ({count} times)"),
+            })
             .collect();
-        let now = engine.now().to_rfc3339_opts(SecondsFormat::Millis, true);
+        let now = instant(engine.now());
         Runaway(format!(
             "the clock stopped at {now} after {} due things in one call, its limit; a longer journey needs \
              `.event_limit(..)` on the builder. Due in the last stretch:{}",
@@ -199,5 +203,5 @@ pub(crate) fn after(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
     let target = TimeDelta::from_std(by)
         .ok()
         .and_then(|by| now.checked_add_signed(by));
-    target.unwrap_or_else(|| panic!("the calendar ends before {by:?} after {now}"))
+    target.unwrap_or_else(|| panic!("the calendar ends before {by:?} after {}", instant(now)))
 }

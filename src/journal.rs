@@ -6,10 +6,11 @@ use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::vocabulary::event::Event;
 use crate::vocabulary::route::Route;
+use crate::vocabulary::span::instant;
 
 /// How many requests, and how many events, are kept; the oldest go first.
 const REQUESTS: usize = 10_000;
@@ -76,7 +77,7 @@ impl RequestRecord {
 /// One line: `2030-01-01T00:00:00.000Z POST /v2/organizations/acme/pipelines/app/builds 201`.
 impl fmt::Display for RequestRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let at = self.at.to_rfc3339_opts(SecondsFormat::Millis, true);
+        let at = instant(self.at);
         write!(f, "{at} {} {}", self.method, self.path)?;
         if !self.query.is_empty() {
             write!(f, "?{}", self.query)?;

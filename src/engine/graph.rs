@@ -79,18 +79,22 @@ impl StepRun {
     /// Whether it may go on, given what it depends on.
     ///
     /// A wait step with `continue_on_failure` overlooks failures, but not those of a wait or block step before it, so
-    /// that nothing after a failed plain wait runs.
+    /// that nothing after a failed plain wait runs. For the same reason no wait or block step overlooks them, whatever
+    /// it allows, unless it names that step itself.
     pub(crate) fn decide(&self, class_of: impl Fn(usize) -> (Class, bool)) -> Readiness {
         if self.pending > 0 || self.depends_on_missing {
             return Readiness::Pending;
         }
-        let allows_all = self.step.common().allow_dependency_failure;
+        let common = self.step.common();
+        let is_implicit = common.depends_on.is_none();
         let continues = matches!(&*self.step, Step::Wait(wait) if wait.continue_on_failure);
         for edge in &self.edges {
             let (class, is_barrier) = class_of(edge.on);
+            let is_scope_over = self.is_barrier && is_implicit && is_barrier;
+            let allows = edge.allow_failure || common.allow_dependency_failure || continues;
             let stops = match class {
                 Class::Satisfied => false,
-                Class::Failed => !(edge.allow_failure || allows_all || (continues && !is_barrier)),
+                Class::Failed => is_scope_over || !allows,
                 Class::Errored | Class::Pending => true,
             };
             if stops {

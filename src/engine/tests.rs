@@ -20,6 +20,9 @@ use crate::script::{PickUp, Takes};
 use crate::vocabulary::event::{Event, EventKind};
 use crate::vocabulary::states::{BuildSource, JobState};
 
+/// How many moves one world lives through.
+const A_WALK: usize = 60;
+
 /// How many moves a run makes unless `FAKE_BUILDKITE_MOVES` says otherwise.
 const MOVES: usize = 20_000;
 
@@ -343,7 +346,6 @@ fn random_worlds_keep_the_invariants() {
         .ok()
         .and_then(|text| text.parse().ok())
         .unwrap_or(MOVES);
-    const A_WALK: usize = 60;
     for seed in 0..(moves / A_WALK) as u64 {
         let run = std::panic::catch_unwind(|| walk(seed, A_WALK));
         if let Err(panic) = run {

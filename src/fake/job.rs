@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
-use crate::engine::commands::{MakeMove, Move};
+use crate::engine::commands::{MakeMove, Move, UnblockJob};
 use crate::engine::job::{Job, JobKey, State};
 use crate::fake::{Home, Tie};
 use crate::vocabulary::event::JobRef;
 use crate::vocabulary::ids::JobId;
+use crate::vocabulary::span::instant;
 use crate::vocabulary::states::{JobState, JobType};
 
 /// A job of the fake: one attempt of one step. Cheap to clone; reads live state.
@@ -70,7 +71,16 @@ impl fmt::Display for IllegalMove {
         )?;
         let history: Vec<_> = self.history.iter().map(ToString::to_string).collect();
         writeln!(f, "  history: {}", history.join(", "))?;
-        let possible: Vec<_> = self.possible.iter().map(ToString::to_string).collect();
+        // Any status is possible where one is.
+        let name = |wanted: &Move| {
+            let is_finish = matches!(wanted, Move::Finish { .. });
+            if is_finish {
+                "finish(..)".to_owned()
+            } else {
+                wanted.to_string()
+            }
+        };
+        let possible: Vec<_> = self.possible.iter().map(name).collect();
         let possible = if possible.is_empty() {
             "nothing".to_owned()
         } else {
@@ -84,12 +94,7 @@ impl std::error::Error for IllegalMove {}
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} at {}",
-            self.state,
-            self.at.to_rfc3339_opts(SecondsFormat::Millis, true)
-        )
+        write!(f, "{} at {}", self.state, instant(self.at))
     }
 }
 
@@ -145,6 +150,38 @@ impl JobHandle {
     #[track_caller]
     pub fn soft_failed(&self) -> bool {
         self.read(|_, job| job.soft_failed)
+    }
+
+    /// When it was created; a retry is created when somebody retries.
+    #[must_use]
+    #[track_caller]
+    pub fn created_at(&self) -> DateTime<Utc> {
+        self.read(|_, job| job.created_at)
+    }
+
+    /// When a person unblocked it.
+    #[must_use]
+    #[track_caller]
+    pub fn unblocked_at(&self) -> Option<DateTime<Utc>> {
+        self.read(|_, job| job.times.unblocked_at)
+    }
+
+    /// Why it is `broken`, if it is.
+    #[must_use]
+    #[track_caller]
+    pub fn broken_reason(&self) -> Option<String> {
+        self.read(|_, job| job.broken_reason.as_ref().map(ToString::to_string))
+    }
+
+    /// The job that took its place when it was retried.
+    #[must_use]
+    #[track_caller]
+    pub fn retried_in(&self) -> Option<Self> {
+        let into = self.read(|_, job| job.retried.map(|retried| retried.into));
+        into.map(|key| Self {
+            key,
+            ..self.clone()
+        })
     }
 
     /// When it could first be handed to an agent.
@@ -309,6 +346,39 @@ impl JobHandle {
     #[track_caller]
     pub fn unblock(&self) {
         self.must_move(Move::Unblock);
+    }
+
+    /// A person unblocks a block or input step and fills in its fields, which become meta-data of the build.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{block: Release?}]").create_build();
+    /// build.job("Release?").unblock_with([("version", "1.4.0")]);
+    /// assert_eq!(build.meta_data("version").as_deref(), Some("1.4.0"));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is not blocked.
+    #[track_caller]
+    pub fn unblock_with<K: Into<String>, V: Into<String>>(
+        &self,
+        fields: impl IntoIterator<Item = (K, V)>,
+    ) {
+        let fields = fields
+            .into_iter()
+            .map(|(key, value)| (key.into(), value.into()))
+            .collect();
+        self.read(|_, _| ());
+        let unblocked = self.tie.driver().apply(UnblockJob {
+            job: self.key,
+            by: self.home.user,
+            fields,
+        });
+        if unblocked.is_err() {
+            // The same move without fields says why not.
+            self.unblock();
+        }
     }
 
     /// Somebody retries the job: returns the new job that takes its place.

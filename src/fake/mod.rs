@@ -22,6 +22,7 @@ use crate::driver::Driver;
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::http::server::Server;
 use crate::vocabulary::ids::UserId;
+use crate::vocabulary::span;
 
 pub use build::{BuildBuilder, BuildHandle};
 pub use builder::{Agents, FakeBuildkiteBuilder};
@@ -224,7 +225,9 @@ impl FakeBuildkite {
         let now = self.clock().now();
         assert!(
             instant >= now,
-            "the clock stands at {now} and does not go back to {instant}"
+            "the clock stands at {} and does not go back to {}",
+            span::instant(now),
+            span::instant(instant)
         );
         self.travel(|_| Until::Instant(instant))
     }
@@ -309,7 +312,7 @@ impl FakeBuildkite {
             };
             panic!(
                 "nothing is due any more and the condition does not hold. The clock stands at {} ({}). Left:{left}",
-                self.clock().now(),
+                span::instant(self.clock().now()),
                 self.driver.mode(),
             );
         }
@@ -334,7 +337,7 @@ impl fmt::Debug for FakeBuildkite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FakeBuildkite")
             .field("url", &self.url())
-            .field("now", &self.clock().now())
+            .field("now", &span::instant(self.clock().now()))
             .field("mode", &self.driver.mode())
             .finish_non_exhaustive()
     }
@@ -370,7 +373,7 @@ impl ClockHandle<'_> {
 
 impl fmt::Debug for ClockHandle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({})", self.now(), self.mode())
+        write!(f, "{} ({})", span::instant(self.now()), self.mode())
     }
 }
 

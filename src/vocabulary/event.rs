@@ -3,9 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 
 use crate::vocabulary::ids::{BuildId, JobId};
+use crate::vocabulary::span::instant;
 use crate::vocabulary::states::{BuildState, JobState};
 
 /// Something that happened in the fake, at one instant of its clock.
@@ -29,6 +30,26 @@ pub struct Event {
     pub at: DateTime<Utc>,
     /// What happened.
     pub kind: EventKind,
+}
+
+impl Event {
+    /// The build it happened to, or in.
+    #[must_use]
+    pub fn build(&self) -> &BuildRef {
+        match &self.kind {
+            EventKind::Build { build, .. } => build,
+            EventKind::Job { job, .. } => &job.build,
+        }
+    }
+
+    /// The job it happened to; none if it happened to a build.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobRef> {
+        match &self.kind {
+            EventKind::Build { .. } => None,
+            EventKind::Job { job, .. } => Some(job),
+        }
+    }
 }
 
 /// What happened.
@@ -99,7 +120,7 @@ impl fmt::Display for JobRef {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.at.to_rfc3339_opts(SecondsFormat::Millis, true))?;
+        f.write_str(&instant(self.at))?;
         match &self.kind {
             EventKind::Build {
                 build,

@@ -1,6 +1,13 @@
-//! Spans of time, as a test writes them.
+//! Spans of time as a test writes them, and instants as everything prints them.
 
 use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, Utc};
+
+/// An instant the way Buildkite writes it, and this crate everywhere: UTC, three decimals, `Z`.
+pub(crate) fn instant(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
 
 /// So many milliseconds.
 ///

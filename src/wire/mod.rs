@@ -17,7 +17,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use base64::Engine as _;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
@@ -27,6 +27,7 @@ use crate::engine::build::BuildKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::Key;
 use crate::vocabulary::ids;
+use crate::vocabulary::span::instant;
 
 /// What a body is made from, and for whom.
 #[derive(Debug)]
@@ -179,7 +180,7 @@ impl Instant {
 
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0.to_rfc3339_opts(SecondsFormat::Millis, true))
+        serializer.serialize_str(&instant(self.0))
     }
 }
 

@@ -114,7 +114,7 @@ fn advance_to_moves_to_an_instant_and_not_back() {
     assert!(fake.advance_to(at(11)).is_empty(), "now is not the past");
     assert_eq!(
         panic_of(|| fake.advance_to(at(10))),
-        "the clock stands at 2030-01-01 00:00:11 UTC and does not go back to 2030-01-01 00:00:10 UTC"
+        "the clock stands at 2030-01-01T00:00:11.000Z and does not go back to 2030-01-01T00:00:10.000Z"
     );
     assert_eq!(fake.clock().now(), at(11));
 }
@@ -270,14 +270,14 @@ fn run_until_something_that_never_happens_says_what_is_left() {
     assert_eq!(
         panic_of(|| fake.run_until(|_| build.is_finished())),
         "nothing is due any more and the condition does not hold. \
-         The clock stands at 2030-01-01 00:00:11 UTC (Manual). Left:\n  \
+         The clock stands at 2030-01-01T00:00:11.000Z (Manual). Left:\n  \
          app#1 Ship? is blocked: it waits for a person"
     );
     build.pass();
     assert_eq!(
         panic_of(|| fake.run_until(|_| !build.is_finished())),
         "nothing is due any more and the condition does not hold. \
-         The clock stands at 2030-01-01 00:00:11 UTC (Manual). Left:\n  \
+         The clock stands at 2030-01-01T00:00:11.000Z (Manual). Left:\n  \
          nothing: every build is finished"
     );
 }

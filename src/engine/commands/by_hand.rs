@@ -156,8 +156,8 @@ impl Engine {
                 job.kind == JobType::Script && accepts(Event::Succeed)
             }
             Move::Finish { .. } => job.kind == JobType::Script && accepts(Event::Fail),
-            // An unblocked step is over; only canceling its build takes that back.
-            Move::Cancel => job.state != State::Unblocked && accepts(Event::Cancel),
+            // Buildkite cancels command jobs one by one, and the others with their build.
+            Move::Cancel => job.kind == JobType::Script && accepts(Event::Cancel),
             Move::TimeOut => accepts(Event::TimeOut),
             Move::Expire => accepts(Event::Expire),
             Move::LoseAgent => accepts(Event::LoseAgent),
