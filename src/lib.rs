@@ -96,9 +96,9 @@ mod wire;
 pub use clock::Clock;
 pub use engine::commands::Move;
 pub use fake::{
-    Agents, BuildBuilder, BuildHandle, ClockHandle, Events, FakeBuildkite, FakeBuildkiteBuilder,
-    Idle, IllegalMove, JobHandle, JobScript, Moment, PipelineBuilder, PipelineHandle, Requests,
-    Waiting,
+    AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Events, FakeBuildkite,
+    FakeBuildkiteBuilder, Idle, IllegalMove, JobHandle, JobScript, Moment, PipelineBuilder,
+    PipelineHandle, Requests, Waiting, agent,
 };
 pub use journal::RequestRecord;
 pub use timeline::Timeline;

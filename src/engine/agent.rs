@@ -22,8 +22,12 @@ pub(crate) struct Agent {
     pub(crate) name: String,
     /// `key=value`, the way it registered.
     pub(crate) tags: Arc<[String]>,
+    /// Higher first; an agent without one comes last.
+    pub(crate) priority: Option<i64>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) last_job_finished_at: Option<DateTime<Utc>>,
+    /// When a job last passed on it: between equals the one that succeeded last is asked first.
+    pub(crate) last_success_at: Option<DateTime<Utc>>,
 }
 
 /// Who picks up jobs.
@@ -31,6 +35,8 @@ pub(crate) struct Agent {
 pub(crate) enum Fleet {
     /// As many agents as there are jobs, for any query rules.
     Unlimited,
+    /// The agents that are there and no others: jobs wait for one that fits.
+    Fixed,
     /// Nobody: jobs stay `scheduled` until the test moves them, or they expire.
     Nobody,
 }
@@ -60,6 +66,39 @@ impl Idle {
         self.0.remove_mut(&found);
         Some(found.1)
     }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = AgentKey> + '_ {
+        self.0.iter().map(|(_, agent)| *agent)
+    }
+
+    pub(crate) fn remove(&mut self, tags: Arc<[String]>, agent: AgentKey) {
+        self.0.remove_mut(&(tags, agent));
+    }
+}
+
+/// Whether an agent with these tags may run a job with these query rules: all of them have to match.
+///
+/// `key=value` asks for that tag, `key=*` and a bare `key` for any value. A job that names no queue is in `default`, and
+/// so is an agent without one.
+pub(crate) fn fits(rules: &[String], tags: &[String]) -> bool {
+    let queue = |of: &[String]| {
+        !of.iter()
+            .any(|one| one == "queue" || one.starts_with("queue="))
+    };
+    let has = |rule: &str| match rule.split_once('=') {
+        Some((key, "*")) => tags
+            .iter()
+            .any(|tag| tag.split_once('=').is_some_and(|(known, _)| known == key)),
+        Some(_) => tags.iter().any(|tag| tag == rule),
+        None => tags
+            .iter()
+            .any(|tag| tag.split_once('=').is_some_and(|(known, _)| known == rule)),
+    };
+    let in_default = queue(tags) || tags.iter().any(|tag| tag == "queue=default");
+    rules
+        .iter()
+        .all(|rule| has(rule) || (rule == "queue=default" && in_default))
+        && (!queue(rules) || in_default)
 }
 
 /// The tags of a simulated agent for these query rules: the rules themselves, in the queue they name or in `default`.
@@ -92,6 +131,39 @@ mod tests {
         assert_eq!(idle.take(&default), None);
         assert_eq!(idle.take(&deploy), Some(AgentKey::from_row(4)));
         assert_eq!(idle.take(&deploy), None);
+    }
+
+    #[test]
+    fn an_agent_takes_what_all_rules_allow() {
+        let table = [
+            ("", "", true),
+            ("", "queue=default", true),
+            ("", "queue=deploy", false),
+            ("queue=deploy", "queue=deploy os=linux", true),
+            ("queue=deploy", "os=linux", false),
+            ("queue=default", "os=linux", true),
+            ("os=linux", "os=linux", true),
+            ("os=linux", "os=linux queue=deploy", false),
+            ("os=linux queue=deploy", "os=linux queue=deploy", true),
+            ("os=*", "os=mac", true),
+            ("os", "os=mac", true),
+            ("os=*", "arch=arm64", false),
+            ("os=l*", "os=linux", false),
+            ("os=linux", "os=mac os=linux", true),
+            ("queue=*", "queue=deploy", true),
+        ];
+        for (rules, tags, expected) in table {
+            let words = |text: &str| {
+                text.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(
+                fits(&words(rules), &words(tags)),
+                expected,
+                "{rules} on {tags}"
+            );
+        }
     }
 
     #[test]

@@ -79,6 +79,9 @@ impl Engine {
         if to == State::Running && self.builds.get(build).started_at.is_none() {
             self.builds.change(build).started_at = Some(now);
         }
+        if from == State::Scheduled {
+            self.leave_queue(key);
+        }
         self.release_agent(key, from, to);
         self.arm(key, to);
         self.reclassify(build, step);

@@ -3,9 +3,10 @@
 //! Elsewhere: what the scripts say (`crate::script`), what an agent is (`agent`).
 //! Source: Buildkite docs, "Agent life cycle", "Job priority".
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
 use crate::engine::agent::{self, Agent, AgentKey, Fleet};
@@ -17,6 +18,14 @@ use crate::pipeline::Step;
 use crate::script::{Attempt, PickUp};
 use crate::vocabulary::ids::{self, Kind};
 use crate::vocabulary::states::JobType;
+
+/// A job's place among those that wait for an agent: the highest priority first, then who was scheduled first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Turn {
+    priority: Reverse<i64>,
+    scheduled_at: DateTime<Utc>,
+    job: JobKey,
+}
 
 impl Engine {
     /// Carries out what became due.
@@ -38,12 +47,81 @@ impl Engine {
     /// The script may have changed its mind since the job was scheduled.
     fn pick_up(&mut self, job: JobKey) {
         match self.script_of(job).pick_up {
-            PickUp::After(_) => {
-                self.hand_out(job)
-                    .unwrap_or_else(|illegal| panic!("a timer outlived its state: {illegal}"));
+            PickUp::After(_) if self.fleet == Fleet::Fixed => {
+                self.queue.insert_mut(self.turn(job));
+                self.agenda.offer_jobs = true;
             }
+            PickUp::After(_) => self.must_hand_out(job),
             PickUp::Never => {}
         }
+    }
+
+    fn must_hand_out(&mut self, job: JobKey) {
+        self.hand_out(job).unwrap_or_else(|illegal| {
+            panic!("a job that waits for an agent refuses one: {illegal}")
+        });
+    }
+
+    /// Offers the jobs that wait for an agent of a fixed fleet, in their order, to those that have nothing to do.
+    ///
+    /// Jobs that come to wait at the same instant are offered together, or the first would take an agent from a more
+    /// urgent one.
+    pub(super) fn offer_jobs(&mut self) {
+        if self.more_come_to_wait() {
+            return;
+        }
+        for job in self.waiting_for_agent() {
+            if self.fitting_agent(job).is_some() {
+                self.must_hand_out(job);
+            }
+        }
+    }
+
+    pub(super) fn more_come_to_wait(&self) -> bool {
+        let mut due = self
+            .timers
+            .iter()
+            .take_while(|(key, _)| key.due <= self.now);
+        due.any(|(_, timer)| matches!(timer, Timer::PickUp(_)))
+    }
+
+    /// The jobs that no agent of a fixed fleet could take yet, in their order.
+    pub(super) fn waiting_for_agent(&self) -> Vec<JobKey> {
+        self.queue.iter().map(|turn| turn.job).collect()
+    }
+
+    /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed.
+    pub(super) fn fitting_agent(&self, job: JobKey) -> Option<AgentKey> {
+        let rules = self.rules_of(job);
+        let fitting = self
+            .idle
+            .all()
+            .filter(|agent| agent::fits(rules, &self.agents.get(*agent).tags));
+        fitting.min_by_key(|agent| {
+            let row = self.agents.get(*agent);
+            (Reverse(row.priority), Reverse(row.last_success_at), *agent)
+        })
+    }
+
+    fn rules_of(&self, job: JobKey) -> &[String] {
+        match &*self.step_of(self.jobs.get(job)).step {
+            Step::Command(step) => &step.agents[..],
+            Step::Wait(_) | Step::Block(_) | Step::Input(_) => &[],
+        }
+    }
+
+    fn turn(&self, key: JobKey) -> Turn {
+        let job = self.jobs.get(key);
+        Turn {
+            priority: Reverse(job.priority),
+            scheduled_at: job.scheduled_at,
+            job: key,
+        }
+    }
+
+    /// A job that does not wait for an agent any more has no turn.
+    pub(super) fn leave_queue(&mut self, job: JobKey) {
+        self.queue.remove_mut(&self.turn(job));
     }
 
     /// Gives a job to an agent, which accepts and starts it in the same instant.
@@ -59,25 +137,38 @@ impl Engine {
         self.change(key, Event::Start)
     }
 
+    /// The agent for a job. Made up if there is none that fits, which only a test that starts a job by hand can see in a
+    /// fixed fleet.
     fn take_agent(&mut self, job: JobKey) -> AgentKey {
-        let rules = match &*self.step_of(self.jobs.get(job)).step {
-            Step::Command(step) => &step.agents[..],
-            Step::Wait(_) | Step::Block(_) | Step::Input(_) => &[],
-        };
-        let tags = agent::tags_for(rules);
-        let idle = self.idle.take(&tags);
-        idle.unwrap_or_else(|| self.connect_agent(tags))
+        if self.fleet == Fleet::Fixed {
+            if let Some(agent) = self.fitting_agent(job) {
+                let tags = Arc::clone(&self.agents.get(agent).tags);
+                self.idle.remove(tags, agent);
+                return agent;
+            }
+        }
+        let tags = agent::tags_for(self.rules_of(job));
+        self.idle.take(&tags).unwrap_or_else(|| {
+            let name = format!("fake-agent-{}", self.agents.next_key().row() + 1);
+            self.connect_agent(name, tags, Some(0))
+        })
     }
 
-    /// One more agent of the simulated fleet.
-    fn connect_agent(&mut self, tags: Arc<[String]>) -> AgentKey {
+    pub(super) fn connect_agent(
+        &mut self,
+        name: String,
+        tags: Arc<[String]>,
+        priority: Option<i64>,
+    ) -> AgentKey {
         let key = self.agents.next_key();
         self.agents.push(Agent {
             id: self.mint(Kind::Agent, key),
-            name: format!("fake-agent-{}", key.row() + 1),
+            name,
             tags,
+            priority,
             created_at: self.now,
             last_job_finished_at: None,
+            last_success_at: None,
         })
     }
 
@@ -93,7 +184,11 @@ impl Engine {
             return;
         };
         let now = self.now;
-        self.agents.change(agent).last_job_finished_at = Some(now);
+        let row = self.agents.change(agent);
+        row.last_job_finished_at = Some(now);
+        if to == State::Passed {
+            row.last_success_at = Some(now);
+        }
         self.free_agent(agent);
         if to == State::Scheduled {
             self.jobs.change(key).agent = None;
@@ -104,6 +199,7 @@ impl Engine {
     pub(crate) fn free_agent(&mut self, agent: AgentKey) {
         let tags = Arc::clone(&self.agents.get(agent).tags);
         self.idle.add(tags, agent);
+        self.agenda.offer_jobs |= !self.queue.is_empty();
     }
 
     pub(super) fn arm_pick_up(&mut self, key: JobKey) {

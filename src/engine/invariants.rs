@@ -14,7 +14,9 @@ impl Engine {
     /// Panics with what does not hold.
     pub(crate) fn check_invariants(&self) {
         assert!(
-            self.agenda.steps.is_empty() && self.agenda.builds.is_empty(),
+            self.agenda.steps.is_empty()
+                && self.agenda.builds.is_empty()
+                && !self.agenda.offer_jobs,
             "something was left undone"
         );
         for build in self.builds() {
@@ -43,6 +45,18 @@ impl Engine {
         busy.dedup();
         assert_eq!(busy.len(), count, "an agent has two jobs");
         assert!(!busy.contains(&None), "a job on an agent names it");
+        for job in self.waiting_for_agent() {
+            assert_eq!(
+                self.jobs.get(job).state,
+                State::Scheduled,
+                "only scheduled jobs wait for an agent"
+            );
+            let waits = self.fitting_agent(job).is_none() || self.more_come_to_wait();
+            assert!(
+                waits,
+                "a job waits while an agent that fits has nothing to do"
+            );
+        }
     }
 
     fn check_graph(&self, key: BuildKey) {

@@ -33,12 +33,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::RedBlackTreeMapSync;
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use uuid::Uuid;
 
 use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
 use crate::engine::agent::{Agent, AgentKey, Fleet, Idle};
 use crate::engine::build::{Build, BuildKey, Progress};
+use crate::engine::dispatch::Turn;
 use crate::engine::graph::StepRun;
 use crate::engine::job::{Job, JobKey, LogEntry};
 use crate::engine::pipeline::{Pipeline, PipelineKey};
@@ -71,6 +72,8 @@ pub(crate) trait Command {
 struct Agenda {
     steps: VecDeque<(BuildKey, usize)>,
     builds: BTreeSet<BuildKey>,
+    /// An agent has nothing to do.
+    offer_jobs: bool,
 }
 
 /// The world.
@@ -95,6 +98,8 @@ pub(crate) struct Engine {
     agents: Table<AgentKey, Agent>,
     idle: Idle,
     fleet: Fleet,
+    /// Jobs that no agent of a fixed fleet could take yet, in the order in which they are offered.
+    queue: RedBlackTreeSetSync<Turn>,
     timers: Timers,
     steps_created: u64,
     agenda: Agenda,
@@ -120,6 +125,7 @@ impl Engine {
             agents: Table::new(),
             idle: Idle::new(),
             fleet,
+            queue: RedBlackTreeSetSync::new_sync(),
             timers: Timers::new(),
             steps_created: 0,
             agenda: Agenda::default(),
@@ -369,6 +375,12 @@ impl Engine {
             email: email.to_owned(),
             created_at: self.now,
         })
+    }
+
+    /// One more agent of a fixed fleet.
+    pub(crate) fn add_agent(&mut self, name: &str, tags: Arc<[String]>, priority: Option<i64>) {
+        let agent = self.connect_agent(name.to_owned(), tags, priority);
+        self.free_agent(agent);
     }
 
     pub(crate) fn add_token(

@@ -21,10 +21,15 @@ impl Engine {
                 self.look_again(build, step);
                 continue;
             }
-            match self.agenda.builds.pop_first() {
-                Some(build) => self.settle_build(build),
-                None => return,
+            if let Some(build) = self.agenda.builds.pop_first() {
+                self.settle_build(build);
+                continue;
             }
+            if std::mem::take(&mut self.agenda.offer_jobs) {
+                self.offer_jobs();
+                continue;
+            }
+            return;
         }
     }
 

@@ -37,12 +37,18 @@ struct Walk {
 impl Walk {
     fn new(seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let fleet = if random.random_bool(0.8) {
-            Fleet::Unlimited
-        } else {
-            Fleet::Nobody
-        };
+        let fleet = [
+            Fleet::Unlimited,
+            Fleet::Unlimited,
+            Fleet::Fixed,
+            Fleet::Nobody,
+        ][random.random_range(0..4)];
         let mut engine = Engine::new(seed, DateTime::UNIX_EPOCH, fleet);
+        if fleet == Fleet::Fixed {
+            for n in 0..random.random_range(1..4) {
+                engine.add_agent(&format!("a{n}"), [].into(), None);
+            }
+        }
         engine.add_organization("acme", "Acme");
         let user = engine.add_user("A", "a@example.com");
         Self {

@@ -27,20 +27,92 @@ use crate::wire::Waiters;
 /// fake.advance(days(30));
 /// assert_eq!(build.job("test").state(), JobState::Expired);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Agents(Fleet);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agents {
+    fleet: Fleet,
+    specs: Vec<AgentSpec>,
+}
+
+/// An agent of a fixed fleet, made by [`agent`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use = "an agent works once it is in a fleet"]
+pub struct AgentSpec {
+    name: String,
+    tags: Vec<String>,
+    slots: u32,
+    priority: Option<i64>,
+}
+
+/// An agent for [`Agents::fleet`]: one slot, no tags, and so in the queue `default`.
+///
+/// ```
+/// use fake_buildkite::{Agents, FakeBuildkite, JobState, agent, seconds};
+///
+/// let fleet = Agents::fleet([agent("deployer").tags(["queue=deploy"]).slots(1)]);
+/// let fake = FakeBuildkite::builder().agents(fleet).start();
+/// let steps = "steps: [{command: a, key: a, agents: {queue: deploy}}, {command: b, key: b, agents: {queue: deploy}}]";
+/// let build = fake.pipeline("app").steps(steps).create_build();
+/// fake.advance(seconds(5));
+/// assert_eq!(build.job("a").state(), JobState::Running);
+/// assert_eq!(build.job("b").state(), JobState::Scheduled, "the one agent is busy");
+/// fake.run_until_idle();
+/// assert_eq!(build.job("b").state(), JobState::Passed);
+/// ```
+pub fn agent(name: impl Into<String>) -> AgentSpec {
+    AgentSpec {
+        name: name.into(),
+        tags: Vec::new(),
+        slots: 1,
+        priority: None,
+    }
+}
+
+impl AgentSpec {
+    /// Its tags, each `key=value`. A job goes to an agent whose tags match all of its query rules.
+    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags = tags.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How many jobs it runs at once: that many agents are spawned, `name-1`, `name-2` and so on.
+    pub fn slots(mut self, count: u32) -> Self {
+        self.slots = count;
+        self
+    }
+
+    /// Between agents that fit, the one with the higher priority is asked first; one without comes last.
+    pub fn priority(mut self, priority: i64) -> Self {
+        self.priority = Some(priority);
+        self
+    }
+}
 
 impl Agents {
     /// As many simulated agents as there are jobs, for any query rules: the default.
     #[must_use]
     pub fn unlimited() -> Self {
-        Self(Fleet::Unlimited)
+        Self {
+            fleet: Fleet::Unlimited,
+            specs: Vec::new(),
+        }
     }
 
     /// Nobody: jobs stay `scheduled` until the test moves them by hand, or they expire after 30 days.
     #[must_use]
     pub fn none() -> Self {
-        Self(Fleet::Nobody)
+        Self {
+            fleet: Fleet::Nobody,
+            specs: Vec::new(),
+        }
+    }
+
+    /// These and no others: queue time, priorities and jobs that nobody can run emerge.
+    #[must_use]
+    pub fn fleet(agents: impl IntoIterator<Item = AgentSpec>) -> Self {
+        Self {
+            fleet: Fleet::Fixed,
+            specs: agents.into_iter().collect(),
+        }
     }
 }
 
@@ -186,7 +258,7 @@ impl FakeBuildkiteBuilder {
     #[must_use]
     #[track_caller]
     pub fn start(self) -> FakeBuildkite {
-        let Agents(fleet) = self.agents;
+        let Agents { fleet, specs } = self.agents;
         let mut engine = Engine::new(self.seed, self.starting_at, fleet);
         let mut organizations = self.organizations;
         if organizations.is_empty() {
@@ -196,6 +268,17 @@ impl FakeBuildkiteBuilder {
             .iter()
             .map(|slug| engine.add_organization(slug, &name_of(slug)))
             .collect();
+        for spec in specs {
+            let tags: Arc<[String]> = spec.tags.into();
+            for slot in 1..=spec.slots {
+                let name = if spec.slots == 1 {
+                    spec.name.clone()
+                } else {
+                    format!("{}-{slot}", spec.name)
+                };
+                engine.add_agent(&name, Arc::clone(&tags), spec.priority);
+            }
+        }
         let (name, email) = &self.user;
         let user = engine.add_user(name, email);
         let token = engine.add_token(None, user, Scope::ALL.to_vec());

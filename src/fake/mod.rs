@@ -25,7 +25,7 @@ use crate::vocabulary::ids::UserId;
 use crate::vocabulary::span;
 
 pub use build::{BuildBuilder, BuildHandle};
-pub use builder::{Agents, FakeBuildkiteBuilder};
+pub use builder::{AgentSpec, Agents, FakeBuildkiteBuilder, agent};
 pub use events::{Events, Idle, Waiting};
 pub use job::{IllegalMove, JobHandle, Moment};
 pub use pipeline::{PipelineBuilder, PipelineHandle};

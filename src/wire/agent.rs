@@ -57,7 +57,7 @@ impl<'e> AgentJson<'e> {
             created_at: Instant(agent.created_at),
             job: None,
             last_job_finished_at: Instant::maybe(agent.last_job_finished_at),
-            priority: Some(0),
+            priority: agent.priority,
             meta_data: &agent.tags,
         }
     }

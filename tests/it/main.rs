@@ -2,6 +2,7 @@
 //!
 //! Each module is one behaviour; each test reads as given, when, then.
 
+mod agents;
 mod arrows;
 mod blocked;
 mod determinism;

@@ -59,6 +59,7 @@ impl Engine {
             if let Some(agent) = job.agent.filter(|_| job.state.has_agent()) {
                 self.free_agent(agent);
             }
+            self.leave_queue(key);
             self.job_ids.remove_mut(&job.id);
             self.logs.remove_mut(&key);
             self.jobs.remove(key);

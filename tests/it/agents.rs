@@ -1,0 +1,144 @@
+//! Who runs jobs: a fixed fleet, in which queue time, priorities and jobs that nobody can run emerge.
+
+use fake_buildkite::{Agents, BuildHandle, FakeBuildkite, JobState, agent, minutes, seconds};
+
+use crate::support::client;
+
+fn states(build: &BuildHandle) -> String {
+    let states: Vec<_> = build
+        .all_jobs()
+        .iter()
+        .map(|job| job.state().to_string())
+        .collect();
+    states.join(" ")
+}
+
+#[test]
+fn jobs_wait_for_an_agent_that_is_free_and_start_in_their_order() {
+    // Given one agent with two slots and four jobs of different priorities
+    let fake = FakeBuildkite::builder()
+        .agents(Agents::fleet([agent("worker").slots(2)]))
+        .start();
+    let app = fake
+        .pipeline("app")
+        .steps(
+            "steps: [{command: a, key: a}, {command: b, key: b, priority: -1}, {command: c, key: c, priority: 5},
+                     {command: d, key: d}]",
+        )
+        .create();
+    app.on_job("c").takes(seconds(30));
+    // When a build is created
+    let build = app.create_build();
+    fake.advance(seconds(1));
+    // Then the urgent one runs first, and between equals the one written first
+    assert_eq!(states(&build), "running scheduled running scheduled");
+    assert_eq!(fake.run_until_idle().waiting_on, []);
+    assert_eq!(states(&build), "passed passed passed passed");
+    let started =
+        |key| (build.job(key).started_at().expect("a start") - build.created_at()).num_seconds();
+    assert_eq!(
+        [started("c"), started("a"), started("d"), started("b")],
+        [1, 1, 11, 21]
+    );
+}
+
+#[test]
+fn an_agent_takes_only_jobs_whose_rules_all_match_its_tags() {
+    let fleet = Agents::fleet([agent("mac").tags(["os=mac", "queue=ios"]), agent("plain")]);
+    let fake = FakeBuildkite::builder().agents(fleet).start();
+    let build = fake
+        .pipeline("app")
+        .steps(
+            "steps:
+               - {command: a, key: anywhere}
+               - {command: b, key: ios, agents: {queue: ios, os: '*'}}
+               - {command: c, key: nobody, agents: {queue: gpu}}",
+        )
+        .create_build();
+    let idle = fake.run_until_idle();
+    assert_eq!(states(&build), "passed passed scheduled");
+    assert_eq!(idle.waiting_on.len(), 1);
+    assert_eq!(
+        idle.waiting_on[0].to_string(),
+        "app#1 nobody is scheduled: no agent picks it up"
+    );
+    let jobs = client(&fake).build("app", 1)["jobs"].clone();
+    assert_eq!(jobs[0]["agent"]["name"].str(), "plain");
+    assert_eq!(jobs[1]["agent"]["name"].str(), "mac");
+    assert_eq!(jobs[1]["agent"]["meta_data"][0].str(), "os=mac");
+    assert!(jobs[2]["agent"].is_null());
+}
+
+#[test]
+fn the_agent_with_the_higher_priority_is_asked_first_and_then_the_one_that_succeeded_last() {
+    let fleet = Agents::fleet([
+        agent("spare"),
+        agent("first").priority(2),
+        agent("second").priority(1),
+    ]);
+    let fake = FakeBuildkite::builder().agents(fleet).start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{command: a, key: a}]")
+        .create();
+    let agent_of = |number: u64| {
+        fake.run_until_idle();
+        client(&fake).build("app", number)["jobs"][0]["agent"]["name"]
+            .str()
+            .to_owned()
+    };
+    app.create_build();
+    assert_eq!(agent_of(1), "first");
+    app.create_build();
+    app.create_build();
+    assert_eq!([agent_of(2), agent_of(3)], ["first", "second"]);
+
+    let fake = FakeBuildkite::builder()
+        .agents(Agents::fleet([agent("a"), agent("b")]))
+        .start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{command: a, key: a}, {command: b, key: b}]")
+        .create();
+    app.on_job("a").exits(1);
+    app.create_build();
+    fake.run_until_idle();
+    let next = fake.pipeline("next").create_build();
+    fake.run_until_idle();
+    let name = client(&fake).build("next", next.number())["jobs"][0]["agent"]["name"]
+        .str()
+        .to_owned();
+    assert_eq!(name, "b", "the job on `a` failed");
+}
+
+#[test]
+fn a_job_that_is_canceled_or_expires_in_the_queue_gives_up_its_turn() {
+    let fake = FakeBuildkite::builder()
+        .agents(Agents::fleet([agent("only")]))
+        .start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{command: a, key: a}, {command: b, key: b}, {command: c, key: c}]")
+        .create();
+    app.on_job("a").takes(minutes(5));
+    let build = app.create_build();
+    fake.advance(minutes(1));
+    assert_eq!(states(&build), "running scheduled scheduled");
+    build.job("b").cancel();
+    fake.run_until_idle();
+    assert_eq!(states(&build), "passed canceled passed");
+}
+
+#[test]
+fn an_agent_that_is_lost_with_its_job_takes_the_next_one() {
+    let fake = FakeBuildkite::builder()
+        .agents(Agents::fleet([agent("only")]))
+        .start();
+    let build = fake
+        .pipeline("app")
+        .steps("steps: [{command: a, key: a}, {command: b, key: b}]")
+        .create_build();
+    fake.advance(seconds(2));
+    build.job("a").lose_agent();
+    assert_eq!(build.job("b").state(), JobState::Running);
+}
