@@ -39,8 +39,9 @@ pub enum Clock {
     /// Each request moves it by this much, after it was answered. For programs that run on their own and cannot be
     /// interleaved with the test.
     PerRequest(Duration),
-    /// Each read of a build that is not finished moves it to the next due thing, after it was answered: every poll sees
-    /// something new, whatever interval the poller keeps.
+    /// Each read of a build that is not finished moves it to the next due thing that moves a build forward, after it was
+    /// answered: every poll sees something new, whatever interval the poller keeps. While nothing is due (a blocked
+    /// build, a command that hangs, no agents) the clock stays; expiry does not count.
     StepPerPoll,
 }
 
@@ -119,7 +120,8 @@ impl Journey {
         };
         let Some((key, _)) = next.filter(|(key, _)| self.reaches(key.due)) else {
             if let Until::Instant(target) = self.until {
-                engine.wait_until(target);
+                // Somebody else may have moved it further meanwhile.
+                engine.wait_until(target.max(engine.now()));
             }
             return Ok(None);
         };

@@ -21,7 +21,12 @@ struct World {
     rates: Rates,
     /// How many requests were answered.
     requests: u64,
+    /// How many polls in a row saw the clock at this instant.
+    polls: (DateTime<Utc>, usize),
 }
+
+/// After how many polls at one instant a request is noted as one that waits in vain: 10.
+const PATIENCE: usize = 10;
 
 /// The world, its lock, and what never changes.
 #[derive(Debug)]
@@ -39,6 +44,7 @@ impl Driver {
             journal: Journal::default(),
             rates: Rates::default(),
             requests: 0,
+            polls: (DateTime::UNIX_EPOCH, 0),
         };
         Self {
             world: Mutex::new(world),
@@ -96,6 +102,7 @@ impl Driver {
             journal,
             rates,
             requests,
+            polls,
         } = &mut *world;
         *requests += 1;
         let at = engine.now();
@@ -106,18 +113,22 @@ impl Driver {
             polled,
             note,
         } = http::answer(engine, rates, &self.options, *requests, request);
+        if polled {
+            *polls = if polls.0 == at {
+                (at, polls.1 + 1)
+            } else {
+                (at, 1)
+            };
+        }
+        let note =
+            note.or_else(|| (polled && polls.1 >= PATIENCE).then(|| self.standing_clock(polls.1)));
         journal.request(RequestRecord {
             at,
             method: request.method.to_string(),
             path: request.path.clone(),
             query: request.query.clone(),
             route,
-            headers: request
-                .headers
-                .iter()
-                .filter(|(name, _)| name != "authorization")
-                .cloned()
-                .collect(),
+            headers: request.headers.clone(),
             body: request.body.clone(),
             status: reply.status,
             note,
@@ -139,6 +150,19 @@ impl Driver {
             }
         }
         reply
+    }
+
+    /// What a poller that sees the same again and again should be told.
+    fn standing_clock(&self, polls: usize) -> String {
+        let why = match self.mode {
+            Clock::Manual => {
+                "the clock is Manual: move it with `advance`, or choose `Clock::StepPerPoll`"
+            }
+            Clock::PerRequest(_) | Clock::StepPerPoll => {
+                "nothing is due that would move a build forward"
+            }
+        };
+        format!("poll {polls} at this instant; {why}")
     }
 
     /// Moves the clock and returns what happened. Between two instants the lock is free, and `go_on` is asked whether to

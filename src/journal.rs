@@ -16,12 +16,17 @@ use crate::vocabulary::span::instant;
 const REQUESTS: usize = 10_000;
 const EVENTS: usize = 100_000;
 
-/// How much of a request's body is kept: 64 KiB.
+/// How much of a request's body is kept: 64 KiB. And of all bodies together: 64 MiB, beyond which the oldest requests go.
 const BODY: usize = 64 * 1024;
+const BODIES: usize = 64 * 1024 * 1024;
+
+/// Headers that carry secrets and are not kept.
+const SECRET_HEADERS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 
 /// A request that came in, and how it was answered.
 ///
-/// The `Authorization` header is not kept.
+/// Headers that carry secrets (`Authorization`, `Proxy-Authorization`, `Cookie`) are not kept, and the value of an
+/// `access_token` in the query is masked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestRecord {
@@ -94,6 +99,8 @@ impl fmt::Display for RequestRecord {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Journal {
     requests: VecDeque<RequestRecord>,
+    /// Bytes of all bodies kept.
+    bodies: usize,
     events: VecDeque<Event>,
 }
 
@@ -103,10 +110,19 @@ impl Journal {
             // A copy, or the rest would live on behind it.
             record.body = Bytes::copy_from_slice(&record.body[..BODY]);
         }
-        if self.requests.len() == REQUESTS {
-            self.requests.pop_front();
-        }
+        record
+            .headers
+            .retain(|(name, _)| !SECRET_HEADERS.contains(&name.as_str()));
+        record.query = masked(&record.query);
+        self.bodies += record.body.len();
         self.requests.push_back(record);
+        while self.requests.len() > REQUESTS || self.bodies > BODIES {
+            let gone = self
+                .requests
+                .pop_front()
+                .expect("a request more than there may be");
+            self.bodies -= gone.body.len();
+        }
     }
 
     pub(crate) fn events(&mut self, events: &[Event]) {
@@ -127,9 +143,44 @@ impl Journal {
     }
 }
 
+/// The query with the value of every `access_token` left out.
+fn masked(query: &str) -> String {
+    let mask = |pair: &str| match pair.split_once('=') {
+        Some(("access_token", _)) => "access_token=…".to_owned(),
+        Some(_) | None => pair.to_owned(),
+    };
+    query.split('&').map(mask).collect::<Vec<_>>().join("&")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_not_kept() {
+        assert_eq!(masked("a=1&access_token=secret&b"), "a=1&access_token=…&b");
+        assert_eq!(masked(""), "");
+        let mut journal = Journal::default();
+        journal.request(RequestRecord {
+            at: DateTime::UNIX_EPOCH,
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            query: "access_token=secret".to_owned(),
+            route: None,
+            headers: [
+                ("cookie", "secret"),
+                ("authorization", "secret"),
+                ("accept", "*/*"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .to_vec(),
+            body: Bytes::new(),
+            status: 200,
+            note: None,
+        });
+        let kept = format!("{:?}", journal.all_requests());
+        assert!(!kept.contains("secret") && kept.contains("*/*"), "{kept}");
+    }
 
     #[test]
     fn the_record_is_bounded() {

@@ -58,8 +58,9 @@
 //! this fake does not model answers 501 and says so; [`Route`] lists what is served.
 //!
 //! Pipelines are read from YAML: command, wait, block and input steps with their labels, keys, commands, env, agents,
-//! timeouts, soft failures, artifact paths, priorities, skips and dependencies. Anything else that Buildkite would
-//! honour is refused rather than ignored.
+//! timeouts, soft failures, artifact paths, priorities, skips and dependencies. Anything else that would change which
+//! jobs run, and when, is refused rather than ignored. What only concerns the agent (plugins, image, secrets, cache,
+//! checkout) and notifications are accepted and have no effect; `$` expressions stay as written.
 //!
 //! # The map
 //!

@@ -93,7 +93,7 @@ impl Row {
             runnable_at: job.times.runnable_at,
             started_at,
             ended_at,
-            note: note_of(job),
+            note: note_of(engine, job),
         }
     }
 }
@@ -109,12 +109,36 @@ fn state_of(job: &Job) -> String {
     }
 }
 
-fn note_of(job: &Job) -> Option<String> {
+fn note_of(engine: &Engine, job: &Job) -> Option<String> {
     if job.is_superseded() {
         return Some("retried".to_owned());
     }
     match (job.kind, job.state.reported()) {
         (JobType::Manual, JobState::Blocked) => Some("waits for a person".to_owned()),
+        (_, JobState::Waiting | JobState::WaitingFailed)
+            if engine.step_of(job).depends_on_missing =>
+        {
+            let named = engine
+                .step_of(job)
+                .step
+                .common()
+                .depends_on
+                .iter()
+                .flatten();
+            let is_unknown = |key: &&str| {
+                engine
+                    .steps(job.build)
+                    .all(|step| step.step.common().key.as_deref() != Some(*key))
+            };
+            let unknown: Vec<_> = named
+                .map(|on| on.step.as_str())
+                .filter(is_unknown)
+                .collect();
+            Some(format!(
+                "needs `{}`, which no step is called",
+                unknown.join("`, `")
+            ))
+        }
         (_, JobState::Broken) => job.broken_reason.as_ref().map(ToString::to_string),
         _ => None,
     }

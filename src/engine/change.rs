@@ -82,6 +82,9 @@ impl Engine {
         if from == State::Scheduled {
             self.leave_queue(key);
         }
+        if from.is_on_agent() && !to.is_on_agent() {
+            self.cut_log(key);
+        }
         self.release_agent(key, from, to);
         self.arm(key, to);
         self.reclassify(build, step);
@@ -181,12 +184,17 @@ impl Engine {
         let dependents = run.dependents.clone();
         self.change_step(build, step, |run| run.class = class);
         for dependent in dependents {
-            self.change_step(build, dependent, |run| match (before, class) {
-                (Class::Pending, _) => run.pending -= 1,
-                (_, Class::Pending) => run.pending += 1,
-                (Class::Satisfied | Class::Failed | Class::Errored, _) => {}
-            });
-            self.agenda.steps.push_back((build, dependent));
+            let waited_for = self.step(build, dependent).pending;
+            let waits_for = match (before, class) {
+                (Class::Pending, _) => waited_for - 1,
+                (_, Class::Pending) => waited_for + 1,
+                (Class::Satisfied | Class::Failed | Class::Errored, _) => waited_for,
+            };
+            self.change_step(build, dependent, |run| run.pending = waits_for);
+            // In between its answer is the same: it waits.
+            if waits_for == 0 || waited_for == 0 {
+                self.agenda.steps.push_back((build, dependent));
+            }
         }
     }
 
@@ -194,7 +202,10 @@ impl Engine {
     fn arm(&mut self, key: JobKey, state: State) {
         match state {
             State::Scheduled => {
-                let expiry = (self.jobs.get(key).created_at + JOB_EXPIRY).max(self.now);
+                let expiry = self.jobs.get(key).created_at.checked_add_signed(JOB_EXPIRY);
+                let expiry = expiry
+                    .unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC)
+                    .max(self.now);
                 self.arm_timer(key, expiry, Timer::Expire(key));
                 self.arm_pick_up(key);
             }
@@ -202,11 +213,11 @@ impl Engine {
                 // The end of the command first: one that takes exactly as long as it may has made it.
                 self.arm_script(key);
                 if let Some(limit) = self.timeout_of(key) {
-                    self.arm_timer(key, self.now + limit, Timer::TimeOut(key));
+                    self.arm_timer(key, self.after(limit), Timer::TimeOut(key));
                 }
             }
             State::Canceling | State::TimingOut => {
-                self.arm_timer(key, self.now + CANCEL_GRACE_PERIOD, Timer::GraceEnds(key));
+                self.arm_timer(key, self.after(CANCEL_GRACE_PERIOD), Timer::GraceEnds(key));
             }
             State::Pending
             | State::Waiting

@@ -10,12 +10,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
 use crate::engine::agent::{self, Agent, AgentKey, Fleet};
-use crate::engine::graph::StepRun;
-use crate::engine::job::{Driver, Event, Exit, Illegal, JobKey, State};
+use crate::engine::graph::{self, StepRun};
+use crate::engine::job::{Event, Exit, Illegal, Job, JobKey, Lead, State};
+use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::Key as _;
-use crate::engine::timers::Timer;
+use crate::engine::timers::{Timer, TimerKey};
 use crate::pipeline::Step;
-use crate::script::{Attempt, PickUp};
+use crate::script::{Attempt, PickUp, Scripts};
 use crate::vocabulary::ids::{self, Kind};
 use crate::vocabulary::states::JobType;
 
@@ -204,20 +205,76 @@ impl Engine {
 
     pub(super) fn arm_pick_up(&mut self, key: JobKey) {
         let job = self.jobs.get(key);
-        if job.kind != JobType::Script || job.driver == Driver::Hand || self.fleet == Fleet::Nobody
-        {
+        if job.kind != JobType::Script || job.lead == Lead::Hand || self.fleet == Fleet::Nobody {
             return;
         }
         match self.script_of(key).pick_up {
-            PickUp::After(wait) => self.arm_timer(key, self.now + wait, Timer::PickUp(key)),
+            PickUp::After(wait) => self.arm_timer(key, self.after(wait), Timer::PickUp(key)),
             PickUp::Never => {}
+        }
+    }
+
+    /// Changes the scripts of a pipeline. Jobs that wait to be picked up go by what they say now.
+    pub(crate) fn tell_scripts<T>(
+        &mut self,
+        pipeline: PipelineKey,
+        tell: impl FnOnce(&mut Scripts) -> T,
+    ) -> T {
+        let told = tell(self.scripts.change(pipeline));
+        let builds = self.pipelines.get(pipeline).builds.clone();
+        for build in &builds {
+            if self.tally(*build).scheduled == 0 {
+                continue;
+            }
+            let waits = |job: &Job| job.state == State::Scheduled && job.lead == Lead::Script;
+            let waiting: Vec<_> = self
+                .jobs_of(*build)
+                .filter(|(_, job)| waits(job))
+                .map(|(key, _)| key)
+                .collect();
+            for job in waiting {
+                self.look_again_when_picked_up(job);
+            }
+        }
+        told
+    }
+
+    fn look_again_when_picked_up(&mut self, key: JobKey) {
+        let is_pick_up =
+            |timer: &TimerKey| matches!(self.timers.get(*timer), Some(Timer::PickUp(_)));
+        let armed = self.jobs.get(key).timers.iter().copied().find(is_pick_up);
+        let was_picked_up = armed.is_none() && self.queue.contains(&self.turn(key));
+        let due = match self.script_of(key).pick_up {
+            // An agent of a fixed fleet may have come for it already and been busy.
+            PickUp::After(_) if was_picked_up => return,
+            PickUp::After(wait) => {
+                let since = self.jobs.get(key).times.runnable_at.unwrap_or(self.now);
+                Some(
+                    since
+                        .checked_add_signed(wait)
+                        .unwrap_or(DateTime::<Utc>::MAX_UTC)
+                        .max(self.now),
+                )
+            }
+            PickUp::Never => None,
+        };
+        if armed.map(|timer| timer.due) == due {
+            return;
+        }
+        self.leave_queue(key);
+        if let Some(timer) = armed {
+            self.timers.disarm(timer);
+            self.jobs.change(key).timers.retain(|known| *known != timer);
+        }
+        if let Some(due) = due.filter(|_| self.fleet != Fleet::Nobody) {
+            self.arm_timer(key, due, Timer::PickUp(key));
         }
     }
 
     /// Starts the command: its log is written as time passes, and it ends when its script says so.
     pub(super) fn arm_script(&mut self, key: JobKey) {
         let job = self.jobs.get(key);
-        if job.kind != JobType::Script || job.driver == Driver::Hand {
+        if job.kind != JobType::Script || job.lead == Lead::Hand {
             return;
         }
         let attempt = self.script_of(key);
@@ -229,10 +286,14 @@ impl Engine {
         let mut at = now;
         for text in attempt.log {
             self.append_log(key, at, text);
-            at += pause;
+            at = at.checked_add_signed(pause).unwrap_or(at);
         }
         if let Some(duration) = duration {
-            self.arm_timer(key, now + duration, Timer::Exit(key, attempt.exit_status));
+            self.arm_timer(
+                key,
+                self.after(duration),
+                Timer::Exit(key, attempt.exit_status),
+            );
         }
     }
 
@@ -241,12 +302,12 @@ impl Engine {
         let job = self.jobs.get(key);
         let build = self.builds.get(job.build);
         let run = self.step_of(job);
-        let Step::Command(step) = &*run.step else {
+        if run.kind != JobType::Script {
             return Attempt::default();
-        };
+        }
         let number = 1 + self.earlier_runs(key, run);
         let scripts = self.scripts.get(build.pipeline);
-        scripts.attempt(step.common.key.as_deref(), step.label.as_deref(), number)
+        scripts.attempt(&graph::names_of(&run.step), number)
     }
 
     /// How often this step ran before this job: in its build, and in the builds that one was rebuilt from.

@@ -136,6 +136,24 @@ pub(crate) fn name_of(step: &Step) -> &str {
         })
 }
 
+/// Everything a test may call a step: its key, its label, the first line of its command, its type if it has none of
+/// these.
+pub(crate) fn names_of(step: &Step) -> Vec<&str> {
+    let mut names: Vec<&str> = [step.common().key.as_deref(), label_of(step)]
+        .into_iter()
+        .flatten()
+        .collect();
+    if let Step::Command(step) = step {
+        names.extend(
+            step.command
+                .as_deref()
+                .and_then(|command| command.lines().next()),
+        );
+    }
+    names.push(name_of(step));
+    names
+}
+
 /// The label of a step, if it has one.
 pub(crate) fn label_of(step: &Step) -> Option<&str> {
     match step {

@@ -32,7 +32,7 @@ pub(crate) mod timers;
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use uuid::Uuid;
 
@@ -169,6 +169,13 @@ impl Engine {
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.now
+    }
+
+    /// The instant `by` from now, or the last one there is: whatever a test says, arming a timer never fails.
+    pub(crate) fn after(&self, by: TimeDelta) -> DateTime<Utc> {
+        self.now
+            .checked_add_signed(by)
+            .unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     pub(crate) fn seed(&self) -> u64 {
@@ -345,10 +352,9 @@ impl Engine {
 
     /// What a job has printed by now.
     pub(crate) fn log_of(&self, key: JobKey) -> String {
-        let until = self.jobs.get(key).times.finished_at.unwrap_or(self.now);
         let entries = self.logs.get(&key).into_iter().flatten();
         entries
-            .filter(|entry| entry.at <= until)
+            .filter(|entry| entry.at <= self.now)
             .map(|entry| &*entry.text)
             .collect()
     }
@@ -403,10 +409,6 @@ impl Engine {
         })
     }
 
-    pub(crate) fn scripts_mut(&mut self, pipeline: PipelineKey) -> &mut Scripts {
-        self.scripts.change(pipeline)
-    }
-
     /// Writes into a job's log at an instant: behind what is there by then, and before what its command will print later.
     pub(crate) fn append_log(&mut self, job: JobKey, at: DateTime<Utc>, text: Arc<str>) {
         if self.logs.get(&job).is_none() {
@@ -415,6 +417,14 @@ impl Engine {
         let entries = self.logs.get_mut(&job).expect("a log that is there");
         let place = entries.partition_point(|entry| entry.at <= at);
         entries.insert(place, LogEntry { at, text });
+    }
+
+    /// A command that was stopped prints no more of what its script had planned.
+    fn cut_log(&mut self, job: JobKey) {
+        let now = self.now;
+        if let Some(entries) = self.logs.get_mut(&job) {
+            entries.retain(|entry| entry.at <= now);
+        }
     }
 
     fn mint<K: table::Key>(&self, kind: Kind, key: K) -> Uuid {

@@ -153,14 +153,15 @@ impl Walk {
             };
             let exit_status = self.random.random_range(0..3);
             let never = self.chance(10);
-            let scripts = self.engine.scripts_mut(key);
-            let rule = scripts.add(&format!("k{n}"));
-            let attempt = scripts.last_attempt(rule);
-            attempt.takes = takes;
-            attempt.exit_status = exit_status;
-            if never {
-                attempt.pick_up = PickUp::Never;
-            }
+            self.engine.tell_scripts(key, |scripts| {
+                let rule = scripts.add(&format!("k{n}"));
+                let attempt = scripts.last_attempt(rule);
+                attempt.takes = takes;
+                attempt.exit_status = exit_status;
+                if never {
+                    attempt.pick_up = PickUp::Never;
+                }
+            });
         }
         self.pipelines.push(key);
     }

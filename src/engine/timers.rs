@@ -108,6 +108,10 @@ impl Timers {
         self.iter().find(|(_, timer)| timer.is_progress())
     }
 
+    pub(crate) fn get(&self, key: TimerKey) -> Option<Timer> {
+        self.queue.get(&key).copied()
+    }
+
     /// Whether this timer is armed and moves a build forward.
     pub(crate) fn is_progress(&self, key: TimerKey) -> bool {
         self.queue

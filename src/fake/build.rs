@@ -1,9 +1,11 @@
 //! Builds in the hands of a test.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
-use crate::engine::build::{Author, Build, BuildKey, Head, PullRequest};
+use crate::engine::build::{Author, Build, BuildKey, Head, PullRequest, put};
 use crate::engine::commands::{
     CancelBuild, CancelRefused, CreateBuild, MakeMove, Move, RebuildBuild, RebuildRefused,
 };
@@ -102,15 +104,15 @@ impl BuildBuilder {
         self
     }
 
-    /// One more variable of its environment.
+    /// One more variable of its environment, or another value for one.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.head.env.push((name.into(), value.into()));
+        put(&mut self.head.env, name.into(), value.into());
         self
     }
 
-    /// One more entry of its meta-data.
+    /// One more entry of its meta-data, or another value for one.
     pub fn meta_data(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
-        self.meta_data.push((key.into(), value.into()));
+        put(&mut self.meta_data, key.into(), value.into());
         self
     }
 
@@ -118,9 +120,17 @@ impl BuildBuilder {
     ///
     /// # Panics
     ///
-    /// If its pipeline was deleted meanwhile.
+    /// If its branch or commit is blank, which Buildkite refuses, or its pipeline was deleted meanwhile.
     #[track_caller]
     pub fn create(self) -> BuildHandle {
+        assert!(
+            !self.head.branch.trim().is_empty(),
+            "a build needs a branch"
+        );
+        assert!(
+            !self.head.commit.trim().is_empty(),
+            "a build needs a commit"
+        );
         let Self {
             tie,
             home,
@@ -141,7 +151,7 @@ impl BuildBuilder {
 }
 
 /// A build of the fake. Cheap to clone; reads live state.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BuildHandle {
     tie: Tie,
     home: Home,
@@ -274,9 +284,9 @@ impl BuildHandle {
                 };
                 Err(match steps.len() {
                     0 => format!("no job `{name}` in {build}; it has {names}"),
-                    several => {
-                        format!("{several} jobs are called `{name}` in {build}; it has {names}")
-                    }
+                    several => format!(
+                        "{several} jobs are called `{name}` in {build}: ask for `jobs(\"{name}\")`, or give the steps keys; it has {names}"
+                    ),
                 })
             }
         });
@@ -287,6 +297,10 @@ impl BuildHandle {
     }
 
     /// Every attempt of every step with this key, else with this label, oldest first.
+    ///
+    /// # Panics
+    ///
+    /// If no step is called so; the message names those there are.
     #[must_use]
     #[track_caller]
     pub fn jobs(&self, name: &str) -> Vec<JobHandle> {
@@ -296,6 +310,10 @@ impl BuildHandle {
                 .flat_map(|step| engine.step(self.key, step).jobs.clone())
                 .collect()
         });
+        if keys.is_empty() {
+            // The same question for one job says what there is.
+            let _ = self.job(name);
+        }
         keys.into_iter().map(|key| self.handle(key)).collect()
     }
 
@@ -357,6 +375,10 @@ impl BuildHandle {
     /// Lets everything that is left pass, by hand and at this instant: jobs start and exit with 0, blocked steps are
     /// unblocked.
     ///
+    /// # Panics
+    ///
+    /// If the build has not passed then, because something in it failed before or it was canceled.
+    ///
     /// ```
     /// use fake_buildkite::{BuildState, FakeBuildkite};
     ///
@@ -370,6 +392,12 @@ impl BuildHandle {
         while let Some((job, wanted)) = self.next_move() {
             self.make_move(job, wanted);
         }
+        let (is, timeline) = (self.state(), self.timeline());
+        assert!(
+            is == BuildState::Passed,
+            "{} cannot pass any more: it is {is}\n{timeline}",
+            self.name()
+        );
     }
 
     /// Lets the next job that can run fail with exit status 1, and everything that can still run after that pass, by hand
@@ -377,7 +405,7 @@ impl BuildHandle {
     ///
     /// # Panics
     ///
-    /// If no job can run.
+    /// If no job can run, or the build has not failed then: its step may forgive the failure.
     #[track_caller]
     pub fn fail(&self) {
         let mut has_failed = false;
@@ -394,11 +422,13 @@ impl BuildHandle {
             has_failed |= ends;
             self.make_move(job, wanted);
         }
+        let (name, timeline) = (self.name(), self.timeline());
+        assert!(has_failed, "no job of {name} can run and fail\n{timeline}");
+        let is = self.state();
+        let forgiven = "its step forgives the failure, or it was being canceled";
         assert!(
-            has_failed,
-            "no job of {} can run and fail\n{}",
-            self.name(),
-            self.timeline()
+            is == BuildState::Failed,
+            "{name} does not fail by that, it is {is}: {forgiven}\n{timeline}"
         );
     }
 
@@ -470,5 +500,19 @@ impl BuildHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_build(self.key)?)));
         found.unwrap_or_else(|| panic!("this build is gone: its pipeline was deleted"))
+    }
+}
+
+/// `BuildHandle(app#1 running)`.
+impl fmt::Debug for BuildHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.tie.alive().and_then(|driver| {
+            driver.read(|engine| {
+                let build = engine.find_build(self.key)?;
+                let state = reported_state(build.state, engine.blocked_state_of(self.key));
+                Some(format!("{} {state}", engine.build_ref(self.key)))
+            })
+        });
+        write!(f, "BuildHandle({})", shown.as_deref().unwrap_or("gone"))
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 
 use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
 use crate::driver::Driver;
@@ -159,6 +159,10 @@ impl FakeBuildkiteBuilder {
         let slug = slug.into();
         let is_slug = crate::engine::pipeline::is_slug(&slug);
         assert!(
+            !self.organizations.contains(&slug),
+            "there is an organization `{slug}` already"
+        );
+        assert!(
             is_slug,
             "`{slug}` is no slug of an organization: letters, digits and hyphens"
         );
@@ -173,13 +177,23 @@ impl FakeBuildkiteBuilder {
     }
 
     /// One more API access token, with these scopes and no others. [`FakeBuildkite::token`] stays the one with all.
+    ///
+    /// # Panics
+    ///
+    /// If it is empty, or was given before.
+    #[track_caller]
     pub fn token(
         mut self,
         token: impl Into<String>,
         scopes: impl IntoIterator<Item = Scope>,
     ) -> Self {
-        self.tokens
-            .push((token.into(), scopes.into_iter().collect()));
+        let token = token.into();
+        assert!(!token.trim().is_empty(), "an empty token lets nobody in");
+        assert!(
+            self.tokens.iter().all(|(known, _)| *known != token),
+            "this token was given twice"
+        );
+        self.tokens.push((token, scopes.into_iter().collect()));
         self
     }
 
@@ -197,15 +211,30 @@ impl FakeBuildkiteBuilder {
     /// If it is none.
     #[track_caller]
     pub fn starting_at(mut self, instant: &str) -> Self {
-        match instant.parse() {
-            Ok(instant) => self.starting_at = instant,
+        match instant.parse::<DateTime<Utc>>() {
+            Ok(at) => {
+                let is_usual = (0..=9_999).contains(&at.year());
+                assert!(is_usual, "`{instant}` is outside the years 0 to 9999");
+                self.starting_at = at;
+            }
             Err(error) => panic!("`{instant}` is no instant like `2026-01-05T09:00:00Z`: {error}"),
         }
         self
     }
 
     /// What moves the clock: [`Clock::Manual`] unless a test says otherwise.
+    ///
+    /// # Panics
+    ///
+    /// If each request would move it by more than a thousand years.
+    #[track_caller]
     pub fn clock(mut self, clock: Clock) -> Self {
+        if let Clock::PerRequest(by) = clock {
+            assert!(
+                by <= crate::vocabulary::span::days(365_000),
+                "{by:?} for each request is more than a thousand years"
+            );
+        }
         self.clock = clock;
         self
     }

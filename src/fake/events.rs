@@ -68,6 +68,15 @@ pub struct Idle {
     pub waiting_on: Vec<Waiting>,
 }
 
+impl IntoIterator for Idle {
+    type Item = Event;
+    type IntoIter = std::vec::IntoIter<Event>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.events.into_iter()
+    }
+}
+
 impl fmt::Display for Idle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.events)?;

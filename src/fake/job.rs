@@ -15,9 +15,9 @@ use crate::vocabulary::states::{JobState, JobType};
 
 /// A job of the fake: one attempt of one step. Cheap to clone; reads live state.
 ///
-/// Moves made by hand happen at once, at the instant the clock shows, and leave the job to the test from then on: its
-/// script does not touch it any more.
-#[derive(Debug, Clone)]
+/// Moves made by hand happen at once, at the instant the clock shows. Its
+/// script does not touch it any more once the test has started or finished it.
+#[derive(Clone)]
 pub struct JobHandle {
     tie: Tie,
     home: Home,
@@ -441,4 +441,21 @@ fn history_of(job: &Job) -> Vec<Moment> {
             state: moment.state,
         })
         .collect()
+}
+
+/// `JobHandle(app#1 test (attempt 2) failed)`.
+impl fmt::Debug for JobHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.tie.alive().and_then(|driver| {
+            driver.read(|engine| {
+                let job = engine.find_job(self.key)?;
+                Some(format!(
+                    "{} {}",
+                    engine.job_ref(self.key),
+                    job.state.reported()
+                ))
+            })
+        });
+        write!(f, "JobHandle({})", shown.as_deref().unwrap_or("gone"))
+    }
 }

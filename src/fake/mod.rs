@@ -99,13 +99,15 @@ impl FakeBuildkite {
         FakeBuildkiteBuilder::new()
     }
 
-    /// The origin of the fake, such as `http://127.0.0.1:43215`, without a slash at the end.
+    /// The origin of the fake, such as `http://127.0.0.1:43215`, without a path and without a slash at the end. For
+    /// clients that add `/v2/` themselves, such as go-buildkite.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address())
     }
 
-    /// Where the REST API begins: `http://127.0.0.1:43215/v2/`. Most clients take this, or [`url`](Self::url).
+    /// Where the REST API begins, with a slash at the end: `http://127.0.0.1:43215/v2/`. For clients that take the
+    /// address of the API, such as pybuildkite.
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("{}/v2/", self.url())
@@ -164,7 +166,8 @@ impl FakeBuildkite {
         Events::new(self.driver.events())
     }
 
-    /// Every request so far, oldest first; the last 10,000 are kept.
+    /// Every request that was complete, oldest first; the last 10,000 are kept. What the server turned away at the door
+    /// (too large, half sent, no HTTP) is not among them.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, Route};
@@ -382,6 +385,11 @@ impl fmt::Debug for ClockHandle<'_> {
 pub(crate) struct Tie(Weak<Driver>);
 
 impl Tie {
+    /// The driver, if the fake is still there.
+    pub(crate) fn alive(&self) -> Option<Arc<Driver>> {
+        self.0.upgrade()
+    }
+
     #[track_caller]
     pub(crate) fn driver(&self) -> Arc<Driver> {
         match self.0.upgrade() {

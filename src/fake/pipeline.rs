@@ -1,9 +1,14 @@
 //! Pipelines in the hands of a test.
 
+use std::fmt;
+
 use crate::engine::commands::{CreatePipeline, CreatePipelineRefused};
+use crate::engine::graph;
 use crate::engine::pipeline::{PipelineKey, Settings};
 use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, Tie};
+use crate::script::is_meant;
 use crate::vocabulary::ids::PipelineId;
+use crate::vocabulary::states::JobType;
 
 /// The steps of a pipeline whose test does not care.
 const ONE_STEP: &str = "steps:\n  - command: \"true\"\n";
@@ -100,7 +105,9 @@ impl PipelineBuilder {
             Err(CreatePipelineRefused::Configuration(error)) => {
                 panic!("the YAML of pipeline `{name}`: {error}")
             }
-            Err(CreatePipelineRefused::NameTaken) => panic!("there is a pipeline `{name}` already"),
+            Err(CreatePipelineRefused::NameTaken) => {
+                panic!("the slug of pipeline `{name}` is taken by a pipeline that is there already")
+            }
             Err(CreatePipelineRefused::SlugTaken) => {
                 let slug = self.slug.unwrap_or_default();
                 panic!("there is a pipeline with the slug `{slug}` already")
@@ -127,7 +134,7 @@ impl PipelineBuilder {
 }
 
 /// A pipeline of the fake. Cheap to clone; reads live state.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct PipelineHandle {
     tie: Tie,
     home: Home,
@@ -183,8 +190,13 @@ impl PipelineHandle {
         self.read(|_, pipeline| pipeline.id)
     }
 
-    /// Tells jobs what they will do: those whose step has this key, or a label like this, where `*` stands for any run of
-    /// characters. The rule made last decides; without one a job is picked up after a second, runs ten, and passes.
+    /// Tells jobs what they will do: those whose step has this key, this label or this command (its first line), in which
+    /// `*` stands for any run of characters; `*` alone means all. The rule made last decides and replaces earlier ones
+    /// whole; without one a job is picked up after a second, runs ten, and passes.
+    ///
+    /// # Panics
+    ///
+    /// If no command step is called so; the message names those there are.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, JobState, minutes};
@@ -198,8 +210,26 @@ impl PipelineHandle {
     /// ```
     #[track_caller]
     pub fn on_job(&self, matcher: &str) -> JobScript {
-        // Looked up first, so that a pipeline that is gone is said to be gone.
-        self.read(|_, _| ());
+        let unknown = self.read(|_, pipeline| {
+            let steps: Vec<_> = pipeline.steps.iter().map(|step| (graph::kind_of(step), graph::names_of(step))).collect();
+            let meant = steps.iter().filter(|(_, names)| is_meant(matcher, names));
+            let kinds: Vec<_> = meant.map(|(kind, _)| *kind).collect();
+            let name = |names: &Vec<&str>| format!("`{}`", names.last().copied().unwrap_or_default());
+            let commands = steps.iter().filter(|(kind, _)| *kind == JobType::Script);
+            let commands: Vec<_> = commands.map(|(_, names)| name(names)).collect();
+            let commands = if commands.is_empty() { "none".to_owned() } else { commands.join(", ") };
+            match kinds[..] {
+                _ if kinds.contains(&JobType::Script) => None,
+                [] => Some(format!(
+                    "no step of pipeline `{}` is called `{matcher}`; its command steps are {commands}",
+                    pipeline.slug
+                )),
+                _ => Some(format!("`{matcher}` runs no command, so it takes no script; the command steps are {commands}")),
+            }
+        });
+        if let Some(message) = unknown {
+            panic!("{message}");
+        }
         JobScript::new(self.tie.clone(), self.key, matcher)
     }
 
@@ -263,8 +293,10 @@ impl PipelineHandle {
     #[must_use]
     #[track_caller]
     pub fn latest_build(&self) -> BuildHandle {
-        let newest = self.builds().pop();
-        newest.unwrap_or_else(|| panic!("pipeline `{}` has no build yet", self.slug()))
+        let Some(newest) = self.builds().pop() else {
+            panic!("pipeline `{}` has no build yet", self.slug())
+        };
+        newest
     }
 
     /// Every build, oldest first.
@@ -287,5 +319,15 @@ impl PipelineHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_pipeline(self.key)?)));
         found.unwrap_or_else(|| panic!("this pipeline was deleted"))
+    }
+}
+
+/// `PipelineHandle(app)`.
+impl fmt::Debug for PipelineHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let slug = self.tie.alive().and_then(|driver| {
+            driver.read(|engine| Some(engine.find_pipeline(self.key)?.slug.to_string()))
+        });
+        write!(f, "PipelineHandle({})", slug.as_deref().unwrap_or("gone"))
     }
 }

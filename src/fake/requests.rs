@@ -59,7 +59,8 @@ impl Requests {
         let found = self.all.len();
         assert!(
             found == expected,
-            "expected {expected} requests{}, got {found}{}",
+            "expected {expected} {}{}, got {found}{}",
+            if expected == 1 { "request" } else { "requests" },
             self.to_what(),
             self.listing()
         );

@@ -12,7 +12,7 @@ use crate::script::{Attempt, PickUp, RuleKey, Scripts, Takes};
 /// What the jobs of a step do, attempt by attempt; made by [`PipelineHandle::on_job`](crate::PipelineHandle::on_job).
 ///
 /// Every call takes effect at once, and dropping this changes nothing. What a running command does was decided when it
-/// started.
+/// started. A later rule for the same job replaces this one whole; nothing of the two is merged.
 ///
 /// ```
 /// use fake_buildkite::{FakeBuildkite, minutes, seconds};
@@ -42,7 +42,7 @@ impl JobScript {
     pub(super) fn new(tie: Tie, pipeline: PipelineKey, matcher: &str) -> Self {
         let rule = tie
             .driver()
-            .set(|engine| engine.scripts_mut(pipeline).add(matcher));
+            .set(|engine| engine.tell_scripts(pipeline, |scripts| scripts.add(matcher)));
         Self {
             tie,
             pipeline,
@@ -122,13 +122,20 @@ impl JobScript {
         let driver = self.tie.driver();
         let is_there = driver.read(|engine| engine.find_pipeline(self.pipeline).is_some());
         assert!(is_there, "this pipeline was deleted");
-        driver.set(|engine| write(engine.scripts_mut(self.pipeline), self.rule));
+        driver
+            .set(|engine| engine.tell_scripts(self.pipeline, |scripts| write(scripts, self.rule)));
         self
     }
 }
 
+/// The longest time a script may name: a thousand years of 365 days. Enough for every test, and the calendar holds it.
+const LONGEST: Duration = crate::vocabulary::span::days(365_000);
+
 #[track_caller]
 fn span(duration: Duration) -> TimeDelta {
-    TimeDelta::from_std(duration)
-        .unwrap_or_else(|_| panic!("{duration:?} is longer than any clock runs"))
+    assert!(
+        duration <= LONGEST,
+        "{duration:?} is longer than a script may name: a thousand years"
+    );
+    TimeDelta::from_std(duration).expect("a thousand years fit")
 }

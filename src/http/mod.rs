@@ -1,7 +1,8 @@
 //! How things are asked for: a request becomes a route, a command or a look, and a reply.
 //!
-//! Nothing here keeps state or waits. [`answer`] is synchronous and runs under the lock of whoever calls it; hyper types
-//! stop in `server` and what belongs to it, so that every endpoint can be exercised without a socket.
+//! [`answer`] keeps nothing and never waits: it is synchronous and runs under the lock of whoever calls it, so that every
+//! endpoint can be exercised without a socket. The edge around it (`server`, `connection`, `io`, `failures`) is where
+//! threads, sockets and hyper are; hyper types stop in `connection`.
 //!
 //! Order of checks: route, token (401), scope (403), organization, pipeline, build, job (404), body (400, 422), state
 //! (400, 422).
@@ -100,16 +101,13 @@ pub(crate) fn answer(
     }
     answered.reply = match router::find(&request.method, &segments) {
         Target::Unknown => {
-            let nearest = router::nearest(&request.method, &segments);
-            answered.note = Some(format!(
-                "{} {} is no route; nearest: {nearest}",
-                request.method, request.path
-            ));
+            let (nearest, hint) = router::nearest(&request.method, &segments);
+            answered.note = Some(format!("no such route; nearest: {nearest}{hint}"));
             let reply = ApiError::no_route(&request.path).into_reply();
             reply.with_header("x-fake-buildkite-nearest-route", nearest.to_string())
         }
         Target::Unmodelled(template) => {
-            answered.note = Some(format!("{} {template} is not modelled", request.method));
+            answered.note = Some(format!("{template} is not modelled"));
             ApiError::unmodelled(&format!("{} {template}", request.method)).into_reply()
         }
         Target::Known(route, place) => {

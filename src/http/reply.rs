@@ -1,6 +1,6 @@
 //! A reply as the rooms behind the edge give it: owned, complete, free of hyper.
 //!
-//! Elsewhere: framing (`content-length`, `connection`) and the check that it is legal HTTP (`server`).
+//! Elsewhere: framing (`content-length`, `connection`) and the check that it is legal HTTP (`connection`).
 
 use std::borrow::Cow;
 

@@ -1,6 +1,6 @@
 //! A request as the rooms behind the edge see it: owned, complete, free of hyper.
 //!
-//! Elsewhere: how it is read from a socket and what is refused there (`server`), which endpoint it means (`route`).
+//! Elsewhere: how it is read from a socket and what is refused there (`connection`), which endpoint it means (`router`).
 
 use std::fmt;
 

@@ -105,9 +105,22 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
     })
 }
 
-/// The served endpoint that looks most like what was asked for: the one with the most segments in common, in order.
-pub(crate) fn nearest(method: &Method, segments: &[&str]) -> Route {
-    let likeness = |route: &&Route| {
+/// The served endpoint that looks most like what was asked for, and what seems to be wrong.
+///
+/// First the slips that are sure: a path without `/v2`, and a wrong method; then the most segments in common, in order.
+pub(crate) fn nearest(method: &Method, segments: &[&str]) -> (Route, &'static str) {
+    let with_version: Vec<&str> = std::iter::once("v2")
+        .chain(segments.iter().copied())
+        .collect();
+    if let Target::Known(route, _) = find(method, &with_version) {
+        return (route, "; `/v2` is missing: give the program `api_url()`");
+    }
+    for other in ["GET", "PUT", "POST", "DELETE"] {
+        if let Some((route, _)) = known(other, segments) {
+            return (route, "; the method is another");
+        }
+    }
+    let likeness = |route: &Route| {
         let template: Vec<_> = route
             .path()
             .split('/')
@@ -118,20 +131,14 @@ pub(crate) fn nearest(method: &Method, segments: &[&str]) -> Route {
             .zip(segments)
             .filter(|(wanted, given)| wanted.starts_with('{') || wanted == given);
         let (same, longer) = (same.count(), template.len().max(segments.len()));
-        // Likeness first, then the same method, then the first one in the list.
+        // The root counts, too: the likeness of `/` to itself is all there is.
         (
-            // The root counts, too: the likeness of `/` to itself is all there is.
             (same + 1) * 1_000 / (longer + 1),
             route.method() == method.as_str(),
         )
     };
-    let mut best = &Route::Root;
-    for route in Route::ALL {
-        if likeness(&route) > likeness(&best) {
-            best = route;
-        }
-    }
-    *best
+    let best = Route::ALL.iter().copied().rev().max_by_key(likeness);
+    (best.unwrap_or(Route::Root), "")
 }
 
 #[cfg(test)]
@@ -203,22 +210,35 @@ mod tests {
 
     #[test]
     fn the_nearest_route_helps_with_a_slip() {
-        let nearest = |method: &str, path: &str| {
+        let table = [
+            (
+                "POST",
+                "/v2/organizations/a/pipelines/b/builds/1/cancel",
+                Route::CancelBuild,
+                "; the method is another",
+            ),
+            (
+                "GET",
+                "/v2/organisations/a/pipelines/b",
+                Route::GetPipeline,
+                "",
+            ),
+            ("GET", "/v2/usr", Route::GetUser, ""),
+            ("POST", "/", Route::Root, "; the method is another"),
+            (
+                "POST",
+                "/organizations/acme/pipelines/app/builds",
+                Route::CreateBuild,
+                "; `/v2` is missing: give the program `api_url()`",
+            ),
+        ];
+        for (method, path, route, hint) in table {
             let parts = segments(path);
-            nearest(
+            let found = nearest(
                 &method.into(),
                 &parts.iter().map(AsRef::as_ref).collect::<Vec<_>>(),
-            )
-        };
-        assert_eq!(
-            nearest("POST", "/v2/organizations/a/pipelines/b/builds/1/cancel"),
-            Route::CancelBuild
-        );
-        assert_eq!(
-            nearest("GET", "/v2/organisations/a/pipelines/b"),
-            Route::GetPipeline
-        );
-        assert_eq!(nearest("GET", "/v2/usr"), Route::GetUser);
-        assert_eq!(nearest("POST", "/"), Route::Root);
+            );
+            assert_eq!(found, (route, hint), "{method} {path}");
+        }
     }
 }

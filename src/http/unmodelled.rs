@@ -22,6 +22,7 @@ fn fits(template: &str, path: &[&str]) -> bool {
 
 #[rustfmt::skip]
 const ENDPOINTS: &[(&str, &str)] = &[
+    ("POST", "/v1/graphql"),
     ("PATCH", "/v2/organizations/{org.slug}/pipelines/{slug}"),
     ("POST", "/v2/organizations/{org.slug}/pipelines/{slug}/archive"),
     ("POST", "/v2/organizations/{org.slug}/pipelines/{slug}/unarchive"),

@@ -1,6 +1,6 @@
 //! Scripts: what the commands of jobs will do, told before they run.
 //!
-//! A rule names jobs (by step key, or label with `*`) and lists attempts; the last rule that matches a job decides, so
+//! A rule names jobs (by key, label or command, with `*`) and lists attempts; the last rule that matches a job decides, so
 //! a test can override what its set-up said. Attempts count along retries and rebuilds; the last one of a rule repeats.
 //!
 //! Elsewhere: when a script takes effect and who asks for it (`engine::dispatch`), the methods a test calls (`fake`).
@@ -127,21 +127,13 @@ impl Scripts {
             .attempts
     }
 
-    /// What the `number`-th attempt (from 1) of this job does.
-    pub(crate) fn attempt(
-        &self,
-        step_key: Option<&str>,
-        label: Option<&str>,
-        number: u32,
-    ) -> Attempt {
-        let by_name = |rule: &&Rule| {
-            step_key == Some(&*rule.matcher)
-                || label.is_some_and(|label| wildcard::matches(&rule.matcher, label))
-        };
+    /// What the `number`-th attempt (from 1) of a job called so does.
+    pub(crate) fn attempt(&self, names: &[&str], number: u32) -> Attempt {
+        let is_meant = |rule: &&Rule| is_meant(&rule.matcher, names);
         let matching = (0..self.rules.len())
             .rev()
             .filter_map(|n| self.rules.get(n))
-            .find(by_name);
+            .find(is_meant);
         match matching {
             None => Attempt::default(),
             Some(rule) => {
@@ -150,6 +142,11 @@ impl Scripts {
             }
         }
     }
+}
+
+/// Whether a job called so is what a matcher means: any of its names, in which `*` stands for anything.
+pub(crate) fn is_meant(matcher: &str, names: &[&str]) -> bool {
+    names.iter().any(|name| wildcard::matches(matcher, name))
 }
 
 #[cfg(test)]
@@ -165,16 +162,12 @@ mod tests {
         scripts.last_attempt(test).exit_status = 1;
         scripts.then(test);
         scripts.last_attempt(test).exit_status = 2;
-        let status = |key, label, number| scripts.attempt(key, label, number).exit_status;
-        assert_eq!(status(Some("test"), None, 1), 1);
-        assert_eq!(status(Some("test"), Some(":hammer: Test"), 2), 2);
-        assert_eq!(status(Some("test"), None, 7), 2);
-        assert_eq!(status(None, Some("Lint"), 1), 9);
-        assert_eq!(
-            status(None, None, 1),
-            0,
-            "a job without a name runs the default script"
-        );
+        let status = |names: &[&str], number| scripts.attempt(names, number).exit_status;
+        assert_eq!(status(&["test"], 1), 1);
+        assert_eq!(status(&["test", ":hammer: Test"], 2), 2);
+        assert_eq!(status(&["test"], 7), 2);
+        assert_eq!(status(&["Lint"], 1), 9);
+        assert_eq!(status(&[], 1), 0, "a rule is for somebody");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub const fn seconds(count: u64) -> Duration {
 /// ```
 #[must_use]
 pub const fn minutes(count: u64) -> Duration {
-    Duration::from_secs(count * 60)
+    Duration::from_secs(count.saturating_mul(60))
 }
 
 /// So many hours.
@@ -46,7 +46,7 @@ pub const fn minutes(count: u64) -> Duration {
 /// ```
 #[must_use]
 pub const fn hours(count: u64) -> Duration {
-    Duration::from_secs(count * 60 * 60)
+    Duration::from_secs(count.saturating_mul(60 * 60))
 }
 
 /// So many days of 24 hours.
@@ -56,5 +56,5 @@ pub const fn hours(count: u64) -> Duration {
 /// ```
 #[must_use]
 pub const fn days(count: u64) -> Duration {
-    Duration::from_secs(count * 24 * 60 * 60)
+    Duration::from_secs(count.saturating_mul(24 * 60 * 60))
 }

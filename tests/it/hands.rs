@@ -304,10 +304,10 @@ fn a_job_taken_in_hand_is_left_alone_by_its_script() {
     // When an hour passes, then only the other one has ended
     fake.advance(hours(1));
     assert_eq!(build.job("mine").state(), JobState::Running);
-    assert_eq!(build.job("theirs").state(), JobState::Passed);
+    assert_eq!(build.job("theirs").state(), JobState::Failed);
     assert_eq!(build.job("mine").log(), "");
     build.job("mine").pass();
-    assert_eq!(build.state(), BuildState::Passed);
+    assert_eq!(build.job("mine").state(), JobState::Passed);
 }
 
 #[test]
@@ -392,7 +392,12 @@ fn what_failed_already_stays_failed_when_the_rest_passes() {
     let fake = FakeBuildkite::start();
     let build = fake.pipeline("app").steps(LONG).create_build();
     build.job("lint").fail(1);
-    build.pass();
+    // The rest passes, and the test is told that this is not what it asked for
+    let message = panic_of(|| build.pass());
+    assert!(
+        message.starts_with("app#1 cannot pass any more: it is failed\napp#1 main failed, "),
+        "{message}"
+    );
     assert_eq!(build.state(), BuildState::Failed);
     assert_eq!(build.job("test").state(), JobState::Passed);
     assert_eq!(build.job("deploy").state(), JobState::WaitingFailed);
@@ -530,10 +535,27 @@ fn unknown_names_are_answered_with_those_there_are() {
     );
     assert_eq!(
         panic_of(|| build.job("Test")),
-        format!("2 jobs are called `Test` in site#1; it has {choices}")
+        format!(
+            "2 jobs are called `Test` in site#1: ask for `jobs(\"Test\")`, or give the steps keys; it has {choices}"
+        )
     );
     assert_eq!(build.jobs("Test").len(), 2);
-    assert_eq!(build.jobs("tset").len(), 0);
+    assert_eq!(
+        panic_of(|| build.jobs("tset")),
+        format!("no job `tset` in site#1; it has {choices}")
+    );
+    // A script is for a command
+    assert_eq!(
+        panic_of(|| site.on_job("tset")),
+        "no step of pipeline `site` is called `tset`; its command steps are `Test`, `Test`, `lint`, `make docs`"
+    );
+    assert_eq!(
+        panic_of(|| site.on_job("wait")),
+        "`wait` runs no command, so it takes no script; the command steps are `Test`, `Test`, `lint`, `make docs`"
+    );
+    for name in ["lint", "Lint", "make lint", "make docs", "make *", "*"] {
+        site.on_job(name);
+    }
     // A key, a label and a command are all names
     assert_eq!(build.job("lint").id(), build.job("Lint").id());
     assert_eq!(build.job("make docs").name(), "make docs");
@@ -544,7 +566,10 @@ fn a_pipeline_that_cannot_be_says_why() {
     let fake = FakeBuildkite::start();
     fake.pipeline("My Site").create();
     let create = |name: &str| panic_of(|| fake.pipeline(name).create());
-    assert_eq!(create("My Site"), "there is a pipeline `My Site` already");
+    assert_eq!(
+        create("My Site"),
+        "the slug of pipeline `My Site` is taken by a pipeline that is there already"
+    );
     let slug = panic_of(|| fake.pipeline("Other").slug("my-site").create());
     assert_eq!(slug, "there is a pipeline with the slug `my-site` already");
     let slug = panic_of(|| fake.pipeline("Other").slug("my site").create());

@@ -14,6 +14,7 @@ mod headers;
 mod hosting;
 mod life;
 mod lists;
+mod odd;
 mod recorded;
 mod retries;
 mod soft;

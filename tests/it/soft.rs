@@ -10,13 +10,28 @@ fn run(yaml: &str) -> Story {
     let mut story = Story::told(yaml, |app| {
         for status in [0, 1, 2, 42] {
             for end in ["", "a", "b"] {
-                app.on_job(&format!("x{status}{end}")).exits(status);
+                let key = format!("x{status}{end}");
+                if has_key(yaml, &key) {
+                    app.on_job(&key).exits(status);
+                }
             }
         }
-        app.on_job("hung").hangs();
+        if has_key(yaml, "hung") {
+            app.on_job("hung").hangs();
+        }
     });
     story.run();
     story
+}
+
+/// Whether a step of this YAML has exactly this key.
+fn has_key(yaml: &str, key: &str) -> bool {
+    let mut keys = yaml.split("key: ").skip(1);
+    keys.any(|rest| {
+        rest.split([',', '}', '\n', ']'])
+            .next()
+            .is_some_and(|found| found.trim() == key)
+    })
 }
 
 /// Runs these steps and asks for their jobs and the last state of the build.

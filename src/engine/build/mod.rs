@@ -167,6 +167,14 @@ pub(crate) struct Head {
     pub(crate) rebuilt_from: Option<BuildKey>,
 }
 
+/// Sets a value among named ones: a name keeps its first place and takes its last value.
+pub(crate) fn put(pairs: &mut Vec<(String, String)>, name: String, value: String) {
+    match pairs.iter_mut().find(|(known, _)| *known == name) {
+        Some(known) => known.1 = value,
+        None => pairs.push((name, value)),
+    }
+}
+
 /// A build.
 #[derive(Debug, Clone)]
 pub(crate) struct Build {

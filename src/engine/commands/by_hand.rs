@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::engine::account::UserKey;
 use crate::engine::commands::{RetryJob, UnblockJob};
-use crate::engine::job::{self, Driver, Event, Exit, JobKey, State};
+use crate::engine::job::{self, Event, Exit, JobKey, Lead, State};
 use crate::engine::{Command, Engine};
 use crate::vocabulary::states::JobType;
 
@@ -98,7 +98,7 @@ impl Command for MakeMove {
         }
         match wanted {
             Move::Start => {
-                engine.jobs.change(job).driver = Driver::Hand;
+                engine.jobs.change(job).lead = Lead::Hand;
                 engine.hand_out(job).expect(CHECKED);
             }
             Move::Finish { exit_status } => {
@@ -111,7 +111,7 @@ impl Command for MakeMove {
                     signal: None,
                     signal_reason: stopping.then_some("cancel"),
                 };
-                engine.jobs.change(job).driver = Driver::Hand;
+                engine.jobs.change(job).lead = Lead::Hand;
                 engine.finish(job, exit).expect(CHECKED);
             }
             Move::Cancel => engine.change(job, Event::Cancel).expect(CHECKED),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::engine::build::{Build, BuildKey, Head, Progress};
 use crate::engine::change::build_counts;
 use crate::engine::graph;
-use crate::engine::job::{Driver, Event, Job, State, Times};
+use crate::engine::job::{Event, Job, Lead, State, Times};
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::tally::Tally;
 use crate::engine::{Command, Engine};
@@ -125,7 +125,7 @@ impl Engine {
             unblocked_by: None,
             retry_of: None,
             retried: None,
-            driver: Driver::Script,
+            lead: Lead::Script,
             history: Vec::new(),
             timers: Vec::new(),
         });

@@ -4,7 +4,7 @@
 
 use crate::engine::account::UserKey;
 use crate::engine::graph::Readiness;
-use crate::engine::job::{Driver, Event, Job, JobKey, Retried, RetryType, State, Times};
+use crate::engine::job::{Event, Job, JobKey, Lead, Retried, RetryType, State, Times};
 use crate::engine::{Command, Engine};
 use crate::vocabulary::ids::{JobId, Kind};
 use crate::vocabulary::states::{BuildState, JobType};
@@ -50,7 +50,7 @@ impl Command for RetryJob {
             agent: None,
             retry_of: Some((self.job, kind)),
             retried: None,
-            driver: Driver::Script,
+            lead: Lead::Script,
             history: Vec::new(),
             timers: Vec::new(),
             ..old

@@ -294,7 +294,7 @@ pub(crate) struct Retried {
 
 /// Who decides what a job does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Driver {
+pub(crate) enum Lead {
     /// Its script, or the default one.
     Script,
     /// The test, by hand. Scripts leave it alone from then on.
@@ -332,7 +332,7 @@ pub(crate) struct Job {
     /// The job this one retries.
     pub(crate) retry_of: Option<(JobKey, RetryType)>,
     pub(crate) retried: Option<Retried>,
-    pub(crate) driver: Driver,
+    pub(crate) lead: Lead,
     pub(crate) history: Vec<Moment>,
     /// What is armed for the state it is in; leaving the state disarms them all.
     pub(crate) timers: Vec<TimerKey>,

@@ -41,7 +41,7 @@ pub(super) fn organizations(cx: &Cx<'_>) -> Reply {
     cx.with_link(Cx::show(&view, 200, &shown), page, all.len())
 }
 
-pub(super) fn organization(cx: &Cx<'_>) -> Result<Reply, ApiError> {
+pub(super) fn organization(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let organization = cx.organization()?;
     let view = cx.view();
     Ok(Cx::show(

@@ -301,10 +301,12 @@ fn is_in_state(build: &Build, word: &str) -> bool {
 impl Cx<'_> {
     /// Chosen: an id in the place of the number is understood where nothing changes, because a client does that.
     fn build_for_reading(&mut self) -> Result<BuildKey, ApiError> {
-        let Ok(id) = self.place.build.parse::<Uuid>() else {
+        let is_id = self.place.build.len() == 36;
+        let Some(id) = self.place.build.parse::<Uuid>().ok().filter(|_| is_id) else {
             return self.build();
         };
-        let pipeline = self.engine.pipeline(self.pipeline()?);
+        let pipeline = self.pipeline()?;
+        let pipeline = self.engine.pipeline(pipeline);
         let found = pipeline
             .builds
             .iter()

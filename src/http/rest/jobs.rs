@@ -47,7 +47,7 @@ pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 impl Cx<'_> {
     /// The job of the path, if it is where the path says.
-    fn job(&self) -> Result<JobKey, ApiError> {
+    fn job(&mut self) -> Result<JobKey, ApiError> {
         let organization = self.organization()?;
         let build = if self.place.build.is_empty() {
             None

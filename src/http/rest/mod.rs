@@ -40,24 +40,62 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
 }
 
 impl Cx<'_> {
-    fn organization(&self) -> Result<OrganizationKey, ApiError> {
-        self.engine
-            .organization_by_slug(self.place.organization)
-            .ok_or_else(|| ApiError::not_found("organization"))
+    fn organization(&mut self) -> Result<OrganizationKey, ApiError> {
+        let found = self.engine.organization_by_slug(self.place.organization);
+        found.ok_or_else(|| {
+            let known = self
+                .engine
+                .organizations()
+                .map(|(_, organization)| format!("`{}`", organization.slug));
+            self.note = Some(format!(
+                "there is no such organization; this fake has {}",
+                listed(known)
+            ));
+            ApiError::not_found("organization")
+        })
     }
 
-    fn pipeline(&self) -> Result<PipelineKey, ApiError> {
+    fn pipeline(&mut self) -> Result<PipelineKey, ApiError> {
         let organization = self.organization()?;
         let found = self
             .engine
             .pipeline_by_slug(organization, self.place.pipeline);
-        found.ok_or_else(|| ApiError::not_found("pipeline"))
+        found.ok_or_else(|| {
+            let pipelines = self.engine.organization(organization).pipelines.iter();
+            let known = pipelines.map(|key| format!("`{}`", self.engine.pipeline(*key).slug));
+            self.note = Some(format!(
+                "there is no such pipeline; this fake has {}",
+                listed(known)
+            ));
+            ApiError::not_found("pipeline")
+        })
     }
 
-    fn build(&self) -> Result<BuildKey, ApiError> {
+    fn build(&mut self) -> Result<BuildKey, ApiError> {
         let pipeline = self.pipeline()?;
-        let number = self.place.build.parse().ok();
+        let text = self.place.build;
+        let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+        let number = if is_number { text.parse().ok() } else { None };
         let found = number.and_then(|number| self.engine.build_by_number(pipeline, number));
-        found.ok_or_else(|| ApiError::not_found("build"))
+        found.ok_or_else(|| {
+            let last = self.engine.pipeline(pipeline).last_number;
+            self.note = Some(format!(
+                "there is no such build; the pipeline has got as far as number {last}"
+            ));
+            ApiError::not_found("build")
+        })
+    }
+}
+
+/// At most ten, for a note.
+fn listed(names: impl Iterator<Item = String>) -> String {
+    let mut names: Vec<_> = names.take(11).collect();
+    if names.len() > 10 {
+        "and more".clone_into(&mut names[10]);
+    }
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
     }
 }

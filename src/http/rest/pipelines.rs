@@ -16,7 +16,7 @@ const MOST_TAGS: usize = 10;
 const TAG_LENGTH: usize = 128;
 
 /// Newest first; `name` and `repository` match a part, in any case.
-pub(super) fn list(cx: &Cx<'_>) -> Result<Reply, ApiError> {
+pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let organization = cx.organization()?;
     let contains = |text: &str, wanted: Option<&str>| {
         wanted.is_none_or(|wanted| text.to_lowercase().contains(&wanted.to_lowercase()))
@@ -39,7 +39,7 @@ pub(super) fn list(cx: &Cx<'_>) -> Result<Reply, ApiError> {
     Ok(cx.with_link(Cx::show(&view, 200, &shown), page, all.len()))
 }
 
-pub(super) fn get(cx: &Cx<'_>) -> Result<Reply, ApiError> {
+pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let pipeline = cx.pipeline()?;
     let view = cx.view();
     Ok(Cx::show(&view, 200, &PipelineJson::new(&view, pipeline)))
