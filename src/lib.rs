@@ -57,10 +57,10 @@
 //! walks pair by pair. Bodies are compared with recorded responses of the real service, key by key. What Buildkite has and
 //! this fake does not model answers 501 and says so; [`Route`] lists what is served.
 //!
-//! Pipelines are read from YAML: command, wait, block and input steps with their labels, keys, commands, env, agents,
-//! timeouts, soft failures, artifact paths, priorities, skips and dependencies. Anything else that would change which
-//! jobs run, and when, is refused rather than ignored. What only concerns the agent (plugins, image, secrets, cache,
-//! checkout) and notifications are accepted and have no effect; `$` expressions stay as written.
+//! Pipelines are read from YAML: every kind of step with every attribute, and `$` expressions are filled in as the
+//! service fills them in when a build is made from a pipeline's own steps. What would change which jobs run, and when,
+//! takes effect or is refused, never ignored. What only concerns the agent (plugins, image, secrets, cache, checkout) and
+//! notifications are accepted and have no effect.
 //!
 //! # The map
 //!

@@ -14,7 +14,7 @@ use crate::engine::tally::Tally;
 use crate::engine::timers::Timer;
 use crate::pipeline::{SoftFail, Step};
 use crate::vocabulary::event::EventKind;
-use crate::vocabulary::states::BuildState;
+use crate::vocabulary::states::{BuildState, JobType};
 
 /// How long a command may keep running once it was asked to stop: 10 seconds. Then the agent kills it and reports.
 /// Source: Buildkite docs, "Build timeouts", section "Command timeouts".
@@ -87,9 +87,27 @@ impl Engine {
         }
         self.release_agent(key, from, to);
         self.arm(key, to);
+        self.keep_place(key);
+        self.note_trigger(key, to);
+        if to == State::Unblocked {
+            self.rejoin_groups(build);
+        }
         self.reclassify(build, step);
         self.agenda.builds.insert(build);
+        self.retry_by_rule(key);
         Ok(())
+    }
+
+    /// What the service itself does about a trigger job in this state.
+    fn note_trigger(&mut self, key: JobKey, to: State) {
+        if self.jobs.get(key).kind != JobType::Trigger {
+            return;
+        }
+        if to == State::Scheduled {
+            self.agenda.triggers.push_back(key);
+        } else if to == State::Canceling {
+            self.agenda.cancels.push_back(key);
+        }
     }
 
     /// Makes a transition that this engine has already found legal.
@@ -100,7 +118,12 @@ impl Engine {
     }
 
     /// The command of a job ended.
-    pub(crate) fn finish(&mut self, key: JobKey, exit: Exit) -> Result<(), Illegal> {
+    ///
+    /// A job that promised to fail and did not ends with the status it promised.
+    pub(crate) fn finish(&mut self, key: JobKey, mut exit: Exit) -> Result<(), Illegal> {
+        if let (0, Some(promise)) = (exit.status, self.jobs.get(key).promise) {
+            exit.status = promise.exit_status;
+        }
         let event = if exit.status == 0 {
             job::Event::Succeed
         } else {
@@ -200,6 +223,9 @@ impl Engine {
 
     /// Arms what belongs to a state.
     fn arm(&mut self, key: JobKey, state: State) {
+        if self.jobs.get(key).kind != JobType::Script {
+            return;
+        }
         match state {
             State::Scheduled => {
                 let expiry = self.jobs.get(key).created_at.checked_add_signed(JOB_EXPIRY);
@@ -256,7 +282,7 @@ impl Engine {
     /// How long a job may run: what its step says, else the pipeline's default, capped by the pipeline's maximum.
     fn timeout_of(&self, key: JobKey) -> Option<TimeDelta> {
         let job = self.jobs.get(key);
-        let Step::Command(step) = &*self.step_of(job).step else {
+        let Step::Command(step) = &*job.spec else {
             return None;
         };
         let settings = &self
@@ -278,15 +304,21 @@ impl Engine {
     /// Chosen: a canceled job is forgiven by `soft_fail: true`, a timed-out one by its exit status, an expired one never.
     fn is_soft_failure(&self, key: JobKey) -> bool {
         let job = self.jobs.get(key);
-        let Step::Command(step) = &*self.step_of(job).step else {
-            return false;
+        let soft_fail = match &*job.spec {
+            Step::Command(step) => &step.soft_fail,
+            Step::Trigger(step) => &step.soft_fail,
+            Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Group(_) => return false,
         };
         let status = job.exit.as_ref().map(|exit| exit.status);
         match job.state {
             State::Failed | State::TimedOut => {
-                status.is_some_and(|status| step.soft_fail.covers(status))
+                match status {
+                    Some(status) => soft_fail.covers(status),
+                    // A trigger job has no exit status.
+                    None => job.kind == JobType::Trigger && *soft_fail == SoftFail::Any,
+                }
             }
-            State::Canceled => step.soft_fail == SoftFail::Any,
+            State::Canceled => *soft_fail == SoftFail::Any,
             State::Pending
             | State::Waiting
             | State::WaitingFailed
@@ -317,6 +349,7 @@ impl Engine {
 fn stamp(job: &mut Job, to: State, now: chrono::DateTime<chrono::Utc>) {
     let times = &mut job.times;
     match to {
+        State::Limiting => times.limited_at = times.limited_at.or(Some(now)),
         State::Scheduled => times.runnable_at = Some(now),
         State::Running => times.started_at = Some(now),
         State::Passed | State::Failed | State::Canceled | State::TimedOut | State::Skipped => {
@@ -333,7 +366,6 @@ fn stamp(job: &mut Job, to: State, now: chrono::DateTime<chrono::Utc>) {
         | State::Blocked
         | State::BlockedFailed
         | State::UnblockedFailed
-        | State::Limiting
         | State::Limited
         | State::PlatformLimiting
         | State::PlatformLimited

@@ -105,9 +105,11 @@ impl Engine {
     }
 
     fn rules_of(&self, job: JobKey) -> &[String] {
-        match &*self.step_of(self.jobs.get(job)).step {
+        match &*self.jobs.get(job).spec {
             Step::Command(step) => &step.agents[..],
-            Step::Wait(_) | Step::Block(_) | Step::Input(_) => &[],
+            Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Trigger(_) | Step::Group(_) => {
+                &[]
+            }
         }
     }
 
@@ -314,13 +316,19 @@ impl Engine {
     ///
     /// Attempts that never started do not count, so that a build canceled in the queue and rebuilt begins anew.
     fn earlier_runs(&self, key: JobKey, run: &StepRun) -> u32 {
-        let started = |job: &JobKey| self.jobs.get(*job).times.started_at.is_some();
+        let job = self.jobs.get(key);
+        // Each parallel job and each combination of a matrix counts for itself.
+        let ran = |other: &JobKey| {
+            let other = self.jobs.get(*other);
+            other.times.started_at.is_some()
+                && other.parallel == job.parallel
+                && other.matrix == job.matrix
+        };
         let mut count = run
             .jobs
             .iter()
-            .filter(|job| **job < key && started(job))
+            .filter(|other| **other < key && ran(other))
             .count();
-        let job = self.jobs.get(key);
         let mut ancestor = self.builds.get(job.build).head.rebuilt_from;
         while let Some((key, build)) = ancestor.and_then(|key| Some((key, self.builds.find(key)?)))
         {
@@ -328,9 +336,7 @@ impl Engine {
                 .steps(key)
                 .nth(job.step)
                 .filter(|other| other.name == run.name);
-            count += same.map_or(0, |other| {
-                other.jobs.iter().filter(|job| started(job)).count()
-            });
+            count += same.map_or(0, |other| other.jobs.iter().filter(|job| ran(job)).count());
             ancestor = build.head.rebuilt_from;
         }
         u32::try_from(count).unwrap_or(u32::MAX)

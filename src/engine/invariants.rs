@@ -3,6 +3,7 @@
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
 use crate::engine::change::counts_of;
+use crate::engine::concurrency::concurrency_of;
 use crate::engine::graph::{self, Class, Readiness};
 use crate::engine::job::{Job, State};
 use crate::engine::pipeline::Counts;
@@ -14,7 +15,10 @@ impl Engine {
     /// Panics with what does not hold.
     pub(crate) fn check_invariants(&self) {
         assert!(
-            self.agenda.steps.is_empty()
+            self.agenda.triggers.is_empty()
+                && self.agenda.cancels.is_empty()
+                && self.agenda.groups.is_empty()
+                && self.agenda.steps.is_empty()
                 && self.agenda.builds.is_empty()
                 && !self.agenda.offer_jobs,
             "something was left undone"
@@ -35,9 +39,10 @@ impl Engine {
             assert_eq!(pipeline.counts, counts, "the counts of `{}`", pipeline.slug);
         }
         self.check_timers();
+        self.check_groups();
         let jobs = self.builds().flat_map(|build| self.jobs_of(build));
         let mut busy: Vec<_> = jobs
-            .filter(|(_, job)| job.state.has_agent())
+            .filter(|(_, job)| job.state.has_agent() && job.kind == JobType::Script)
             .map(|(_, job)| job.agent)
             .collect();
         let count = busy.len();
@@ -59,6 +64,28 @@ impl Engine {
         }
     }
 
+    /// In no group more jobs hold a slot than the largest limit among those that hold one.
+    fn check_groups(&self) {
+        let mut holding: std::collections::BTreeMap<_, Vec<u32>> =
+            std::collections::BTreeMap::new();
+        for (key, job) in self.builds().flat_map(|build| self.jobs_of(build)) {
+            let holds = job.state == State::Scheduled || job.state.has_agent();
+            if let (true, Some(group), Some(concurrency)) =
+                (holds, self.group_of(key), concurrency_of(job))
+            {
+                holding.entry(group).or_default().push(concurrency.limit);
+            }
+        }
+        for (group, limits) in holding {
+            let most = limits.iter().max().copied().unwrap_or(0) as usize;
+            assert!(
+                limits.len() <= most,
+                "{} jobs hold a slot of {group:?}, of which {most} may",
+                limits.len()
+            );
+        }
+    }
+
     fn check_graph(&self, key: BuildKey) {
         for (n, run) in self.steps(key).enumerate() {
             let pending = run
@@ -67,18 +94,16 @@ impl Engine {
                 .filter(|edge| self.step(key, edge.on).class == Class::Pending)
                 .count();
             assert_eq!(run.pending, pending, "pending dependencies of step {n}");
-            let live: Vec<_> = run
+            let live = run
                 .jobs
                 .iter()
                 .map(|job| self.jobs.get(*job))
-                .filter(|job| !job.is_superseded())
-                .collect();
-            assert_eq!(live.len(), 1, "attempts of step {n} that count");
-            assert_eq!(
-                run.class,
-                graph::class_of_job(live[0], run.readiness),
-                "class of step {n}"
-            );
+                .filter(|job| !job.is_superseded());
+            let class = live
+                .map(|job| graph::class_of_job(job, run.readiness))
+                .max()
+                .unwrap_or(Class::Satisfied);
+            assert_eq!(run.class, class, "class of step {n}");
             let decided =
                 run.decide(|on| (self.step(key, on).class, self.step(key, on).is_barrier));
             assert!(
@@ -192,7 +217,7 @@ impl Engine {
             job.exit.is_none() || job.kind == JobType::Script,
             "only commands exit"
         );
-        if job.state.is_on_agent() {
+        if job.state.is_on_agent() && job.kind == JobType::Script {
             assert!(job.agent.is_some(), "a job on an agent names it");
         }
         if job.state == State::Passed && job.kind == JobType::Script {

@@ -16,8 +16,12 @@ pub(crate) mod agent;
 pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod commands;
+pub(crate) mod concurrency;
 mod dispatch;
+mod expand;
+mod facts;
 pub(crate) mod graph;
+mod intermediate;
 #[cfg(test)]
 mod invariants;
 pub(crate) mod job;
@@ -28,6 +32,7 @@ pub(crate) mod tally;
 #[cfg(test)]
 mod tests;
 pub(crate) mod timers;
+mod trigger;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -39,6 +44,7 @@ use uuid::Uuid;
 use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
 use crate::engine::agent::{Agent, AgentKey, Fleet, Idle};
 use crate::engine::build::{Build, BuildKey, Progress};
+use crate::engine::concurrency::{GroupKey, Place};
 use crate::engine::dispatch::Turn;
 use crate::engine::graph::StepRun;
 use crate::engine::job::{Job, JobKey, LogEntry};
@@ -72,6 +78,12 @@ pub(crate) trait Command {
 struct Agenda {
     steps: VecDeque<(BuildKey, usize)>,
     builds: BTreeSet<BuildKey>,
+    /// Trigger jobs whose turn it is.
+    triggers: VecDeque<JobKey>,
+    /// Trigger jobs that were canceled.
+    cancels: VecDeque<JobKey>,
+    /// Concurrency groups in which something changed.
+    groups: BTreeSet<GroupKey>,
     /// An agent has nothing to do.
     offer_jobs: bool,
 }
@@ -101,6 +113,8 @@ pub(crate) struct Engine {
     /// Jobs that no agent of a fixed fleet could take yet, in the order in which they are offered.
     queue: RedBlackTreeSetSync<Turn>,
     timers: Timers,
+    /// Who is in a concurrency group, in the order of its queue.
+    groups: RedBlackTreeMapSync<GroupKey, RedBlackTreeSetSync<Place>>,
     steps_created: u64,
     agenda: Agenda,
     events: Vec<Event>,
@@ -127,6 +141,7 @@ impl Engine {
             fleet,
             queue: RedBlackTreeSetSync::new_sync(),
             timers: Timers::new(),
+            groups: RedBlackTreeMapSync::new_sync(),
             steps_created: 0,
             agenda: Agenda::default(),
             events: Vec::new(),

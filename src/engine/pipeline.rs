@@ -10,8 +10,9 @@ use rpds::VectorSync;
 
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::build::BuildKey;
+use crate::engine::graph::Placed;
 use crate::engine::table::key;
-use crate::pipeline::Step;
+use crate::pipeline::Definition;
 use crate::vocabulary::ids::PipelineId;
 
 key! {
@@ -33,7 +34,9 @@ pub(crate) struct Pipeline {
     pub(crate) provider: Provider,
     /// The YAML, byte for byte as it was given.
     pub(crate) configuration: String,
-    pub(crate) steps: Arc<[Arc<Step>]>,
+    pub(crate) definition: Arc<Definition>,
+    /// As written, out of their groups.
+    pub(crate) steps: Arc<[Placed]>,
     /// The YAML's top-level `env`.
     pub(crate) env: Option<Vec<(String, String)>>,
     pub(crate) created_by: Option<UserKey>,
@@ -48,7 +51,7 @@ pub(crate) struct Pipeline {
     pub(crate) counts: Counts,
 }
 
-/// What can be set on a pipeline and changes nothing about how its builds run, or only what is modelled.
+/// What can be set on a pipeline, as far as it is modelled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) repository: String,
@@ -63,6 +66,16 @@ pub(crate) struct Settings {
     pub(crate) default_command_step_timeout: Option<u32>,
     /// Minutes; caps every command step.
     pub(crate) maximum_command_step_timeout: Option<u32>,
+    pub(crate) skip_queued: Intermediate,
+    pub(crate) cancel_running: Intermediate,
+}
+
+/// Whether a newer build of a branch does something to the older ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Intermediate {
+    pub(crate) is_on: bool,
+    /// Branch patterns it is limited to.
+    pub(crate) filter: Option<String>,
 }
 
 impl Settings {
@@ -78,6 +91,8 @@ impl Settings {
             color: None,
             default_command_step_timeout: None,
             maximum_command_step_timeout: None,
+            skip_queued: Intermediate::default(),
+            cancel_running: Intermediate::default(),
         }
     }
 }

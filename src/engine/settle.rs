@@ -4,7 +4,7 @@ use crate::engine::Engine;
 use crate::engine::build::{self, BuildKey};
 use crate::engine::change::build_counts;
 use crate::engine::graph::Readiness;
-use crate::engine::job::{Event, JobKey, State};
+use crate::engine::job::{Event, Job, JobKey, State, next};
 use crate::engine::tally::Tally;
 use crate::pipeline::{BlockedState, Step};
 use crate::vocabulary::event::EventKind;
@@ -23,6 +23,18 @@ impl Engine {
             }
             if let Some(build) = self.agenda.builds.pop_first() {
                 self.settle_build(build);
+                continue;
+            }
+            if let Some(job) = self.agenda.triggers.pop_front() {
+                self.trigger(job);
+                continue;
+            }
+            if let Some(job) = self.agenda.cancels.pop_front() {
+                self.cancel_triggered(job);
+                continue;
+            }
+            if let Some(group) = self.agenda.groups.pop_first() {
+                self.admit(&group);
                 continue;
             }
             if std::mem::take(&mut self.agenda.offer_jobs) {
@@ -80,7 +92,8 @@ impl Engine {
         let state = self.jobs.get(key).state;
         match readiness {
             Readiness::Satisfied => {
-                matches!(state, State::Pending | State::Waiting).then_some(Event::Ready)
+                let goes_on = matches!(state, State::Pending | State::Waiting);
+                goes_on.then(|| self.going_on(key))
             }
             Readiness::Failed => {
                 let gives_up = matches!(
@@ -90,6 +103,14 @@ impl Engine {
                 gives_up.then_some(Event::DependencyFailed)
             }
             Readiness::Pending => state.is_resting().then_some(Event::DependencyRetried),
+        }
+    }
+
+    /// How a job goes on when nothing it depends on is missing: through its concurrency group, if it has one.
+    pub(crate) fn going_on(&self, key: JobKey) -> Event {
+        match self.group_of(key) {
+            Some(_) => Event::Limit,
+            None => Event::Ready,
         }
     }
 
@@ -166,6 +187,29 @@ impl Engine {
             to,
         });
         self.agenda.builds.insert(key);
+        if to == BuildState::Failing {
+            self.cancel_on_failing(key);
+        }
+        if from == BuildState::Scheduled && to == BuildState::Running {
+            self.cancel_intermediate(key);
+        }
+        self.tell_trigger(key);
+    }
+
+    /// Steps that asked for it do not go on in a build that is failing.
+    fn cancel_on_failing(&mut self, key: BuildKey) {
+        let wants =
+            |job: &Job| matches!(&*job.spec, Step::Command(step) if step.cancel_on_build_failing);
+        let jobs = self
+            .jobs_of(key)
+            .filter(|(_, job)| wants(job) && !job.is_superseded());
+        let jobs: Vec<_> = jobs
+            .filter(|(_, job)| next(job.kind, job.state, Event::Cancel).is_ok())
+            .map(|(key, _)| key)
+            .collect();
+        for job in jobs {
+            self.must_change(job, Event::Cancel);
+        }
     }
 
     /// The first block or input step that waits for a person, and what it says a blocked build looks like.
@@ -175,7 +219,7 @@ impl Engine {
         blocked.next().map(|run| {
             let look = match &*run.step {
                 Step::Block(step) | Step::Input(step) => step.blocked_state,
-                Step::Command(_) | Step::Wait(_) => None,
+                Step::Command(_) | Step::Wait(_) | Step::Trigger(_) | Step::Group(_) => None,
             };
             (run.latest(), look)
         })

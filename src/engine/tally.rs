@@ -66,6 +66,7 @@ impl Tally {
             | State::Skipped
             | State::Broken => false,
         };
+        let promised = job.promise.is_some_and(|promise| promise.is_hard) && state.is_on_agent();
         let is_work = match state {
             State::Limiting
             | State::Limited
@@ -96,7 +97,7 @@ impl Tally {
         let one = usize::from;
         Self {
             total: 1,
-            hard: one(failed_for_good),
+            hard: one(failed_for_good || promised),
             work: one(is_work),
             on_agent: one(state.is_on_agent()),
             waiting: one(matches!(state, State::Pending | State::Waiting)),

@@ -9,10 +9,10 @@ use rand_chacha::ChaCha8Rng;
 use crate::engine::Engine;
 use crate::engine::account::UserKey;
 use crate::engine::agent::Fleet;
-use crate::engine::build::{BuildKey, Head};
+use crate::engine::build::{BuildKey, Cancellation, Head};
 use crate::engine::commands::{
-    CancelBuild, CreateBuild, CreatePipeline, DeletePipeline, MakeMove, Move, RebuildBuild,
-    RetryJob, UnblockJob,
+    Answers, CancelBuild, CreateBuild, CreatePipeline, DeletePipeline, MakeMove, Move,
+    RebuildBuild, RetryJob, UnblockJob,
 };
 use crate::engine::job::JobKey;
 use crate::engine::pipeline::{PipelineKey, Settings};
@@ -73,7 +73,8 @@ impl Walk {
         let count = self.random.random_range(0..=8);
         let mut steps = Vec::new();
         for n in 0..count {
-            let mut step = match self.random.random_range(0..10) {
+            let mut step = match self.random.random_range(0..11) {
+                10 => format!("trigger: p{}", self.random.random_range(0..20)),
                 0 => "wait: ~".to_owned(),
                 1 => "wait: ~, continue_on_failure: true".to_owned(),
                 2 => format!("block: Gate {n}"),
@@ -95,6 +96,39 @@ impl Walk {
                     }
                     if self.chance(8) {
                         command.push_str(", skip: not today");
+                    }
+                    if self.chance(15) {
+                        let group = self.random.random_range(0..2);
+                        let limit = self.random.random_range(1..3);
+                        write!(
+                            command,
+                            ", concurrency: {limit}, concurrency_group: g{group}"
+                        )
+                        .expect("a String");
+                        if self.chance(30) {
+                            command.push_str(", concurrency_method: eager");
+                        }
+                    }
+                    if self.chance(15) {
+                        command.push_str(
+                            [
+                                "",
+                                ", parallelism: 3",
+                                ", matrix: [a, b]",
+                                ", parallelism: 0",
+                            ][n % 4],
+                        );
+                    }
+                    if self.chance(20) {
+                        let limit = self.random.random_range(0..3);
+                        write!(command, ", retry: {{automatic: {{limit: {limit}}}, manual: {{permit_on_passed: true}}}}")
+                            .expect("a String");
+                    }
+                    if self.chance(10) {
+                        command.push_str(", cancel_on_build_failing: true");
+                    }
+                    if self.chance(10) {
+                        command.push_str(", if: build.branch == 'main' && build.number != 2");
                     }
                     command
                 }
@@ -193,7 +227,9 @@ impl Walk {
                     pipeline,
                     head: head(by),
                     meta_data: Vec::new(),
-                });
+                }) else {
+                    return true;
+                };
                 check_events(&created.events);
             }
             13..17 => {
@@ -202,7 +238,13 @@ impl Walk {
                     return false;
                 };
                 self.log.push(format!("cancel {build:?}"));
-                return self.engine.apply(CancelBuild { build }).is_err();
+                return self
+                    .engine
+                    .apply(CancelBuild {
+                        build,
+                        cause: Cancellation::Person,
+                    })
+                    .is_err();
             }
             17..19 => {
                 let builds = self.builds();
@@ -235,8 +277,9 @@ impl Walk {
                     return false;
                 };
                 self.log.push(format!("unblock {job:?}"));
-                let fields = vec![("a".to_owned(), self.log.len().to_string())];
-                return self.engine.apply(UnblockJob { job, by, fields }).is_err();
+                let answers =
+                    Answers::Form(vec![("a".to_owned(), vec![self.log.len().to_string()])]);
+                return self.engine.apply(UnblockJob { job, by, answers }).is_err();
             }
             42..62 => return self.move_by_hand(),
             _ => self.advance(),
@@ -313,6 +356,8 @@ fn head(creator: UserKey) -> Head {
         pull_request: None,
         clean_checkout: false,
         rebuilt_from: None,
+        triggered_from: None,
+        changed_files: None,
     }
 }
 
@@ -386,11 +431,12 @@ fn every_job_of_every_build_ends_with_the_default_fleet() {
         walk.user = walk.engine.add_user("A", "a@example.com");
         walk.create_pipeline();
         let pipeline = walk.pipelines[0];
-        let Ok(_) = walk.engine.apply(CreateBuild {
+        let made = walk.engine.apply(CreateBuild {
             pipeline,
             head: head(walk.user),
             meta_data: Vec::new(),
         });
+        assert!(made.is_ok(), "{made:?}");
         let far = walk.engine.now() + TimeDelta::days(60);
         while walk.engine.timers().first_progress().is_some()
             && walk.engine.fire_next(far).is_some()

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
-use crate::engine::build::{Author, Build, BuildKey, Head, PullRequest, put};
+use crate::engine::build::{Author, Build, BuildKey, Cancellation, Head, PullRequest, put};
 use crate::engine::commands::{
     CancelBuild, CancelRefused, CreateBuild, MakeMove, Move, RebuildBuild, RebuildRefused,
 };
@@ -43,6 +43,8 @@ impl BuildBuilder {
             pull_request: None,
             clean_checkout: false,
             rebuilt_from: None,
+            triggered_from: None,
+            changed_files: None,
         };
         Self {
             tie,
@@ -116,6 +118,12 @@ impl BuildBuilder {
         self
     }
 
+    /// The files that changed, which `if_changed` looks at. Without them every step with `if_changed` runs.
+    pub fn changed_files<T: Into<String>>(mut self, files: impl IntoIterator<Item = T>) -> Self {
+        self.head.changed_files = Some(files.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// Makes the build.
     ///
     /// # Panics
@@ -141,10 +149,13 @@ impl BuildBuilder {
         let driver = tie.driver();
         let is_there = driver.read(|engine| engine.find_pipeline(pipeline).is_some());
         assert!(is_there, "this pipeline was deleted");
-        let Ok(key) = driver.apply(CreateBuild {
+        let created = driver.apply(CreateBuild {
             pipeline,
             head,
             meta_data,
+        });
+        let key = created.unwrap_or_else(|refused| {
+            panic!("the steps of this pipeline make no build: {refused}")
         });
         BuildHandle::new(tie, home, key)
     }
@@ -335,7 +346,10 @@ impl BuildHandle {
     pub fn cancel(&self) {
         // Looked up first, so that a build that is gone is said to be gone.
         self.read(|_, _| ());
-        let refused = self.tie.driver().apply(CancelBuild { build: self.key });
+        let refused = self.tie.driver().apply(CancelBuild {
+            build: self.key,
+            cause: Cancellation::Person,
+        });
         if let Err(refused) = refused {
             let why = match refused {
                 CancelRefused::Finished => "it is finished",
@@ -366,6 +380,9 @@ impl BuildHandle {
                 key,
                 ..self.clone()
             },
+            Err(RebuildRefused::Create(refused)) => {
+                panic!("the steps of {} make no build: {refused}", self.name())
+            }
             Err(RebuildRefused::NotAllowed) => {
                 panic!("the pipeline of {} does not allow rebuilds", self.name())
             }

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
-use crate::engine::commands::{MakeMove, Move, UnblockJob};
+use crate::engine::commands::{Answers, MakeMove, Move, UnblockJob, UnblockRefused};
 use crate::engine::job::{Job, JobKey, State};
 use crate::fake::{Home, Tie};
 use crate::vocabulary::event::JobRef;
@@ -338,7 +338,7 @@ impl JobHandle {
         self.must_move(Move::LoseAgent);
     }
 
-    /// A person unblocks a block or input step.
+    /// A person unblocks a block or input step. Its fields take their defaults; required ones may be missing.
     ///
     /// # Panics
     ///
@@ -359,25 +359,27 @@ impl JobHandle {
     ///
     /// # Panics
     ///
-    /// If it is not blocked.
+    /// If it is not blocked, or the fields do not fit the step's.
     #[track_caller]
     pub fn unblock_with<K: Into<String>, V: Into<String>>(
         &self,
         fields: impl IntoIterator<Item = (K, V)>,
     ) {
-        let fields = fields
+        let answers = fields
             .into_iter()
-            .map(|(key, value)| (key.into(), value.into()))
-            .collect();
+            .map(|(key, value)| (key.into(), vec![value.into()]));
+        let answers = Answers::Form(answers.collect());
         self.read(|_, _| ());
         let unblocked = self.tie.driver().apply(UnblockJob {
             job: self.key,
             by: self.home.user,
-            fields,
+            answers,
         });
-        if unblocked.is_err() {
-            // The same move without fields says why not.
-            self.unblock();
+        match unblocked {
+            Ok(()) => {}
+            Err(UnblockRefused::Field(error)) => panic!("this form cannot be sent: {error}"),
+            // The same move without the form says why not.
+            Err(_) => self.unblock(),
         }
     }
 
@@ -385,8 +387,8 @@ impl JobHandle {
     ///
     /// # Panics
     ///
-    /// If Buildkite would refuse: only failed, timed out, canceled and expired jobs can be retried, each once, and none
-    /// in a canceled build.
+    /// If Buildkite would refuse: only failed, timed out, canceled and expired jobs can be retried, and passed ones if
+    /// their step says `permit_on_passed`; each once, none in a canceled build, and none whose step forbids it.
     #[track_caller]
     pub fn retry(&self) -> Self {
         self.must_move(Move::Retry)

@@ -74,6 +74,18 @@ impl PipelineBuilder {
         self
     }
 
+    /// A new build of a branch skips the older ones that have not started.
+    pub fn skip_intermediate_builds(mut self) -> Self {
+        self.settings.skip_queued.is_on = true;
+        self
+    }
+
+    /// A new build of a branch that begins to run cancels the older ones that run or wait for a person.
+    pub fn cancel_intermediate_builds(mut self) -> Self {
+        self.settings.cancel_running.is_on = true;
+        self
+    }
+
     /// Refuses rebuilds.
     pub fn without_rebuilds(mut self) -> Self {
         self.settings.allow_rebuilds = false;
@@ -102,6 +114,9 @@ impl PipelineBuilder {
                 home: self.home,
                 key,
             },
+            Err(CreatePipelineRefused::Condition(text)) => {
+                panic!("the YAML of pipeline `{name}`: {text}")
+            }
             Err(CreatePipelineRefused::Configuration(error)) => {
                 panic!("the YAML of pipeline `{name}`: {error}")
             }
@@ -211,7 +226,7 @@ impl PipelineHandle {
     #[track_caller]
     pub fn on_job(&self, matcher: &str) -> JobScript {
         let unknown = self.read(|_, pipeline| {
-            let steps: Vec<_> = pipeline.steps.iter().map(|step| (graph::kind_of(step), graph::names_of(step))).collect();
+            let steps: Vec<_> = pipeline.steps.iter().map(|step| (graph::kind_of(&step.step), graph::names_of(&step.step))).collect();
             let meant = steps.iter().filter(|(_, names)| is_meant(matcher, names));
             let kinds: Vec<_> = meant.map(|(kind, _)| *kind).collect();
             let name = |names: &Vec<&str>| format!("`{}`", names.last().copied().unwrap_or_default());

@@ -5,7 +5,8 @@
 use serde::Serialize;
 
 use crate::engine::commands::{
-    CancelRefused, CreatePipelineRefused, RebuildRefused, RetryRefused, UnblockRefused,
+    CancelRefused, CreateBuildRefused, CreatePipelineRefused, RebuildRefused, RetryRefused,
+    UnblockRefused,
 };
 use crate::http::reply::Reply;
 use crate::pipeline::Refusal;
@@ -120,6 +121,7 @@ impl From<RebuildRefused> for ApiError {
     fn from(refused: RebuildRefused) -> Self {
         match refused {
             // Chosen: the documentation says 422 with a reason, and not which.
+            RebuildRefused::Create(refused) => refused.into(),
             RebuildRefused::NotAllowed => {
                 Self::new(422, "Rebuilds have been disabled for this pipeline")
             }
@@ -134,6 +136,16 @@ impl From<RetryRefused> for ApiError {
                 Self::new(422, "Jobs from canceled builds cannot be retried")
             }
             RetryRefused::AlreadyRetried => Self::new(422, "Jobs can only be retried once"),
+            RetryRefused::TriggerCanceled => Self::new(
+                422,
+                "This job can't be retried because this build was triggered by a synchronous trigger step in a \
+                 canceled build",
+            ),
+            // Chosen: the documentation does not say with which words.
+            RetryRefused::NotAllowed { reason } => Self::new(
+                422,
+                reason.unwrap_or_else(|| "This job can't be retried".to_owned()),
+            ),
             RetryRefused::NotRetriable => Self::new(
                 400,
                 "Only failed, timed out or canceled jobs can be retried",
@@ -142,9 +154,23 @@ impl From<RetryRefused> for ApiError {
     }
 }
 
+impl From<CreateBuildRefused> for ApiError {
+    fn from(refused: CreateBuildRefused) -> Self {
+        match refused {
+            CreateBuildRefused::Configuration(error) => Self::new(422, error.message()),
+            // Chosen: whether the server says more than what failed is not known.
+            CreateBuildRefused::Condition(error) => {
+                Self::new(422, format!("`if` expression failed: {}", error.message()))
+            }
+        }
+    }
+}
+
 impl From<UnblockRefused> for ApiError {
     fn from(refused: UnblockRefused) -> Self {
         match refused {
+            // Chosen: the documentation does not say with which words.
+            UnblockRefused::Field(error) => Self::new(422, error.to_string()),
             UnblockRefused::NotABlockStep => Self::new(400, "This job type cannot be unblocked"),
             UnblockRefused::BuildCanceled => {
                 Self::new(422, "Jobs from canceled builds cannot be unblocked")
@@ -162,6 +188,7 @@ impl From<CreatePipelineRefused> for ApiError {
             CreatePipelineRefused::NameTaken => Self::invalid("name", "has already been taken"),
             CreatePipelineRefused::SlugInvalid => Self::invalid("slug", "invalid"),
             CreatePipelineRefused::SlugTaken => Self::invalid("slug", "has already been taken"),
+            CreatePipelineRefused::Condition(text) => Self::invalid("configuration", text),
             CreatePipelineRefused::Configuration(error) => match error.refusal() {
                 Refusal::Parse | Refusal::Rejected => {
                     Self::invalid("configuration", error.message())

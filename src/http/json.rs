@@ -225,6 +225,24 @@ impl Fields {
         self.read(field, read).unwrap_or_default()
     }
 
+    /// An object whose values are scalars or lists of them: what a person filled into a form.
+    pub(crate) fn answers(&mut self, field: &str) -> Vec<(String, Vec<String>)> {
+        let values = |value: &Json| match value {
+            Json::Array(items) => items.iter().map(Json::scalar).collect::<Option<Vec<_>>>(),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+                value.scalar().map(|text| vec![text])
+            }
+        };
+        let read = |value: &Json| match value {
+            Json::Object(entries) => entries
+                .iter()
+                .map(|(key, value)| Some((key.clone(), values(value)?)))
+                .collect::<Option<Vec<_>>>(),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => None,
+        };
+        self.read(field, read).unwrap_or_default()
+    }
+
     /// An object, to be read by itself.
     pub(crate) fn object(&mut self, field: &str) -> Option<Self> {
         self.read(field, |value| match value {

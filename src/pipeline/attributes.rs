@@ -39,11 +39,11 @@ impl<'a> Attributes<'a> {
 
     /// False unless written.
     pub(super) fn flag(&self, name: &str) -> Result<bool, PipelineError> {
-        Ok(self.read(&[name], boolean)?.unwrap_or(false))
+        Ok(self.typed(&[name], boolean)?.unwrap_or(false))
     }
 
     pub(super) fn integer(&self, names: &[&str]) -> Result<Option<i64>, PipelineError> {
-        self.read(names, integer)
+        self.typed(names, integer)
     }
 
     /// A string, or a list of strings put together with `separator`.
@@ -62,6 +62,18 @@ impl<'a> Attributes<'a> {
         read: impl Fn(&str, &Node) -> Result<T, PipelineError>,
     ) -> Result<Option<T>, PipelineError> {
         let found = self.first(names);
+        found.map(|(name, node)| read(name, node)).transpose()
+    }
+
+    /// The same for what is not mere text, so that what interpolation has still to fill counts as not written.
+    pub(super) fn typed<T>(
+        &self,
+        names: &[&str],
+        read: impl Fn(&str, &Node) -> Result<T, PipelineError>,
+    ) -> Result<Option<T>, PipelineError> {
+        let found = self
+            .first(names)
+            .filter(|(_, node)| !node.value.is_template());
         found.map(|(name, node)| read(name, node)).transpose()
     }
 }
@@ -103,24 +115,50 @@ fn number(value: &Value) -> Option<i64> {
         | Value::Bool(_)
         | Value::UInt(_)
         | Value::Timestamp(_)
+        | Value::Template(_)
         | Value::Seq(_)
         | Value::Map(_) => None,
     }
 }
 
 pub(super) fn joined(name: &str, node: &Node, separator: &str) -> Result<String, PipelineError> {
-    let items = node.value.items().unwrap_or(std::slice::from_ref(node));
-    let parts: Option<Vec<String>> = items.iter().map(|item| item.value.text()).collect();
-    match parts {
-        Some(parts) => Ok(parts.join(separator)),
-        None => Err(must_be(name, node, "a string or a list of strings")),
-    }
+    Ok(texts(name, node)?.join(separator))
 }
 
 pub(super) fn list<'a>(name: &str, node: &'a Node) -> Result<&'a [Node], PipelineError> {
     node.value
         .items()
         .ok_or_else(|| must_be(name, node, "a list"))
+}
+
+/// A list, or one item that stands for a list of one.
+pub(super) fn one_or_more(node: &Node) -> &[Node] {
+    node.value.items().unwrap_or(std::slice::from_ref(node))
+}
+
+/// A string, or a list of strings.
+pub(super) fn texts(name: &str, node: &Node) -> Result<Vec<String>, PipelineError> {
+    let texts = one_or_more(node).iter().map(|item| item.value.text());
+    let wanted = || must_be(name, node, "a string or a list of strings");
+    texts.collect::<Option<_>>().ok_or_else(wanted)
+}
+
+/// A whole number no smaller than `least`.
+pub(super) fn at_least(least: u32) -> impl Fn(&str, &Node) -> Result<u32, PipelineError> {
+    move |name, node| {
+        let number = u32::try_from(integer(name, node)?).ok();
+        let number = number.filter(|number| *number >= least);
+        number.ok_or_else(|| must_be(name, node, &format!("at least {least}")))
+    }
+}
+
+/// A whole number no larger than `most`.
+pub(super) fn at_most(most: u32) -> impl Fn(&str, &Node) -> Result<u32, PipelineError> {
+    move |name, node| {
+        let number = u32::try_from(integer(name, node)?).ok();
+        let number = number.filter(|number| *number <= most);
+        number.ok_or_else(|| must_be(name, node, &format!("from 0 to {most}")))
+    }
 }
 
 /// The mapping at `node`, none of whose keys is outside `known`.
@@ -142,7 +180,8 @@ pub(super) fn mapping<'a>(
     })
 }
 
-/// Key and text of every entry; null is empty text.
+/// Key and text of every entry; null is empty text. What the agent cannot make a string of is refused even where it
+/// passes it on: large integers and dates.
 pub(super) fn text_pairs(name: &str, node: &Node) -> Result<Vec<(String, String)>, PipelineError> {
     let Some(entries) = node.value.entries() else {
         return Err(must_be(name, node, "a mapping"));

@@ -1,16 +1,24 @@
-//! Command steps: what a job will run, where, and which of its failures count.
+//! Command steps: what a job will run, where, and under which conditions.
 //!
-//! Elsewhere: recognising one (`steps`), running it (`script`), keeping its promises (`engine`).
-//! Not modelled: conditions, matrices, parallelism, concurrency groups, retry rules (refused in `properties`).
+//! Elsewhere: recognising one (`kind`), the properties with rules of their own (`retry`, `matrix`, `concurrency`, …),
+//! running it (`script`), keeping its promises (`engine`).
 //! Source: Buildkite docs, "Command step", read 2026-08-21; buildkite/pipeline-schema.
 
 use super::attributes::{self, Attributes, must_be};
+use super::common::Common;
+use super::concurrency::{self, Concurrency};
 use super::error::PipelineError;
-use super::node::{Node, Value};
-use super::steps::Common;
-
-/// How long the reason of a skipped step may be. Source: Buildkite docs, "Platform limits".
-const MAX_SKIP_REASON: usize = 70;
+use super::filters::{self, Condition, Filters, IfChangedText};
+use super::json::Json;
+use super::matrix::{self, Matrix};
+use super::node::Node;
+use super::notify::{self, Notification};
+use super::plugins::{self, Plugin};
+use super::retry::{self, Retry};
+use super::secrets::{self, Secret};
+use super::skip::{self, SkipReason};
+use super::soft_fail::{self, SoftFail};
+use super::steps::MAX_JOBS;
 
 /// A step that becomes jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,25 +38,37 @@ pub(crate) struct CommandStep {
     pub(crate) priority: i64,
     /// None if the step runs.
     pub(crate) skip: Option<SkipReason>,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) branches: Option<Vec<String>>,
+    pub(crate) if_changed: Option<IfChangedText>,
+    pub(crate) retry: Retry,
+    pub(crate) concurrency: Option<Concurrency>,
+    /// How many jobs, if it says so; 0 is none at all. Never together with `matrix`.
+    pub(crate) parallelism: Option<u32>,
+    pub(crate) matrix: Option<Matrix>,
+    pub(crate) cancel_on_build_failing: bool,
+    pub(crate) notify: Vec<Notification>,
+    pub(crate) plugins: Vec<Plugin>,
+    /// The pipeline's unless the step has its own.
+    pub(crate) image: Option<String>,
+    /// The pipeline's and the step's own.
+    pub(crate) secrets: Vec<Secret>,
+    /// The pipeline's unless the step has its own.
+    pub(crate) checkout: Option<Json>,
+    /// The pipeline's unless the step has its own.
+    pub(crate) cache: Option<Json>,
+    pub(crate) signature: Option<Json>,
 }
-
-/// Which exit statuses of a failing job do not fail the build.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum SoftFail {
-    Never,
-    Any,
-    Statuses(Vec<i32>),
-}
-
-/// Why a step is skipped; empty if it was just told to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct SkipReason(pub(crate) String);
 
 /// What command steps take from the top of the file when they say nothing themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Defaults {
     pub(super) agents: Vec<String>,
     pub(super) priority: i64,
+    pub(super) image: Option<String>,
+    pub(super) secrets: Vec<Secret>,
+    pub(super) checkout: Option<Json>,
+    pub(super) cache: Option<Json>,
 }
 
 impl CommandStep {
@@ -58,7 +78,12 @@ impl CommandStep {
         attributes: Attributes<'_>,
         defaults: &Defaults,
     ) -> Result<Self, PipelineError> {
-        Ok(Self {
+        let Filters {
+            condition,
+            branches,
+        } = Filters::read(attributes)?;
+        let own_secrets = attributes.read(&["secrets"], secrets::secrets)?;
+        let step = Self {
             common,
             label: attributes.text(&["label", "name"])?,
             command: command(attributes)?,
@@ -70,37 +95,44 @@ impl CommandStep {
                 None => defaults.agents.clone(),
             },
             artifact_paths: attributes.joined(&["artifact_paths", "artifacts"], ";")?,
-            timeout_in_minutes: attributes.read(&["timeout_in_minutes", "timeout"], minutes)?,
-            soft_fail: attributes
-                .read(&["soft_fail"], soft_fail)?
-                .unwrap_or(SoftFail::Never),
+            timeout_in_minutes: attributes
+                .typed(&["timeout_in_minutes", "timeout"], attributes::at_least(1))?,
+            soft_fail: soft_fail::of(attributes)?,
             priority: attributes
                 .integer(&["priority"])?
                 .unwrap_or(defaults.priority),
-            skip: attributes.read(&["skip"], skip)?.flatten(),
-        })
-    }
-}
-
-impl SoftFail {
-    /// Whether a job that ended with `exit_status` failed softly. Success is no failure of any kind.
-    pub(crate) fn covers(&self, exit_status: i32) -> bool {
-        match self {
-            Self::Never => false,
-            Self::Any => exit_status != 0,
-            Self::Statuses(statuses) => exit_status != 0 && statuses.contains(&exit_status),
-        }
-    }
-
-    /// Both rules together.
-    fn or(self, other: Self) -> Self {
-        match (self, other) {
-            (Self::Any, _) | (_, Self::Any) => Self::Any,
-            (Self::Never, only) | (only, Self::Never) => only,
-            (Self::Statuses(mut statuses), Self::Statuses(more)) => {
-                statuses.extend(more);
-                Self::Statuses(statuses)
-            }
+            skip: attributes.typed(&["skip"], skip::skip)?.flatten(),
+            condition,
+            branches,
+            if_changed: filters::if_changed(attributes)?,
+            retry: attributes
+                .typed(&["retry"], retry::retry)?
+                .unwrap_or_default(),
+            concurrency: concurrency::read(attributes)?,
+            parallelism: attributes.typed(&["parallelism"], attributes::at_most(MAX_JOBS))?,
+            matrix: attributes.typed(&["matrix"], matrix::matrix)?,
+            cancel_on_build_failing: attributes.flag("cancel_on_build_failing")?,
+            notify: attributes
+                .read(&["notify"], notify::on_step)?
+                .unwrap_or_default(),
+            plugins: attributes
+                .read(&["plugins"], plugins::plugins)?
+                .unwrap_or_default(),
+            image: attributes.text(&["image"])?.or(defaults.image.clone()),
+            secrets: secrets::merged(own_secrets.unwrap_or_default(), &defaults.secrets),
+            checkout: attributes
+                .read(&["checkout"], checkout)?
+                .or(defaults.checkout.clone()),
+            cache: kept(attributes, "cache")?.or(defaults.cache.clone()),
+            signature: kept(attributes, "signature")?,
+        };
+        match (&step.matrix, step.parallelism) {
+            // Chosen: the documentation forbids it and nobody has published the words.
+            (Some(_), Some(_)) => Err(PipelineError::invalid(
+                attributes.at,
+                "`parallelism` can't be used together with `matrix`",
+            )),
+            (Some(_), None) | (None, _) => Ok(step),
         }
     }
 }
@@ -111,6 +143,12 @@ impl Defaults {
         Ok(Self {
             agents: agents(top)?.unwrap_or_default(),
             priority: top.integer(&["priority"])?.unwrap_or(0),
+            image: top.text(&["image"])?,
+            secrets: top
+                .read(&["secrets"], secrets::secrets)?
+                .unwrap_or_default(),
+            checkout: top.read(&["checkout"], checkout)?,
+            cache: kept(top, "cache")?,
         })
     }
 }
@@ -125,6 +163,18 @@ fn command(attributes: Attributes<'_>) -> Result<Option<String>, PipelineError> 
 
 fn agents(attributes: Attributes<'_>) -> Result<Option<Vec<String>>, PipelineError> {
     attributes.read(&["agents", "agent_query_rules"], query_rules)
+}
+
+/// Chosen: only a mapping, as for the agent; it would pass anything else on, and what the server says is not known.
+fn checkout(name: &str, node: &Node) -> Result<Json, PipelineError> {
+    match node.value.entries() {
+        Some(_) => Ok(Json::of(&node.value)),
+        None => Err(must_be(name, node, "a mapping")),
+    }
+}
+
+fn kept(attributes: Attributes<'_>, name: &str) -> Result<Option<Json>, PipelineError> {
+    attributes.read(&[name], |_, node| Ok(Json::of(&node.value)))
 }
 
 fn query_rules(name: &str, node: &Node) -> Result<Vec<String>, PipelineError> {
@@ -145,65 +195,8 @@ fn query_rules(name: &str, node: &Node) -> Result<Vec<String>, PipelineError> {
     ])
 }
 
-fn minutes(name: &str, node: &Node) -> Result<u32, PipelineError> {
-    let minutes = u32::try_from(attributes::integer(name, node)?).ok();
-    let positive = minutes.filter(|minutes| *minutes > 0);
-    positive.ok_or_else(|| must_be(name, node, "at least 1"))
-}
-
-fn soft_fail(name: &str, node: &Node) -> Result<SoftFail, PipelineError> {
-    if let Value::Seq(rules) = &node.value {
-        return rules.iter().try_fold(SoftFail::Never, |so_far, rule| {
-            Ok(so_far.or(exit_status(name, rule)?))
-        });
-    }
-    match attributes::as_boolean(&node.value) {
-        Some(true) => Ok(SoftFail::Any),
-        Some(false) => Ok(SoftFail::Never),
-        None => Err(must_be(
-            name,
-            node,
-            "true, false or a list of exit statuses",
-        )),
-    }
-}
-
-/// One `exit_status: 3` or `exit_status: "*"`.
-fn exit_status(name: &str, rule: &Node) -> Result<SoftFail, PipelineError> {
-    let rule_attributes = attributes::mapping(name, rule, &["exit_status"])?;
-    let Some((name, node)) = rule_attributes.first(&["exit_status"]) else {
-        return Err(must_be(
-            name,
-            rule,
-            "true, false or a list of exit statuses",
-        ));
-    };
-    if node.value == Value::String("*".into()) {
-        return Ok(SoftFail::Any);
-    }
-    match i32::try_from(attributes::integer(name, node)?) {
-        Ok(status) => Ok(SoftFail::Statuses(vec![status])),
-        Err(_) => Err(must_be(name, node, "a 32-bit integer")),
-    }
-}
-
-fn skip(name: &str, node: &Node) -> Result<Option<SkipReason>, PipelineError> {
-    match attributes::as_boolean(&node.value) {
-        Some(true) => return Ok(Some(SkipReason(String::new()))),
-        Some(false) => return Ok(None),
-        None => {}
-    }
-    let Some(reason) = node.value.string() else {
-        return Err(must_be(name, node, "true, false or a reason"));
-    };
-    if reason.chars().count() <= MAX_SKIP_REASON {
-        return Ok(Some(SkipReason(reason.to_owned())));
-    }
-    let too_long = format_args!(
-        "The reason provided to `skip` is too long. The maximum length is {MAX_SKIP_REASON} characters"
-    );
-    Err(PipelineError::invalid(node.at, too_long))
-}
+#[cfg(test)]
+pub(super) use tests::check;
 
 #[cfg(test)]
 mod tests {
@@ -211,16 +204,24 @@ mod tests {
     use super::*;
 
     /// Each case: a step in flow style after `command: x`, and a part of what it becomes.
-    fn check<T: std::fmt::Debug>(part: fn(CommandStep) -> T, cases: &[(&str, &str)]) {
+    pub(in super::super) fn check<T: std::fmt::Debug>(
+        part: fn(CommandStep) -> T,
+        cases: &[(&str, &str)],
+    ) {
         for (written, expected) in cases {
             let text =
                 format!("agents: {{queue: top}}\npriority: 7\nsteps: [{{command: x, {written}}}]");
             let shown = match Pipeline::parse(&text).map(|pipeline| pipeline.steps) {
                 Ok(mut steps) => match steps.pop() {
                     Some(Step::Command(step)) => format!("{:?}", part(step)),
-                    Some(Step::Wait(_) | Step::Block(_) | Step::Input(_)) | None => {
-                        "another step".to_owned()
-                    }
+                    Some(
+                        Step::Wait(_)
+                        | Step::Block(_)
+                        | Step::Input(_)
+                        | Step::Trigger(_)
+                        | Step::Group(_),
+                    )
+                    | None => "another step".to_owned(),
                 },
                 Err(error) => {
                     let message = error.message();
@@ -345,68 +346,24 @@ mod tests {
     }
 
     #[test]
-    fn soft_failures() {
-        let list = "! `soft_fail` must be true, false or a list of exit statuses";
+    fn what_is_only_passed_on() {
         check(
-            |step| step.soft_fail,
+            |step| {
+                (
+                    step.image,
+                    step.checkout,
+                    step.cache,
+                    step.signature,
+                    step.cancel_on_build_failing,
+                )
+            },
             &[
-                ("soft_fail: true", "Any"),
-                ("soft_fail: 'true'", "Any"),
-                ("soft_fail: 'false'", "Never"),
-                ("soft_fail: ''", "Never"),
-                ("soft_fail: []", "Never"),
+                ("env: {}", "(None, None, None, None, false)"),
                 (
-                    "soft_fail: [{exit_status: 1}, {exit_status: '2'}]",
-                    "Statuses([1, 2])",
+                    "image: i, checkout: {depth: 1}, cache: [a], signature: {value: v}, cancel_on_build_failing: 'true'",
+                    r#"(Some("i"), Some(Json("{\"depth\":1}")), Some(Json("[\"a\"]")), Some(Json("{\"value\":\"v\"}")), true)"#,
                 ),
-                (
-                    "soft_fail: [{exit_status: 1}, {exit_status: '*'}, {exit_status: 2}]",
-                    "Any",
-                ),
-                ("soft_fail: [{}]", list),
-                ("soft_fail: 1", list),
-                ("soft_fail: [1]", "! `soft_fail` must be a mapping"),
-                (
-                    "soft_fail: [{exit_status: [1]}]",
-                    "! `exit_status` must be an integer",
-                ),
-                (
-                    "soft_fail: [{exit_status: 3000000000}]",
-                    "! `exit_status` must be a 32-bit integer",
-                ),
-                (
-                    "soft_fail: [{exit: 1}]",
-                    "! `exit` is not a valid property in `soft_fail`",
-                ),
-            ],
-        );
-        for (soft_fail, zero, one, two) in [
-            (SoftFail::Never, false, false, false),
-            (SoftFail::Any, false, true, true),
-            (SoftFail::Statuses(vec![0, 2]), false, false, true),
-        ] {
-            let covered = [0, 1, 2].map(|status| soft_fail.covers(status));
-            assert_eq!(covered, [zero, one, two], "{soft_fail:?}");
-        }
-    }
-
-    #[test]
-    fn skips() {
-        let longest = "é".repeat(MAX_SKIP_REASON);
-        let too_long =
-            "! The reason provided to `skip` is too long. The maximum length is 70 characters";
-        check(
-            |step| step.skip.map(|reason| reason.0),
-            &[
-                ("skip: true", r#"Some("")"#),
-                ("skip: 'true'", r#"Some("")"#),
-                ("skip: 'false'", "None"),
-                ("skip: ''", "None"),
-                ("skip: ~", "None"),
-                ("skip: later", r#"Some("later")"#),
-                (&format!("skip: {longest}"), &format!("Some({longest:?})")),
-                (&format!("skip: {longest}x"), too_long),
-                ("skip: 5", "! `skip` must be true, false or a reason"),
+                ("checkout: true", "! `checkout` must be a mapping"),
             ],
         );
     }

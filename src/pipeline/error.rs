@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
 /// The step an error is in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StepPlace {
+    /// Of the group it is in, if it is in one.
+    pub(crate) group: Option<usize>,
     /// Counted from 0, as in the list.
     pub(crate) index: usize,
     /// Its key, else its label, as written.
@@ -70,9 +72,25 @@ impl PipelineError {
         }
     }
 
+    /// Inside a group the inner step is the one to name.
     pub(super) fn in_step(self, step: StepPlace) -> Self {
+        let step = match self.step {
+            Some(inner) => StepPlace {
+                group: Some(step.index),
+                ..inner
+            },
+            None => step,
+        };
         Self {
             step: Some(step),
+            ..self
+        }
+    }
+
+    /// The same refusal, its text after `prefix`.
+    pub(super) fn after(self, prefix: &str) -> Self {
+        Self {
+            message: format!("{prefix}{}", self.message),
             ..self
         }
     }
@@ -105,7 +123,11 @@ impl std::error::Error for PipelineError {}
 
 impl fmt::Display for StepPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "step {}", self.index + 1)?;
+        f.write_str("step ")?;
+        if let Some(group) = self.group {
+            write!(f, "{}.", group + 1)?;
+        }
+        write!(f, "{}", self.index + 1)?;
         match &self.name {
             Some(name) => write!(f, " {name:?}"),
             None => Ok(()),
@@ -121,6 +143,7 @@ mod tests {
 
     fn second(name: Option<&str>) -> StepPlace {
         StepPlace {
+            group: None,
             index: 1,
             name: name.map(str::to_owned),
         }
@@ -130,10 +153,18 @@ mod tests {
     fn an_error_is_one_line_and_its_message_is_bare() {
         let plain = PipelineError::parse(HERE, "EOF");
         let inside = PipelineError::rejected(HERE, "a\nb").in_step(second(Some("x\ny")));
+        let group = StepPlace {
+            index: 2,
+            ..second(None)
+        };
+        let child = PipelineError::rejected(HERE, "x")
+            .in_step(second(Some("y")))
+            .in_step(group);
         let nameless = PipelineError::unmodelled(HERE, "`trigger` steps").in_step(second(None));
         for (error, message, shown) in [
             (plain, "EOF", "EOF (line 3, column 5)"),
             (inside, "a\nb", r#"a\nb (line 3, column 5, step 2 "x\ny")"#),
+            (child, "x", r#"x (line 3, column 5, step 3.2 "y")"#),
             (
                 nameless,
                 "This fake does not model `trigger` steps yet",

@@ -1,13 +1,17 @@
 //! Block and input steps: where a person is asked, and for what.
 //!
-//! Elsewhere: recognising one (`steps`), asking and answering (`engine`).
-//! Not modelled: `allowed_teams` and `submit` (accepted); checking answers against the fields.
+//! Elsewhere: recognising one (`kind`), asking (`engine`), checking what was answered (`answers`).
+//! Not modelled: that only members of `allowed_teams` may answer.
 //! Source: Buildkite docs, "Block step" and "Input step", read 2026-08-21; buildkite/pipeline-schema.
 
 use super::attributes::{self, Attributes, must_be};
+use super::common::Common;
 use super::error::PipelineError;
+use super::filters::{Condition, Filters};
 use super::node::Node;
-use super::steps::Common;
+
+/// How many teams a step may name. Source: Buildkite docs, "Platform limits".
+const MAX_TEAMS: usize = 100;
 
 /// A step that waits for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,9 +20,15 @@ pub(crate) struct ManualStep {
     /// None if nothing was written, as in a bare `block`.
     pub(crate) label: Option<String>,
     pub(crate) prompt: Option<String>,
+    /// What the button says; `Continue` if nothing was written.
+    pub(crate) submit: Option<String>,
+    /// Slugs or ids; empty for everybody.
+    pub(crate) allowed_teams: Vec<String>,
     /// None if unset, which acts as passed.
     pub(crate) blocked_state: Option<BlockedState>,
     pub(crate) fields: Vec<Field>,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) branches: Option<Vec<String>>,
 }
 
 /// What a build is said to be while it waits.
@@ -78,14 +88,32 @@ impl ManualStep {
         attributes: Attributes<'_>,
         label: &str,
     ) -> Result<Self, PipelineError> {
+        let Filters {
+            condition,
+            branches,
+        } = Filters::read(attributes)?;
         Ok(Self {
             common,
             label: attributes.text(&[label, "label", "name"])?,
             prompt: attributes.text(&["prompt"])?,
-            blocked_state: attributes.read(&["blocked_state"], blocked_state)?,
+            submit: attributes.text(&["submit"])?,
+            allowed_teams: attributes
+                .read(&["allowed_teams"], allowed_teams)?
+                .unwrap_or_default(),
+            blocked_state: attributes.typed(&["blocked_state"], blocked_state)?,
             fields: attributes.read(&["fields"], fields)?.unwrap_or_default(),
+            condition,
+            branches,
         })
     }
+}
+
+fn allowed_teams(name: &str, node: &Node) -> Result<Vec<String>, PipelineError> {
+    let teams = attributes::texts(name, node)?;
+    if teams.len() <= MAX_TEAMS {
+        return Ok(teams);
+    }
+    Err(must_be(name, node, &format!("at most {MAX_TEAMS} teams")))
 }
 
 fn blocked_state(name: &str, node: &Node) -> Result<BlockedState, PipelineError> {
@@ -195,13 +223,16 @@ fn finish_field(
 /// True unless written.
 fn required(attributes: Attributes<'_>) -> Result<bool, PipelineError> {
     Ok(attributes
-        .read(&["required"], attributes::boolean)?
+        .typed(&["required"], attributes::boolean)?
         .unwrap_or(true))
 }
 
 /// Chosen: underscores too, and a sentence that does not mention them; it is older than they are.
 fn field_key(node: &Node) -> Result<String, PipelineError> {
     let key = attributes::text("key", node)?;
+    if node.value.is_template() {
+        return Ok(key);
+    }
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '-');
     if key.chars().all(allowed) {
         return Ok(key);
@@ -223,7 +254,8 @@ mod tests {
             {
                 Ok(mut steps) => match steps.pop() {
                     Some(Step::Block(step) | Step::Input(step)) => format!("{:?}", part(step)),
-                    Some(Step::Command(_) | Step::Wait(_)) | None => "another step".to_owned(),
+                    Some(Step::Command(_) | Step::Wait(_) | Step::Trigger(_) | Step::Group(_))
+                    | None => "another step".to_owned(),
                 },
                 Err(error) => {
                     let message = error.message();
@@ -265,6 +297,26 @@ mod tests {
                     "! `blocked_state` must be passed, failed or running",
                 ),
                 ("block: [x], label: l", "! `block` must be a string"),
+            ],
+        );
+    }
+
+    #[test]
+    fn teams_buttons_and_filters() {
+        let many = format!("block: x, allowed_teams: {:?}", vec!["t"; 101]);
+        check(
+            |step| (step.allowed_teams, step.submit, step.branches),
+            &[
+                ("block: x", "([], None, None)"),
+                (
+                    "block: x, allowed_teams: a, submit: Go",
+                    r#"(["a"], Some("Go"), None)"#,
+                ),
+                (
+                    "input: x, allowed_teams: [a, b], branches: m",
+                    r#"(["a", "b"], None, Some(["m"]))"#,
+                ),
+                (&many, "! `allowed_teams` must be at most 100 teams"),
             ],
         );
     }

@@ -4,14 +4,14 @@
 //! Source: buildkite/go-pipeline, package `ordered`, at fd45720.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::error::{PipelineError, Position};
 use super::node::{Entry, Node, Value};
 
 /// The left side of a pair.
 pub(super) enum Key {
-    Own(Rc<str>, Position),
+    Own(Arc<str>, Position),
     /// `<<`
     Merge,
 }
@@ -19,10 +19,10 @@ pub(super) enum Key {
 /// One list of entries: of a repeated key the last value, in the first one's place; own keys win over merged ones,
 /// and earlier merges over later ones.
 pub(super) fn settle(pairs: Vec<(Key, Node)>) -> Result<Vec<Entry>, PipelineError> {
-    let own: BTreeSet<Rc<str>> = pairs
+    let own: BTreeSet<Arc<str>> = pairs
         .iter()
         .filter_map(|(key, _)| match key {
-            Key::Own(key, _) => Some(Rc::clone(key)),
+            Key::Own(key, _) => Some(Arc::clone(key)),
             Key::Merge => None,
         })
         .collect();
@@ -39,7 +39,7 @@ pub(super) fn settle(pairs: Vec<(Key, Node)>) -> Result<Vec<Entry>, PipelineErro
 #[derive(Default)]
 struct Settled {
     entries: Vec<Entry>,
-    index: BTreeMap<Rc<str>, usize>,
+    index: BTreeMap<Arc<str>, usize>,
 }
 
 impl Settled {
@@ -51,11 +51,12 @@ impl Settled {
     }
 
     fn push(&mut self, entry: Entry) {
-        self.index.insert(Rc::clone(&entry.key), self.entries.len());
+        self.index
+            .insert(Arc::clone(&entry.key), self.entries.len());
         self.entries.push(entry);
     }
 
-    fn merge(&mut self, source: &Node, own: &BTreeSet<Rc<str>>) -> Result<(), PipelineError> {
+    fn merge(&mut self, source: &Node, own: &BTreeSet<Arc<str>>) -> Result<(), PipelineError> {
         if let Some(sources) = source.value.items() {
             return sources
                 .iter()
@@ -80,7 +81,7 @@ impl Key {
             return Err(located(node.at, "null not supported as a map key"));
         }
         match (&node.value, node.value.key_text()) {
-            (Value::String(text), _) => Ok(Self::Own(Rc::clone(text), node.at)),
+            (Value::String(text), _) => Ok(Self::Own(Arc::clone(text), node.at)),
             (_, Some(text)) => Ok(Self::Own(text.into(), node.at)),
             (value, None) => {
                 let kind = if value.items().is_some() {
@@ -91,6 +92,48 @@ impl Key {
                 Err(key_kind_error(kind, node.at))
             }
         }
+    }
+}
+
+/// Entries whose keys may change. A new key takes the place of the old one, and any other entry of that name is gone.
+pub(super) struct Renamed {
+    entries: Vec<Option<Entry>>,
+    index: BTreeMap<String, usize>,
+}
+
+impl Renamed {
+    pub(super) fn new(entries: &[Entry]) -> Self {
+        let keys = entries.iter().enumerate();
+        Self {
+            entries: entries.iter().cloned().map(Some).collect(),
+            index: keys
+                .map(|(at, entry)| (entry.key.to_string(), at))
+                .collect(),
+        }
+    }
+
+    pub(super) fn at(&self, index: usize) -> Option<Entry> {
+        self.entries[index].clone()
+    }
+
+    pub(super) fn put(&mut self, index: usize, key: &str, value: Node) {
+        let Some(entry) = &mut self.entries[index] else {
+            return;
+        };
+        entry.value = value;
+        if *entry.key == *key {
+            return;
+        }
+        self.index.remove(&*entry.key);
+        entry.key = key.into();
+        if let Some(other) = self.index.insert(key.to_owned(), index) {
+            self.entries[other] = None;
+        }
+    }
+
+    pub(super) fn node(self, at: Position) -> Node {
+        let value = Value::Map(self.entries.into_iter().flatten().collect());
+        Node { value, at }
     }
 }
 

@@ -1,10 +1,10 @@
 //! Nodes: what a document is once it is read, a tree of values with their places.
 //!
-//! Parts that several aliases name are shared; a clone is cheap.
+//! Parts that several aliases name are shared; a clone is cheap, and a tree can be kept and sent.
 //!
 //! Elsewhere: building the tree (`yaml`), the texts of its values (`scalar`).
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::error::Position;
 
@@ -24,16 +24,18 @@ pub(crate) enum Value {
     UInt(u64),
     Float(f64),
     /// As written.
-    Timestamp(Rc<str>),
-    String(Rc<str>),
-    Seq(Rc<[Node]>),
-    Map(Rc<[Entry]>),
+    Timestamp(Arc<str>),
+    String(Arc<str>),
+    /// Text that interpolation has still to fill, in a tree that is only shown: its type is not known yet.
+    Template(Arc<str>),
+    Seq(Arc<[Node]>),
+    Map(Arc<[Entry]>),
 }
 
 /// One key of a mapping.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
-    pub(crate) key: Rc<str>,
+    pub(crate) key: Arc<str>,
     /// Where the key is written.
     pub(crate) at: Position,
     pub(crate) value: Node,
@@ -65,10 +67,21 @@ impl Value {
 
     /// The text, if this is a string and nothing else.
     pub(crate) fn string(&self) -> Option<&str> {
-        let Self::String(text) = self else {
-            return None;
-        };
-        Some(text)
+        match self {
+            Self::String(text) | Self::Template(text) => Some(text),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Int(_)
+            | Self::UInt(_)
+            | Self::Float(_)
+            | Self::Timestamp(_)
+            | Self::Seq(_)
+            | Self::Map(_) => None,
+        }
+    }
+
+    pub(crate) fn is_template(&self) -> bool {
+        matches!(self, Self::Template(_))
     }
 }
 

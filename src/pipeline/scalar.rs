@@ -4,7 +4,6 @@
 //! Source: resolution in gopkg.in/yaml.v3 and formatting in Go's `fmt`, as buildkite/go-pipeline uses them;
 //! the tables in the tests were produced by running it.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 
 use super::node::Value;
@@ -56,7 +55,7 @@ fn core_name(value: &Value) -> &'static str {
         Value::Int(_) | Value::UInt(_) => "int",
         Value::Float(_) => "float",
         Value::Timestamp(_) => "timestamp",
-        Value::String(_) => "str",
+        Value::String(_) | Value::Template(_) => "str",
         Value::Seq(_) => "seq",
         Value::Map(_) => "map",
     }
@@ -213,7 +212,7 @@ impl Value {
             Self::Bool(value) => Some(value.to_string()),
             Self::Int(number) => Some(number.to_string()),
             Self::Float(number) => Some(shortest(*number, -4..6)),
-            Self::String(text) => Some(text.to_string()),
+            Self::String(text) | Self::Template(text) => Some(text.to_string()),
             Self::UInt(_) | Self::Timestamp(_) | Self::Seq(_) | Self::Map(_) => None,
         }
     }
@@ -227,7 +226,9 @@ impl Value {
             Self::UInt(number) => Some(number.to_string()),
             Self::Timestamp(text) => Some(text.to_string()),
             Self::Null | Self::Seq(_) | Self::Map(_) => None,
-            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::String(_) => self.text(),
+            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::String(_) | Self::Template(_) => {
+                self.text()
+            }
         }
     }
 
@@ -240,7 +241,7 @@ impl Value {
             Self::UInt(_) => "uint64",
             Self::Float(_) => "float64",
             Self::Timestamp(_) => "time.Time",
-            Self::String(_) => "string",
+            Self::String(_) | Self::Template(_) => "string",
             Self::Seq(_) => "[]interface {}",
             Self::Map(_) => "*ordered.Map[string,interface {}]",
         }
@@ -258,41 +259,15 @@ impl Value {
             Self::Map(_) => self.json(),
             Self::UInt(number) => number.to_string(),
             Self::Timestamp(text) => text.to_string(),
-            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::String(_) => {
+            Self::Bool(_) | Self::Int(_) | Self::Float(_) | Self::String(_) | Self::Template(_) => {
                 self.text().expect("these have a text")
-            }
-        }
-    }
-
-    /// The value as compact JSON, keys in written order.
-    /// Chosen: dates stay as written, and what JSON cannot hold (infinity) is null.
-    pub(super) fn json(&self) -> String {
-        match self {
-            Self::Bool(value) => value.to_string(),
-            Self::Int(number) => number.to_string(),
-            Self::UInt(number) => number.to_string(),
-            Self::Float(number) if number.is_finite() => shortest(*number, -6..21),
-            Self::Null | Self::Float(_) => "null".to_owned(),
-            Self::String(text) | Self::Timestamp(text) => json_string(text),
-            Self::Seq(items) => {
-                let items: Vec<String> = items.iter().map(|item| item.value.json()).collect();
-                format!("[{}]", items.join(","))
-            }
-            Self::Map(entries) => {
-                let entries: Vec<String> = entries
-                    .iter()
-                    .map(|entry| {
-                        format!("{}:{}", json_string(&entry.key), entry.value.value.json())
-                    })
-                    .collect();
-                format!("{{{}}}", entries.join(","))
             }
         }
     }
 }
 
 /// The fewest digits that read back as the same number; without an exponent if it is among `plain`.
-fn shortest(number: f64, plain: Range<i32>) -> String {
+pub(super) fn shortest(number: f64, plain: Range<i32>) -> String {
     if number.is_nan() {
         return "NaN".to_owned();
     }
@@ -317,26 +292,6 @@ fn with_two_digit_exponent(scientific: &str) -> String {
         Some(digits) => format!("{mantissa}e-{digits:0>2}"),
         None => format!("{mantissa}e+{exponent:0>2}"),
     }
-}
-
-fn json_string(text: &str) -> String {
-    let mut json = String::with_capacity(text.len() + 2);
-    json.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => json.push_str("\\\""),
-            '\\' => json.push_str("\\\\"),
-            '\n' => json.push_str("\\n"),
-            '\r' => json.push_str("\\r"),
-            '\t' => json.push_str("\\t"),
-            control if control < ' ' => {
-                let _ = write!(json, "\\u{:04x}", u32::from(control));
-            }
-            plain => json.push(plain),
-        }
-    }
-    json.push('"');
-    json
 }
 
 #[cfg(test)]

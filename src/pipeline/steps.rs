@@ -1,55 +1,49 @@
-//! Nodes -> typed steps: which kind a step is, and what every kind has.
+//! Nodes -> typed steps, in the order written.
 //!
-//! Elsewhere: what only one kind has (`command`, `manual`), the allowed properties (`properties`).
-//! Not modelled: trigger and group steps, which are refused.
-//! Source: buildkite/go-pipeline, `steps.go`, at fd45720; buildkite/pipeline-schema for the nested form; server
-//! answers quoted in public threads.
+//! Elsewhere: which kind a step is (`kind`), what only one kind has (a file each), what all have (`common`), which
+//! jobs a step becomes (`engine`, and `matrix` for the combinations).
+//! Source: buildkite/go-pipeline, `steps.go`, at fd45720; server answers quoted in public threads.
 
 use std::collections::BTreeSet;
 
-use super::attributes::{self, Attributes, must_be};
+use super::attributes::Attributes;
 use super::command::{CommandStep, Defaults};
+use super::common::{Common, KEYS};
 use super::error::{PipelineError, StepPlace};
+use super::filters::{Condition, Filters, IfChangedText};
+use super::group::GroupStep;
+use super::kind::{Kind, attribute, recognise};
 use super::manual::ManualStep;
-use super::node::{Entry, Node, Value};
-use super::properties::{self, Properties};
+use super::node::Node;
+use super::skip::SkipReason;
+use super::trigger::TriggerStep;
 
-/// How long a key may be. Source: buildkite/pipeline-schema.
-const MAX_KEY: usize = 100;
+/// How many jobs the steps of one file may become; a single step, too.
+/// Chosen: 20 times Buildkite's documented 500 jobs an upload, which not every organization is held to. It keeps a
+/// slip of the pen (`parallelism: 1000000000`) from filling the memory.
+pub(super) const MAX_JOBS: u32 = 10_000;
 
 /// One item of `steps`.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant)] // most are commands
 pub(crate) enum Step {
     Command(CommandStep),
     Wait(WaitStep),
     Block(ManualStep),
     Input(ManualStep),
+    Trigger(TriggerStep),
+    Group(GroupStep),
 }
 
 /// A step that holds back those after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct WaitStep {
     pub(crate) common: Common,
+    /// Nothing shows it.
+    pub(crate) label: Option<String>,
     pub(crate) continue_on_failure: bool,
-}
-
-/// What every step has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Common {
-    pub(crate) key: Option<String>,
-    /// None if nothing was said, so that waits and blocks before it count; empty if it was said to need nothing.
-    pub(crate) depends_on: Option<Vec<Dependency>>,
-    pub(crate) allow_dependency_failure: bool,
-    /// The line its text starts on, counted from 1.
-    pub(crate) line: usize,
-}
-
-/// A step that must be over first.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Dependency {
-    /// Its key; the step may come later, or in a later upload.
-    pub(crate) step: String,
-    pub(crate) allow_failure: bool,
+    pub(crate) condition: Option<Condition>,
+    pub(crate) branches: Option<Vec<String>>,
 }
 
 impl Step {
@@ -59,312 +53,216 @@ impl Step {
             Self::Command(step) => &step.common,
             Self::Wait(step) => &step.common,
             Self::Block(step) | Self::Input(step) => &step.common,
+            Self::Trigger(step) => &step.common,
+            Self::Group(step) => &step.common,
         }
     }
-}
 
-/// The steps in the order written. What go-pipeline refuses anywhere comes before what the server refuses anywhere,
-/// as the agent reads the whole file before it sends it.
-pub(super) fn read_all(items: &[Node], defaults: &Defaults) -> Result<Vec<Step>, PipelineError> {
-    let mut keys = BTreeSet::new();
-    let read_one = |(index, item)| {
-        let step = read(item, defaults).and_then(|step| match step.common().key.clone() {
-            Some(key) if !keys.insert(key.clone()) => Err(used_twice(item, &key)),
-            Some(_) | None => Ok(step),
-        });
-        step.map_err(|error| error.in_step(place(index, item)))
-    };
-    items.iter().enumerate().map(read_one).collect()
-}
-
-/// Refuses what go-pipeline cannot hold as a step at all; `prefix` says how it got there.
-pub(super) fn check_shapes(items: &[Node], prefix: &str) -> Result<(), PipelineError> {
-    for (index, item) in items.iter().enumerate() {
-        if item.value.string().is_some() {
-            continue;
-        }
-        let (at, why) = match (item.value.entries(), item.value_of("type")) {
-            (None, _) => {
-                let found = item.value.go_type();
-                (item.at, format!("unsupported type {found}"))
-            }
-            (Some(_), Some(kind)) if kind.value.string().is_none() => {
-                let (found, text) = (kind.value.go_type(), kind.value.go_text());
-                let why = format!("step's `type` key was {found} (value {text}), want string");
-                (kind.at, why)
-            }
-            (Some(_), Some(_) | None) => continue,
-        };
-        let error = PipelineError::parse(at, format!("{prefix}unmarshaling step: {why}"));
-        return Err(error.in_step(place(index, item)));
-    }
-    Ok(())
-}
-
-/// The kinds of step this crate models.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Command,
-    Wait,
-    Block,
-    Input,
-}
-
-/// What the `type` of a step, a scalar step, or the only key of a nested step stands for.
-enum Named {
-    Modelled(Kind),
-    Trigger,
-    Group,
-}
-
-impl Named {
-    fn by(word: &str) -> Option<Self> {
-        match word {
-            "command" | "commands" | "script" => Some(Self::Modelled(Kind::Command)),
-            "wait" | "waiter" => Some(Self::Modelled(Kind::Wait)),
-            "block" | "manual" => Some(Self::Modelled(Kind::Block)),
-            "input" => Some(Self::Modelled(Kind::Input)),
-            "trigger" => Some(Self::Trigger),
-            "group" => Some(Self::Group),
-            _ => None,
-        }
-    }
-}
-
-/// The keys that tell the kind of a step without a `type`; the first that is there wins.
-const TELLING_KEYS: [&str; 10] = [
-    "command", "commands", "plugins", "wait", "waiter", "block", "input", "manual", "trigger",
-    "group",
-];
-
-fn read(item: &Node, defaults: &Defaults) -> Result<Step, PipelineError> {
-    let (kind, attributes) = recognise(item)?;
-    kind.properties().check(attributes.entries)?;
-    let common = common(attributes)?;
-    match kind {
-        Kind::Command => CommandStep::read(common, attributes, defaults).map(Step::Command),
-        Kind::Wait => wait(common, attributes).map(Step::Wait),
-        Kind::Block => ManualStep::read(common, attributes, "block").map(Step::Block),
-        Kind::Input => ManualStep::read(common, attributes, "input").map(Step::Input),
-    }
-}
-
-fn recognise(item: &Node) -> Result<(Kind, Attributes<'_>), PipelineError> {
-    let Some(entries) = item.value.entries() else {
-        return recognise_scalar(item);
-    };
-    let attributes = Attributes {
-        at: item.at,
-        entries,
-    };
-    if let Some(kind) = item.value_of("type") {
-        return Ok((kind_by_type(kind)?, attributes));
-    }
-    if let Some((word, nested)) = nested(entries) {
-        return Ok((modelled(word, item)?, nested));
-    }
-    let telling = TELLING_KEYS
-        .into_iter()
-        .find(|key| item.value_of(key).is_some());
-    match telling {
-        Some("plugins") => Ok((Kind::Command, attributes)),
-        Some(key) => Ok((modelled(key, item)?, attributes)),
-        None => Err(missing_type(item)),
-    }
-}
-
-fn recognise_scalar(item: &Node) -> Result<(Kind, Attributes<'_>), PipelineError> {
-    let none = Attributes {
-        at: item.at,
-        entries: &[],
-    };
-    match item.value.string() {
-        Some(word @ ("wait" | "waiter" | "block" | "input" | "manual")) => {
-            Ok((modelled(word, item)?, none))
-        }
-        Some(_) | None => Err(missing_type(item)),
-    }
-}
-
-/// The older form: one key that names the kind, and under it the attributes.
-fn nested(entries: &[Entry]) -> Option<(&str, Attributes<'_>)> {
-    let [entry] = entries else { return None };
-    let inner = entry.value.value.entries()?;
-    Named::by(&entry.key)?;
-    let attributes = Attributes {
-        at: entry.value.at,
-        entries: inner,
-    };
-    Some((&entry.key, attributes))
-}
-
-fn kind_by_type(node: &Node) -> Result<Kind, PipelineError> {
-    let word = attributes::text("type", node)?;
-    match Named::by(&word) {
-        Some(Named::Modelled(kind)) => Ok(kind),
-        Some(Named::Trigger) => Err(PipelineError::unmodelled(node.at, "`trigger` steps")),
-        Some(Named::Group) => {
-            let message = "`type` is not a valid property on a step group";
-            Err(PipelineError::rejected(node.at, message))
-        }
-        None => Err(PipelineError::invalid(
-            node.at,
-            "can't be blank, The step type supplied is not supported",
-        )),
-    }
-}
-
-fn modelled(word: &str, item: &Node) -> Result<Kind, PipelineError> {
-    match Named::by(word) {
-        Some(Named::Modelled(kind)) => Ok(kind),
-        Some(Named::Trigger | Named::Group) => Err(PipelineError::unmodelled(
-            item.at,
-            format_args!("`{word}` steps"),
-        )),
-        None => Err(missing_type(item)),
-    }
-}
-
-/// Chosen: the same sentence for a string that names no step, of which no answer has been seen.
-fn missing_type(item: &Node) -> PipelineError {
-    let json = item.value.json();
-    PipelineError::rejected(item.at, format!("Step is missing a type `{json}`"))
-}
-
-impl Kind {
-    fn properties(self) -> &'static Properties {
+    /// As written, matrix and `%n` tokens included.
+    pub(crate) fn label(&self) -> Option<&str> {
         match self {
-            Self::Command => &properties::COMMAND,
-            Self::Wait => &properties::WAIT,
-            Self::Block => &properties::BLOCK,
-            Self::Input => &properties::INPUT,
+            Self::Command(step) => step.label.as_deref(),
+            Self::Wait(step) => step.label.as_deref(),
+            Self::Block(step) | Self::Input(step) => step.label.as_deref(),
+            Self::Trigger(step) => step.label.as_deref(),
+            Self::Group(step) => step.label.as_deref(),
         }
+    }
+
+    /// Its own `if`, not that of its group.
+    pub(crate) fn condition(&self) -> Option<&Condition> {
+        match self {
+            Self::Command(step) => step.condition.as_ref(),
+            Self::Wait(step) => step.condition.as_ref(),
+            Self::Block(step) | Self::Input(step) => step.condition.as_ref(),
+            Self::Trigger(step) => step.condition.as_ref(),
+            Self::Group(step) => step.condition.as_ref(),
+        }
+    }
+
+    /// Patterns for the branch; groups have none.
+    pub(crate) fn branches(&self) -> Option<&[String]> {
+        match self {
+            Self::Command(step) => step.branches.as_deref(),
+            Self::Wait(step) => step.branches.as_deref(),
+            Self::Block(step) | Self::Input(step) => step.branches.as_deref(),
+            Self::Trigger(step) => step.branches.as_deref(),
+            Self::Group(_) => None,
+        }
+    }
+
+    /// Patterns for changed files.
+    pub(crate) fn if_changed(&self) -> Option<&IfChangedText> {
+        match self {
+            Self::Command(step) => step.if_changed.as_ref(),
+            Self::Trigger(step) => step.if_changed.as_ref(),
+            Self::Group(step) => step.if_changed.as_ref(),
+            Self::Wait(_) | Self::Block(_) | Self::Input(_) => None,
+        }
+    }
+
+    /// Why it is skipped, if it is; not whether its group is.
+    pub(crate) fn skip(&self) -> Option<&SkipReason> {
+        match self {
+            Self::Command(step) => step.skip.as_ref(),
+            Self::Trigger(step) => step.skip.as_ref(),
+            Self::Group(step) => step.skip.as_ref(),
+            Self::Wait(_) | Self::Block(_) | Self::Input(_) => None,
+        }
+    }
+
+    /// How many jobs it becomes, those that will not run included. A group is what its steps are.
+    pub(crate) fn job_count(&self) -> usize {
+        match self {
+            Self::Command(step) => match (&step.matrix, step.parallelism) {
+                (Some(matrix), _) => matrix.job_count(),
+                (None, parallelism) => parallelism.map_or(1, |jobs| jobs as usize),
+            },
+            Self::Trigger(step) => step.parallelism.map_or(1, |jobs| jobs as usize),
+            Self::Wait(_) | Self::Block(_) | Self::Input(_) => 1,
+            Self::Group(step) => step.steps.iter().map(Self::job_count).sum(),
+        }
+    }
+}
+
+/// What the steps read so far leave to those after them.
+#[derive(Debug)]
+pub(super) struct Reading<'a> {
+    defaults: &'a Defaults,
+    keys: BTreeSet<String>,
+    jobs: usize,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(defaults: &'a Defaults) -> Self {
+        Self {
+            defaults,
+            keys: BTreeSet::new(),
+            jobs: 0,
+        }
+    }
+
+    /// The steps of the file in the order written.
+    pub(super) fn steps(&mut self, items: &[Node]) -> Result<Vec<Step>, PipelineError> {
+        self.read_all(items, Self::step)
+    }
+
+    /// The steps of a group.
+    pub(super) fn steps_of_group(&mut self, items: &[Node]) -> Result<Vec<Step>, PipelineError> {
+        self.read_all(items, |reading, item| {
+            let (kind, attributes) = recognise(item)?;
+            if kind == Kind::Group {
+                // Chosen: that it is refused is documented, in which words is not.
+                return Err(PipelineError::invalid(
+                    item.at,
+                    "a group can't contain another group",
+                ));
+            }
+            reading.step_of(kind, item, attributes)
+        })
+    }
+
+    fn read_all(
+        &mut self,
+        items: &[Node],
+        mut read: impl FnMut(&mut Self, &Node) -> Result<Step, PipelineError>,
+    ) -> Result<Vec<Step>, PipelineError> {
+        let one = |(index, item)| {
+            read(self, item)
+                .map_err(|error: PipelineError| error.in_step(StepPlace::of(index, item)))
+        };
+        items.iter().enumerate().map(one).collect()
+    }
+
+    fn step(&mut self, item: &Node) -> Result<Step, PipelineError> {
+        let (kind, attributes) = recognise(item)?;
+        self.step_of(kind, item, attributes)
+    }
+
+    fn step_of(
+        &mut self,
+        kind: Kind,
+        item: &Node,
+        attributes: Attributes<'_>,
+    ) -> Result<Step, PipelineError> {
+        if kind == Kind::Trigger {
+            TriggerStep::check_no_concurrency(attributes)?;
+        }
+        kind.properties().check(attributes.entries)?;
+        let common = Common::read(attributes)?;
+        self.note_key(item, common.key.as_deref())?;
+        let step = match kind {
+            Kind::Command => {
+                CommandStep::read(common, attributes, self.defaults).map(Step::Command)
+            }
+            Kind::Wait => wait(common, attributes).map(Step::Wait),
+            Kind::Block => ManualStep::read(common, attributes, "block").map(Step::Block),
+            Kind::Input => ManualStep::read(common, attributes, "input").map(Step::Input),
+            Kind::Trigger => TriggerStep::read(common, attributes).map(Step::Trigger),
+            Kind::Group => GroupStep::read(common, attributes, self).map(Step::Group),
+        }?;
+        if kind != Kind::Group {
+            self.jobs += step.job_count();
+        }
+        if self.jobs > MAX_JOBS as usize {
+            let message = format!("The steps of this pipeline become more than {MAX_JOBS} jobs");
+            return Err(PipelineError::rejected(item.at, message));
+        }
+        Ok(step)
+    }
+
+    /// A key is used once in a build, and a group's is one of them.
+    fn note_key(&mut self, item: &Node, key: Option<&str>) -> Result<(), PipelineError> {
+        let Some(key) = key else { return Ok(()) };
+        let node = KEYS.into_iter().find_map(|name| attribute(item, name));
+        if node.is_some_and(|node| node.value.is_template()) || self.keys.insert(key.to_owned()) {
+            return Ok(());
+        }
+        let message =
+            format!("The key \"{key}\" has already been used by another step in this build");
+        let at = node.map_or(item.at, |node| node.at);
+        Err(PipelineError::rejected(at, message))
     }
 }
 
 fn wait(common: Common, attributes: Attributes<'_>) -> Result<WaitStep, PipelineError> {
-    attributes.text(&["wait"])?;
+    let Filters {
+        condition,
+        branches,
+    } = Filters::read(attributes)?;
     Ok(WaitStep {
         common,
+        label: attributes.text(&["wait", "label", "name"])?,
         continue_on_failure: attributes.flag("continue_on_failure")?,
+        condition,
+        branches,
     })
 }
 
-fn common(attributes: Attributes<'_>) -> Result<Common, PipelineError> {
-    Ok(Common {
-        key: attributes.read(&["key", "id", "identifier"], key)?,
-        depends_on: depends_on(attributes)?,
-        allow_dependency_failure: attributes.flag("allow_dependency_failure")?,
-        line: attributes.at.line,
-    })
-}
-
-fn key(name: &str, node: &Node) -> Result<String, PipelineError> {
-    let key = attributes::text(name, node)?;
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "_-:${}.,".contains(c);
-    if is_uuid(&key) {
-        let reason = "Step keys can't have the same pattern as a UUID (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)";
-        return Err(PipelineError::invalid(node.at, reason));
-    }
-    if key.len() > MAX_KEY {
-        return Err(must_be(
+impl StepPlace {
+    /// Where a step is, told from its text, as it may not be a step at all.
+    pub(super) fn of(index: usize, item: &Node) -> Self {
+        let names = [
+            "key",
+            "id",
+            "identifier",
+            "label",
+            "name",
+            "block",
+            "input",
+            "wait",
+            "group",
+            "trigger",
+        ];
+        let texts = names
+            .into_iter()
+            .filter_map(|name| attribute(item, name)?.value.text());
+        let name = texts.into_iter().find(|text| !text.is_empty());
+        Self {
+            group: None,
+            index,
             name,
-            node,
-            &format!("at most {MAX_KEY} characters"),
-        ));
-    }
-    if !key.chars().all(allowed) {
-        let wanted = "made of letters, digits and the characters _ - : $ { } . ,";
-        return Err(must_be(name, node, wanted));
-    }
-    Ok(key)
-}
-
-fn is_uuid(key: &str) -> bool {
-    let groups: Vec<&str> = key.split('-').collect();
-    let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    lengths == [8, 4, 4, 4, 12]
-        && key
-            .bytes()
-            .all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-}
-
-fn depends_on(attributes: Attributes<'_>) -> Result<Option<Vec<Dependency>>, PipelineError> {
-    let Some(node) = attributes.written("depends_on") else {
-        return Ok(None);
-    };
-    match &node.value {
-        Value::Null => Ok(Some(vec![])),
-        Value::Seq(items) => items
-            .iter()
-            .map(dependency)
-            .collect::<Result<_, _>>()
-            .map(Some),
-        // What interpolation leaves of an unset variable says nothing.
-        Value::String(text) if text.is_empty() => Ok(None),
-        Value::String(_) | Value::Int(_) | Value::Float(_) => Ok(Some(vec![dependency(node)?])),
-        Value::Bool(_) | Value::UInt(_) | Value::Timestamp(_) | Value::Map(_) => {
-            Err(must_be("depends_on", node, "a step key or a list of them"))
         }
-    }
-}
-
-fn dependency(node: &Node) -> Result<Dependency, PipelineError> {
-    let name = "depends_on";
-    if node.value.entries().is_some() {
-        let attributes = attributes::mapping(name, node, &["step", "allow_failure"])?;
-        let allow_failure = attributes.flag("allow_failure")?;
-        return match attributes.text(&["step"])? {
-            Some(step) => Ok(Dependency {
-                step,
-                allow_failure,
-            }),
-            None => Err(must_be(name, node, "a step key or a list of them")),
-        };
-    }
-    match node.value.text() {
-        Some(step) if !step.is_empty() => Ok(Dependency {
-            step,
-            allow_failure: false,
-        }),
-        Some(_) | None => Err(must_be(name, node, "a step key or a list of them")),
-    }
-}
-
-fn used_twice(item: &Node, key: &str) -> PipelineError {
-    let message = format!("The key \"{key}\" has already been used by another step in this build");
-    let node = ["key", "id", "identifier"]
-        .into_iter()
-        .find_map(|name| attribute(item, name));
-    PipelineError::rejected(node.map_or(item.at, |node| node.at), message)
-}
-
-/// Where a step is, for its errors; told from its text, as it may not be a step at all.
-fn place(index: usize, item: &Node) -> StepPlace {
-    let names = [
-        "key",
-        "id",
-        "identifier",
-        "label",
-        "name",
-        "block",
-        "input",
-        "wait",
-        "group",
-        "trigger",
-    ];
-    let texts = names
-        .into_iter()
-        .filter_map(|name| attribute(item, name)?.value.text());
-    let name = texts.into_iter().find(|text| !text.is_empty());
-    StepPlace { index, name }
-}
-
-/// An attribute of a step in either form.
-fn attribute<'a>(item: &'a Node, name: &str) -> Option<&'a Node> {
-    match item.value.entries().and_then(nested) {
-        Some((_, attributes)) => attributes.written(name),
-        None => item.value_of(name),
     }
 }
 
@@ -390,6 +288,8 @@ mod tests {
             Step::Wait(_) => ("wait", None),
             Step::Block(step) => ("block", step.label),
             Step::Input(step) => ("input", step.label),
+            Step::Trigger(step) => ("trigger", Some(step.pipeline)),
+            Step::Group(step) => ("group", step.label),
         }
     }
 
@@ -438,6 +338,13 @@ mod tests {
                 ("{input: i}", r#"Some(("input", Some("i")))"#),
                 ("{type: input, label: i}", r#"Some(("input", Some("i")))"#),
                 ("{input: {name: i}}", r#"Some(("input", Some("i")))"#),
+                ("{trigger: t}", r#"Some(("trigger", Some("t")))"#),
+                ("{trigger: {trigger: t}}", r#"Some(("trigger", Some("t")))"#),
+                (
+                    "{type: trigger, trigger: t}",
+                    r#"Some(("trigger", Some("t")))"#,
+                ),
+                ("{group: g, steps: [wait]}", r#"Some(("group", Some("g")))"#),
                 (
                     "{command: a, plugins: [], image: i, secrets: [s], checkout: {skip: true}, cache: c, notify: [], signature: {}}",
                     r#"Some(("command", Some("a")))"#,
@@ -541,6 +448,18 @@ mod tests {
                     ),
                 ),
                 (
+                    "{command: a, parallelism: 9999}, wait, wait",
+                    "Rejected The steps of this pipeline become more than 10000 jobs",
+                ),
+                (
+                    "{group: g, type: group, steps: [wait]}",
+                    "Rejected `type` is not a valid property on a step group",
+                ),
+                (
+                    "{group: {steps: [wait]}}",
+                    "Rejected The `steps` property is required for a group",
+                ),
+                (
                     "{manual: x}",
                     &format!(
                         "Rejected `manual` is not a valid property on the `block` step. {see}"
@@ -565,152 +484,15 @@ mod tests {
     }
 
     #[test]
-    fn what_this_fake_cannot_honour() {
-        let not = |what: &str| format!("Unmodelled This fake does not model {what} yet");
-        for written in [
-            "{trigger: a}",
-            "{type: trigger, trigger: a}",
-            "{trigger: {trigger: a}}",
-        ] {
-            check(kind, &[(written, &not("`trigger` steps"))]);
-        }
-        for written in [
-            "{group: a, steps: []}",
-            "{group: ~}",
-            "{group: {steps: []}}",
-        ] {
-            check(kind, &[(written, &not("`group` steps"))]);
-        }
-        for name in [
-            "if",
-            "if_changed",
-            "branches",
-            "matrix",
-            "parallelism",
-            "concurrency",
-            "concurrency_group",
-            "concurrency_method",
-            "retry",
-            "cancel_on_build_failing",
-        ] {
-            let written = format!("{{command: a, {name}: 1}}");
-            check(
-                kind,
-                &[(&written, &not(&format!("`{name}` on the `command` step")))],
-            );
-        }
-        for (step, name) in [
-            ("wait", "if"),
-            ("wait", "branches"),
-            ("block", "if"),
-            ("input", "branches"),
-        ] {
-            let written = format!("{{{step}: a, {name}: x}}");
-            check(
-                kind,
-                &[(&written, &not(&format!("`{name}` on the `{step}` step")))],
-            );
-        }
-    }
-
-    #[test]
-    fn keys() {
-        let uuid = "01234567-89ab-cdef-ABCD-0123456789ab";
-        let invalid = "Rejected One of the steps you provided was invalid: ";
-        let characters = format!(
-            "{invalid}`key` must be made of letters, digits and the characters _ - : $ {{ }} . ,"
-        );
-        check(
-            |step| step.common().key.clone(),
-            &[
-                ("{command: a}", "Some(None)"),
-                (
-                    "{command: a, key: k, id: i, identifier: j}",
-                    r#"Some(Some("k"))"#,
-                ),
-                (
-                    "{command: a, key: ~, id: i, identifier: j}",
-                    r#"Some(Some("i"))"#,
-                ),
-                ("{wait: ~, identifier: j}", r#"Some(Some("j"))"#),
-                ("{block: {key: k}}", r#"Some(Some("k"))"#),
-                ("{command: a, key: 1.50}", r#"Some(Some("1.5"))"#),
-                (
-                    "{command: a, key: 'a_-:${}.,Z'}",
-                    r#"Some(Some("a_-:${}.,Z"))"#,
-                ),
-                ("{command: a, key: a+b}", &characters),
-                ("{command: a, key: a b}", &characters),
-                (
-                    "{command: a, key: [a]}",
-                    &format!("{invalid}`key` must be a string"),
-                ),
-                (
-                    &format!("{{command: a, key: {}}}", "x".repeat(101)),
-                    &format!("{invalid}`key` must be at most 100 characters"),
-                ),
-                (
-                    &format!("{{command: a, key: {uuid}}}"),
-                    &format!(
-                        "{invalid}Step keys can't have the same pattern as a UUID (xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx)"
-                    ),
-                ),
-                (
-                    "{command: a, key: k}, {wait: {id: k}}",
-                    r#"Rejected The key "k" has already been used by another step in this build"#,
-                ),
-            ],
-        );
-    }
-
-    #[test]
-    fn dependencies() {
-        let invalid = "Rejected One of the steps you provided was invalid: ";
-        let list = format!("{invalid}`depends_on` must be a step key or a list of them");
-        check(
-            |step| {
-                let common = step.common().clone();
-                let pair = |one: Dependency| (one.step, one.allow_failure);
-                let pairs = |list: Vec<Dependency>| list.into_iter().map(pair).collect();
-                let depends_on: Option<Vec<(String, bool)>> = common.depends_on.map(pairs);
-                (depends_on, common.allow_dependency_failure)
-            },
-            &[
-                ("wait", "Some((None, false))"),
-                ("{wait: ~, depends_on: ~}", "Some((Some([]), false))"),
-                ("{wait: ~, depends_on: []}", "Some((Some([]), false))"),
-                ("{wait: ~, depends_on: ''}", "Some((None, false))"),
-                (
-                    "{wait: ~, depends_on: a, allow_dependency_failure: 'true'}",
-                    r#"Some((Some([("a", false)]), true))"#,
-                ),
-                (
-                    "{block: b, depends_on: [a, {step: b}, {step: c, allow_failure: 'true'}]}",
-                    r#"Some((Some([("a", false), ("b", false), ("c", true)]), false))"#,
-                ),
-                (
-                    "{command: a, depends_on: 5}",
-                    r#"Some((Some([("5", false)]), false))"#,
-                ),
-                ("{command: a, depends_on: {step: a}}", &list),
-                ("{command: a, depends_on: [{allow_failure: true}]}", &list),
-                ("{command: a, depends_on: ['']}", &list),
-                ("{command: a, depends_on: [[a]]}", &list),
-                ("{command: a, depends_on: true}", &list),
-                (
-                    "{command: a, depends_on: [{step: a, soft: true}]}",
-                    &format!("{invalid}`soft` is not a valid property in `depends_on`"),
-                ),
-            ],
-        );
-    }
-
-    #[test]
     fn a_wait_may_go_on_after_failures() {
         fn part(step: Step) -> Option<bool> {
             match step {
                 Step::Wait(step) => Some(step.continue_on_failure),
-                Step::Command(_) | Step::Block(_) | Step::Input(_) => None,
+                Step::Command(_)
+                | Step::Block(_)
+                | Step::Input(_)
+                | Step::Trigger(_)
+                | Step::Group(_) => None,
             }
         }
         check(
@@ -736,9 +518,14 @@ mod tests {
                 r#"`agent` is not a valid property on the `command` step, perhaps you meant `agents`? (line 5, column 5, step 2 "Tests")"#,
             ),
             (
-                "- wait\n- key: k\n  block: b\n  if: c\n",
-                Refusal::Unmodelled,
-                r#"This fake does not model `if` on the `block` step yet (line 4, column 3, step 2 "k")"#,
+                "- wait\n- key: k\n  block: b\n  skip: c\n",
+                Refusal::Rejected,
+                r#"`skip` is not a valid property on the `block` step. Please check the documentation to get a full list of supported properties. (line 4, column 3, step 2 "k")"#,
+            ),
+            (
+                "- wait\n- group: g\n  steps:\n  - wait\n  - label: l\n",
+                Refusal::Rejected,
+                r#"Step is missing a type `{"label":"l"}` (line 5, column 5, step 2.2 "l")"#,
             ),
             (
                 "steps:\n- wait\n- ~\n",

@@ -4,7 +4,7 @@
 //! walking a tree is bounded however it was written.
 //!
 //! Elsewhere: the tree (`node`), scalars (`scalar`), merges and keys (`mapping`), errors of form (`syntax`), and what
-//! the tree means for Buildkite (`steps`). Not modelled: documents after the first.
+//! the tree means for Buildkite (`steps`).
 //! Source: buildkite/go-pipeline, package `ordered`, at fd45720.
 
 use std::collections::BTreeMap;
@@ -29,8 +29,28 @@ const MAX_BYTES: usize = 16 << 20;
 /// Chosen: real pipelines stay below 12; this bounds every recursion over a tree.
 const MAX_DEPTH: usize = 100;
 
-/// Reads the first document of `text`.
+/// How many documents one text may hold.
+/// Chosen: the agent has no limit of its own; Buildkite takes 500 uploads a build.
+const MAX_DOCUMENTS: usize = 500;
+
+/// Reads the first document of `text`; whatever follows is not looked at.
 pub(crate) fn load(text: &str) -> Result<Node, PipelineError> {
+    let first = read(text, 1)?.pop();
+    first.ok_or_else(|| PipelineError::parse(Position { line: 1, column: 1 }, "EOF"))
+}
+
+/// Reads every document of `text`; the limits of size hold for all of them together.
+pub(crate) fn load_all(text: &str) -> Result<Vec<Node>, PipelineError> {
+    read(text, MAX_DOCUMENTS + 1).and_then(|documents| match documents.get(MAX_DOCUMENTS) {
+        None => Ok(documents),
+        Some(extra) => {
+            let message = format!("more than {MAX_DOCUMENTS} documents");
+            Err(PipelineError::parse(extra.at, message))
+        }
+    })
+}
+
+fn read(text: &str, most: usize) -> Result<Vec<Node>, PipelineError> {
     let mut options = granit_parser::options! {
         flow_nesting_limit: MAX_DEPTH,
         block_nesting_limit: MAX_DEPTH,
@@ -38,13 +58,44 @@ pub(crate) fn load(text: &str) -> Result<Node, PipelineError> {
     };
     options.set_emit_comments(false);
     let mut loader = Loader::default();
+    let mut documents = vec![];
     for next in Parser::new_from_str_with_options(text, options) {
         let (event, span) = next.map_err(|error| unreadable(&error))?;
+        if let Event::DocumentStart(..) = event {
+            if documents.is_empty() {
+                check_start(text, span.start.line())?;
+            }
+        }
         if let Some(root) = loader.take(event, position(&span.start))? {
-            return Ok(root);
+            documents.push(root);
+            if documents.len() == most {
+                break;
+            }
+            // Anchors end with their document; what was spent is spent.
+            loader.anchors.clear();
         }
     }
-    Err(PipelineError::parse(Position { line: 1, column: 1 }, "EOF"))
+    Ok(documents)
+}
+
+/// The YAML library behind go-pipeline takes no `...` before the first document.
+fn check_start(text: &str, first: usize) -> Result<(), PipelineError> {
+    let before = text
+        .lines()
+        .take(first)
+        .take_while(|line| !line.starts_with("---"));
+    let marker = |line: &str| line.trim_end() == "...";
+    match before.enumerate().find(|(_, line)| marker(line)) {
+        Some((index, _)) => {
+            let at = Position {
+                line: index + 1,
+                column: 1,
+            };
+            let message = format!("line {}: did not find expected node content", at.line);
+            Err(PipelineError::parse(at, message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Builds the tree from events, without recursion.
@@ -317,6 +368,16 @@ mod tests {
             ("", "! EOF"),
             ("# nothing\n", "! EOF"),
             ("---\n", "null"),
+            ("---\n...\n", "null"),
+            ("a: 1\n...\n", r#"{"a":1}"#),
+            (
+                "...\n\na: 1\n",
+                "! line 1: did not find expected node content",
+            ),
+            (
+                "# x\n...\n---\na: 1\n",
+                "! line 2: did not find expected node content",
+            ),
             ("foo", r#""foo""#),
             (r#"{"a": [1, "b", null]}"#, r#"{"a":[1,"b",null]}"#),
             ("a: 1\n---\nb: ][", r#"{"a":1}"#),
@@ -330,6 +391,37 @@ mod tests {
             ("a: .inf", r#"{"a":null}"#),
             ("a: \"\\x01\\t<\"", r#"{"a":"\u0001\t<"}"#),
         ]);
+    }
+
+    #[test]
+    fn streams() {
+        for (text, expected) in [
+            ("", "[]"),
+            ("# nothing\n", "[]"),
+            ("a: 1\n---\nb: 2\n---\n- c\n", r#"[{"a":1},{"b":2},["c"]]"#),
+            (
+                "a: &x 1\n---\na: &x 2\nb: *x\n",
+                r#"[{"a":1},{"a":2,"b":2}]"#,
+            ),
+            ("a: &x 1\n---\nb: *x\n", "! unknown anchor 'x' referenced"),
+            (
+                "a: 1\n---\nb: c: d",
+                "! line 3: mapping values are not allowed in this context",
+            ),
+        ] {
+            let shown = match load_all(text) {
+                Ok(documents) => {
+                    let documents: Vec<String> =
+                        documents.iter().map(|node| node.value.json()).collect();
+                    format!("[{}]", documents.join(","))
+                }
+                Err(error) => format!("! {}", error.message()),
+            };
+            assert_eq!(shown, expected, "for {text:?}");
+        }
+        let many = "---\na\n".repeat(MAX_DOCUMENTS + 1);
+        let error = load_all(&many).expect_err("too many");
+        assert_eq!(error.message(), "more than 500 documents");
     }
 
     #[test]

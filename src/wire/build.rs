@@ -75,7 +75,7 @@ pub(crate) struct BuildJson<'e> {
     pull_request: Option<PullRequestJson<'e>>,
     merge_queue: Option<()>,
     rebuilt_from: Option<RebuiltFromJson>,
-    triggered_from: Option<()>,
+    triggered_from: Option<TriggeredFromJson<'e>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pipeline: Option<PipelineJson<'e>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -107,6 +107,26 @@ struct RebuiltFromJson {
     id: Uuid,
     number: u64,
     url: String,
+}
+
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "Buildkite's names")]
+struct TriggeredFromJson<'e> {
+    build_id: Uuid,
+    build_number: u64,
+    build_pipeline_slug: &'e str,
+}
+
+impl<'e> TriggeredFromJson<'e> {
+    /// Nothing, if its pipeline was deleted.
+    fn new(view: &View<'e>, job: JobKey) -> Option<Self> {
+        let build = view.engine.build(view.engine.find_job(job)?.build);
+        Some(Self {
+            build_id: build.id.0,
+            build_number: build.number,
+            build_pipeline_slug: &view.engine.pipeline(build.pipeline).slug,
+        })
+    }
 }
 
 /// Test Engine is not modelled: no build has runs there.
@@ -173,7 +193,9 @@ impl<'e> BuildJson<'e> {
             rebuilt_from: head
                 .rebuilt_from
                 .and_then(|from| RebuiltFromJson::new(view, from)),
-            triggered_from: None,
+            triggered_from: head
+                .triggered_from
+                .and_then(|job| TriggeredFromJson::new(view, job)),
             pipeline: (!parts.without_pipeline).then(|| PipelineJson::new(view, build.pipeline)),
             jobs,
             cluster_id: None,

@@ -6,13 +6,15 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use uuid::Uuid;
 
+use crate::engine::build::BuildKey;
+use crate::engine::concurrency::concurrency_wait;
 use crate::engine::job::{Job, JobKey, State};
 use crate::pipeline::Step;
 use crate::vocabulary::ids::Kind;
 use crate::vocabulary::states::{JobState, JobType};
 use crate::wire::account::UserJson;
 use crate::wire::agent::AgentJson;
-use crate::wire::{Instant, View, Waiters, graphql_id};
+use crate::wire::{Instant, Pairs, View, Waiters, graphql_id};
 
 /// A job.
 #[derive(Debug, Serialize)]
@@ -21,6 +23,7 @@ pub(crate) enum JobJson<'e> {
     Script(Box<ScriptJson<'e>>),
     Waiter(WaiterJson),
     Manual(Box<ManualJson<'e>>),
+    Trigger(Box<TriggerJson<'e>>),
 }
 
 /// A command step's job.
@@ -47,11 +50,15 @@ pub(crate) struct ScriptJson<'e> {
     signal: Option<&'e str>,
     signal_reason: Option<&'static str>,
     broken_reason: Option<&'e str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    promised_exit_status: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    promised_exit_status_at: Option<Instant>,
     artifact_paths: Option<&'e str>,
     created_at: Instant,
     scheduled_at: Instant,
     runnable_at: Option<Instant>,
-    concurrency_wait_time_ms: Option<u64>,
+    concurrency_wait_time_ms: Option<i64>,
     started_at: Option<Instant>,
     finished_at: Option<Instant>,
     expired_at: Option<Instant>,
@@ -62,7 +69,7 @@ pub(crate) struct ScriptJson<'e> {
     retry_type: Option<&'static str>,
     parallel_group_index: Option<u32>,
     parallel_group_total: Option<u32>,
-    matrix: Option<()>,
+    matrix: Option<Pairs<'e>>,
     agent: Option<AgentJson<'e>>,
     retried_by: Option<UserJson<'e>>,
     cluster_id: Option<Uuid>,
@@ -114,12 +121,82 @@ pub(crate) struct ManualJson<'e> {
     unblock_url: String,
 }
 
+/// A trigger step's job.
+#[derive(Debug, Serialize)]
+pub(crate) struct TriggerJson<'e> {
+    id: Uuid,
+    graphql_id: String,
+    r#type: &'static str,
+    name: Option<&'e str>,
+    state: &'static str,
+    r#async: bool,
+    step_key: Option<&'e str>,
+    build_url: String,
+    web_url: String,
+    created_at: Instant,
+    scheduled_at: Instant,
+    started_at: Option<Instant>,
+    finished_at: Option<Instant>,
+    runnable_at: Option<Instant>,
+    triggered_build: Option<TriggeredBuildJson>,
+    soft_failed: bool,
+}
+
+/// The build a trigger job made.
+#[derive(Debug, Serialize)]
+struct TriggeredBuildJson {
+    id: Uuid,
+    number: u64,
+    url: String,
+    web_url: String,
+}
+
+impl TriggeredBuildJson {
+    /// Nothing, if its pipeline was deleted.
+    fn new(view: &View<'_>, key: BuildKey) -> Option<Self> {
+        let build = view.engine.find_build(key)?;
+        Some(Self {
+            id: build.id.0,
+            number: build.number,
+            url: view.build_url(key),
+            web_url: view.build_web_url(key),
+        })
+    }
+}
+
+impl<'e> TriggerJson<'e> {
+    fn new(view: &View<'e>, job: &'e Job, step: &'e crate::pipeline::TriggerStep) -> Self {
+        Self {
+            id: job.id.0,
+            graphql_id: graphql_id("Job", job.id.0),
+            r#type: job.kind.as_str(),
+            name: step.label.as_deref(),
+            state: job.state.reported().as_str(),
+            r#async: step.is_async,
+            step_key: step.common.key.as_deref(),
+            build_url: view.build_url(job.build),
+            web_url: format!("{}#{}", view.build_web_url(job.build), job.id),
+            created_at: Instant(job.created_at),
+            scheduled_at: Instant(job.scheduled_at),
+            started_at: Instant::maybe(job.times.started_at),
+            finished_at: Instant::maybe(job.times.finished_at),
+            runnable_at: Instant::maybe(job.times.runnable_at),
+            triggered_build: job
+                .triggered_build
+                .and_then(|build| TriggeredBuildJson::new(view, build)),
+            soft_failed: job.soft_failed,
+        }
+    }
+}
+
 impl<'e> JobJson<'e> {
     pub(crate) fn new(view: &View<'e>, key: JobKey) -> Self {
         view.saw(Kind::Job, key, view.engine.job_version(key));
         let job = view.engine.job(key);
-        match &*view.engine.step_of(job).step {
+        match &*job.spec {
             Step::Command(step) => Self::Script(Box::new(ScriptJson::new(view, job, step))),
+            Step::Trigger(step) => Self::Trigger(Box::new(TriggerJson::new(view, job, step))),
+            Step::Group(_) => unreachable!("groups are taken apart before there is a build"),
             Step::Wait(_) => Self::Waiter(WaiterJson {
                 id: job.id.0,
                 graphql_id: graphql_id("Job", job.id.0),
@@ -156,7 +233,11 @@ impl<'e> ScriptJson<'e> {
             r#type: job.kind.as_str(),
             name: step.label.as_deref(),
             step_key: step.common.key.as_deref(),
-            group_key: None,
+            group_key: engine
+                .step_of(job)
+                .group
+                .as_ref()
+                .and_then(|group| group.step.common.key.as_deref()),
             step: StepJson {
                 id: engine.step_of(job).id,
                 signature: None,
@@ -177,11 +258,13 @@ impl<'e> ScriptJson<'e> {
             signal: exit.and_then(|exit| exit.signal.as_deref()),
             signal_reason: exit.and_then(|exit| exit.signal_reason),
             broken_reason: job.broken_reason.as_deref(),
+            promised_exit_status: job.promise.map(|promise| promise.exit_status),
+            promised_exit_status_at: job.promise.map(|promise| Instant(promise.at)),
             artifact_paths: step.artifact_paths.as_deref(),
             created_at: Instant(job.created_at),
             scheduled_at: Instant(job.scheduled_at),
             runnable_at: Instant::maybe(job.times.runnable_at),
-            concurrency_wait_time_ms: None,
+            concurrency_wait_time_ms: concurrency_wait(job),
             started_at: Instant::maybe(job.times.started_at),
             finished_at: Instant::maybe(job.times.finished_at),
             expired_at: Instant::maybe(job.times.expired_at),
@@ -194,13 +277,13 @@ impl<'e> ScriptJson<'e> {
                 retry_type: kind.word(),
             }),
             retry_type: job.retried.map(|retried| retried.kind.word()),
-            parallel_group_index: None,
-            parallel_group_total: None,
-            matrix: None,
+            parallel_group_index: job.parallel.map(|(index, _)| index),
+            parallel_group_total: job.parallel.map(|(_, total)| total),
+            matrix: job.matrix.as_deref().map(Pairs),
             agent: job
                 .agent
                 .map(|agent| AgentJson::new(view, engine.build(job.build).organization, agent)),
-            retried_by: job.retried.map(|retried| UserJson::new(view, retried.by)),
+            retried_by: UserJson::maybe(view, job.retried.and_then(|retried| retried.by)),
             cluster_id: None,
             cluster_url: None,
             cluster_queue_id: None,

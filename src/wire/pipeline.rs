@@ -106,7 +106,7 @@ enum StepJson<'e> {
         name: Option<&'e str>,
         command: Option<&'e str>,
         artifact_paths: Option<&'e str>,
-        branch_configuration: Option<&'e str>,
+        branch_configuration: Option<String>,
         env: Pairs<'e>,
         timeout_in_minutes: Option<u32>,
         agent_query_rules: &'e [String],
@@ -117,6 +117,24 @@ enum StepJson<'e> {
     Manual {
         label: Option<&'e str>,
     },
+    Trigger {
+        label: Option<&'e str>,
+        pipeline: &'e str,
+        build: TriggeredBuildJson<'e>,
+        r#async: bool,
+        branch_configuration: Option<String>,
+        concurrency: Option<u32>,
+        parallelism: Option<u32>,
+    },
+}
+
+/// The build a trigger step makes, null where it says nothing.
+#[derive(Debug, Serialize)]
+struct TriggeredBuildJson<'e> {
+    message: Option<&'e str>,
+    branch: Option<&'e str>,
+    commit: Option<&'e str>,
+    env: Option<Pairs<'e>>,
 }
 
 impl<'e> PipelineJson<'e> {
@@ -142,10 +160,10 @@ impl<'e> PipelineJson<'e> {
             pipeline_template_uuid: None,
             branch_configuration: None,
             default_branch: &settings.default_branch,
-            skip_queued_branch_builds: false,
-            skip_queued_branch_builds_filter: None,
-            cancel_running_branch_builds: false,
-            cancel_running_branch_builds_filter: None,
+            skip_queued_branch_builds: settings.skip_queued.is_on,
+            skip_queued_branch_builds_filter: settings.skip_queued.filter.as_deref(),
+            cancel_running_branch_builds: settings.cancel_running.is_on,
+            cancel_running_branch_builds_filter: settings.cancel_running.filter.as_deref(),
             allow_rebuilds: settings.allow_rebuilds,
             provider: ProviderJson::new(view, pipeline),
             builds_url: format!("{url}/builds"),
@@ -172,7 +190,7 @@ impl<'e> PipelineJson<'e> {
             steps: pipeline
                 .steps
                 .iter()
-                .map(|step| StepJson::new(step))
+                .map(|placed| StepJson::new(&placed.step))
                 .collect(),
             cluster_url: None,
             url,
@@ -247,17 +265,35 @@ impl<'e> StepJson<'e> {
                 name: step.label.as_deref(),
                 command: step.command.as_deref(),
                 artifact_paths: step.artifact_paths.as_deref(),
-                branch_configuration: None,
+                branch_configuration: step.branches.as_ref().map(|patterns| patterns.join(" ")),
                 env: Pairs(&step.env),
                 timeout_in_minutes: step.timeout_in_minutes,
                 agent_query_rules: &step.agents,
-                concurrency: None,
-                parallelism: None,
+                concurrency: step
+                    .concurrency
+                    .as_ref()
+                    .map(|concurrency| concurrency.limit),
+                parallelism: step.parallelism,
             },
             Step::Wait(_) => Self::Waiter,
             Step::Block(step) | Step::Input(step) => Self::Manual {
                 label: step.label.as_deref(),
             },
+            Step::Trigger(step) => Self::Trigger {
+                label: step.label.as_deref(),
+                pipeline: &step.pipeline,
+                build: TriggeredBuildJson {
+                    message: step.build.message.as_deref(),
+                    branch: step.build.branch.as_deref(),
+                    commit: step.build.commit.as_deref(),
+                    env: (!step.build.env.is_empty()).then_some(Pairs(&step.build.env)),
+                },
+                r#async: step.is_async,
+                branch_configuration: step.branches.as_ref().map(|patterns| patterns.join(" ")),
+                concurrency: None,
+                parallelism: step.parallelism,
+            },
+            Step::Group(_) => unreachable!("groups are taken apart when a pipeline is stored"),
         }
     }
 }

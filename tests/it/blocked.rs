@@ -256,6 +256,85 @@ fn fields_become_meta_data_of_the_build() {
 }
 
 #[test]
+fn a_form_must_fit_the_fields_of_its_step() {
+    let yaml = r#"
+steps:
+  - block: Ship?
+    key: ship
+    fields:
+      - {text: Name, key: name, format: "[a-z]+"}
+      - {text: Note, key: note, required: false, default: none}
+      - {select: Where, key: where, options: [{label: Here, value: here}, {label: There, value: there}], default: here}
+      - {select: Who, key: who, multiple: true, required: false, options: [{label: A, value: a}, {label: B, value: b}]}
+"#;
+    let mut story = Story::told(yaml, |_| {});
+    let id = story.build.job("ship").id();
+    let path = format!("{BUILD}/jobs/{id}/unblock");
+    let send = |story: &Story, form: &str| {
+        let body = format!(r#"{{"fields":{form}}}"#);
+        story.client.put_body(&path, &body)
+    };
+    // Given forms that a person could not send, when a program sends them, then they are refused and nothing changes
+    for (form, why) in [
+        ("{}", "The field `name` is required"),
+        (r#"{"name":""}"#, "The field `name` is required"),
+        (
+            r#"{"name":"R2"}"#,
+            "The field `name` must match the format `[a-z]+`",
+        ),
+        (r#"{"name":["a","b"]}"#, "The field `name` takes one value"),
+        (
+            r#"{"name":"a","where":"moon"}"#,
+            "`moon` is not an option of the field `where`",
+        ),
+        (
+            r#"{"name":"a","where":["here","there"]}"#,
+            "The field `where` takes one value",
+        ),
+        (
+            r#"{"name":"a","who":["a","c"]}"#,
+            "`c` is not an option of the field `who`",
+        ),
+    ] {
+        assert_eq!(send(&story, form).message(422), why, "{form}");
+        assert_eq!(story.jobs(), "blocked", "{form}");
+        assert_eq!(story.build.meta_data("name"), None, "{form}");
+    }
+    // When the form fits, then what was not filled in has its default, and several values are lines of one
+    send(&story, r#"{"name":"a","who":["b","a"]}"#).expect(200);
+    assert_eq!(story.jobs(), "unblocked");
+    let expected: Vec<(String, Json)> = [
+        ("name", "a"),
+        ("note", "none"),
+        ("where", "here"),
+        ("who", "b\na"),
+    ]
+    .map(|(key, value)| (key.to_owned(), text(value)))
+    .into();
+    assert_eq!(story.look()["meta_data"].entries(), expected);
+}
+
+#[test]
+fn by_hand_a_form_takes_its_defaults() {
+    let yaml = "steps: [{block: Ship?, fields: [{text: Name, key: name}, {text: Note, key: note, default: none}]}]";
+    let mut story = Story::told(yaml, |_| {});
+    story.build.job("Ship?").unblock();
+    assert_eq!(story.jobs(), "unblocked");
+    assert_eq!(story.build.meta_data("name"), None);
+    assert_eq!(story.build.meta_data("note").as_deref(), Some("none"));
+}
+
+#[test]
+#[should_panic(
+    expected = "this form cannot be sent: The field `name` must match the format `[a-z]+`"
+)]
+fn by_hand_a_form_that_does_not_fit_is_a_slip() {
+    let yaml = r#"steps: [{block: Ship?, fields: [{text: Name, key: name, format: "[a-z]+"}]}]"#;
+    let story = Story::told(yaml, |_| {});
+    story.build.job("Ship?").unblock_with([("name", "R2")]);
+}
+
+#[test]
 fn lines_of_fields_end_as_in_any_text() {
     let story = Story::told("steps: [{block: Ship?, key: ship}]", |_| {});
     let id = story.build.job("ship").id();

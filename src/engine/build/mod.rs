@@ -13,6 +13,7 @@ use rpds::VectorSync;
 
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::graph::StepRun;
+use crate::engine::job::JobKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::key;
 use crate::engine::tally::Tally;
@@ -25,13 +26,6 @@ key! {
 }
 
 /// Everything that can happen to a build.
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "rows nothing reaches yet are decided all the same"
-    )
-)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Event {
     /// Its steps became jobs.
@@ -165,6 +159,19 @@ pub(crate) struct Head {
     pub(crate) clean_checkout: bool,
     /// The build this one was rebuilt from. It may be gone by now: a deleted pipeline takes its builds with it.
     pub(crate) rebuilt_from: Option<BuildKey>,
+    /// The trigger job that made it.
+    pub(crate) triggered_from: Option<JobKey>,
+    /// What `if_changed` looks at, if the test says so.
+    pub(crate) changed_files: Option<Vec<String>>,
+}
+
+/// Why a build was canceled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cancellation {
+    /// Somebody asked for it.
+    Person,
+    /// A newer build of the branch began to run.
+    NewerBuild,
 }
 
 /// Sets a value among named ones: a name keeps its first place and takes its last value.
@@ -185,6 +192,7 @@ pub(crate) struct Build {
     pub(crate) head: Arc<Head>,
     pub(crate) meta_data: Vec<(String, String)>,
     pub(crate) state: BuildState,
+    pub(crate) cancellation: Option<Cancellation>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) scheduled_at: DateTime<Utc>,
     pub(crate) started_at: Option<DateTime<Utc>>,

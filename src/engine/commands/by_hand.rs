@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::engine::account::UserKey;
-use crate::engine::commands::{RetryJob, UnblockJob};
+use crate::engine::commands::{Answers, RetryJob, UnblockJob};
 use crate::engine::job::{self, Event, Exit, JobKey, Lead, State};
 use crate::engine::{Command, Engine};
 use crate::vocabulary::states::JobType;
@@ -125,7 +125,7 @@ impl Command for MakeMove {
             Move::Unblock => UnblockJob {
                 job,
                 by,
-                fields: Vec::new(),
+                answers: Answers::Defaults,
             }
             .apply(engine)
             .expect(CHECKED),

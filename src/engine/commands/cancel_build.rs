@@ -2,13 +2,14 @@
 //!
 //! Source: Buildkite docs, "Builds API", section "Cancel a build".
 
-use crate::engine::build::{self, BuildKey};
+use crate::engine::build::{self, BuildKey, Cancellation};
 use crate::engine::job::{self, Event, JobKey};
 use crate::engine::{Command, Engine};
 use crate::vocabulary::states::BuildState;
 
 pub(crate) struct CancelBuild {
     pub(crate) build: BuildKey,
+    pub(crate) cause: Cancellation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,7 @@ impl Command for CancelBuild {
                 return Err(CancelRefused::Finished);
             }
         }
+        engine.builds.change(self.build).cancellation = Some(self.cause);
         // Finished jobs keep their result, and so do those that rest because something failed: both refuse the event.
         let cancelable = |key: &JobKey| {
             let job = engine.jobs.get(*key);

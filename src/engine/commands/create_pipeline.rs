@@ -7,10 +7,11 @@ use std::sync::Arc;
 use rpds::VectorSync;
 
 use crate::engine::account::{OrganizationKey, UserKey};
+use crate::engine::graph::{self, Placed};
 use crate::engine::pipeline::{self, Counts, Pipeline, PipelineKey, Provider, Settings};
 use crate::engine::table::Key as _;
 use crate::engine::{Command, Engine};
-use crate::pipeline::{Pipeline as Definition, PipelineError};
+use crate::pipeline::{Conditional, Definition, EntryPoint, PipelineError};
 use crate::script::Scripts;
 use crate::vocabulary::ids::{self, Kind, PipelineId};
 
@@ -32,6 +33,30 @@ pub(crate) enum CreatePipelineRefused {
     SlugInvalid,
     SlugTaken,
     Configuration(PipelineError),
+    /// A condition of a step; the text is Buildkite's.
+    Condition(String),
+}
+
+/// Conditions are read when a pipeline is saved; what they say is asked of every build.
+fn check_conditions(steps: &[Placed]) -> Result<(), CreatePipelineRefused> {
+    for Placed { step, group } in steps {
+        let of_group = group
+            .as_ref()
+            .and_then(|group| group.step.condition.as_ref());
+        for condition in [of_group, step.condition()].into_iter().flatten() {
+            // What a build fills in is checked with the build.
+            if condition.text.contains('$') {
+                continue;
+            }
+            if let Err(error) = Conditional::parse(&condition.text, EntryPoint::BuildCondition) {
+                return Err(CreatePipelineRefused::Condition(format!(
+                    "`if` expression failed to parse: {}",
+                    error.message()
+                )));
+            }
+        }
+    }
+    Ok(())
 }
 
 impl Command for CreatePipeline {
@@ -41,7 +66,12 @@ impl Command for CreatePipeline {
     fn apply(self, engine: &mut Engine) -> Result<PipelineKey, CreatePipelineRefused> {
         let slug = self.checked_slug(engine)?;
         let definition =
-            Definition::parse(&self.configuration).map_err(CreatePipelineRefused::Configuration)?;
+            Definition::load(&self.configuration).map_err(CreatePipelineRefused::Configuration)?;
+        let shown = definition
+            .pipeline()
+            .map_err(CreatePipelineRefused::Configuration)?;
+        let steps = graph::place(shown.steps);
+        check_conditions(&steps)?;
         let key = engine.pipelines.next_key();
         let ordinal = u64::from(key.row());
         let pipeline = Pipeline {
@@ -52,8 +82,9 @@ impl Command for CreatePipeline {
             provider: Provider::of(&self.settings.repository),
             settings: self.settings,
             configuration: self.configuration,
-            steps: definition.steps.into_iter().map(Arc::new).collect(),
-            env: definition.env,
+            definition: Arc::new(definition),
+            steps,
+            env: shown.env,
             created_by: self.created_by,
             created_at: engine.now,
             badge: ids::hex(engine.seed, Kind::Badge, ordinal, 50),

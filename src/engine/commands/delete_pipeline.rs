@@ -60,6 +60,7 @@ impl Engine {
                 self.free_agent(agent);
             }
             self.leave_queue(key);
+            self.leave_group(key);
             self.job_ids.remove_mut(&job.id);
             self.logs.remove_mut(&key);
             self.jobs.remove(key);

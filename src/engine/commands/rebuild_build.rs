@@ -4,7 +4,7 @@
 
 use crate::engine::account::UserKey;
 use crate::engine::build::{BuildKey, Head};
-use crate::engine::commands::CreateBuild;
+use crate::engine::commands::{CreateBuild, CreateBuildRefused};
 use crate::engine::{Command, Engine};
 use crate::vocabulary::states::BuildSource;
 
@@ -13,10 +13,12 @@ pub(crate) struct RebuildBuild {
     pub(crate) by: UserKey,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum RebuildRefused {
     /// The pipeline's `allow_rebuilds` is off.
     NotAllowed,
+    /// Its steps do not make a build any more.
+    Create(CreateBuildRefused),
 }
 
 impl Command for RebuildBuild {
@@ -35,14 +37,14 @@ impl Command for RebuildBuild {
             author: None,
             creator: Some(self.by),
             rebuilt_from: Some(self.build),
+            triggered_from: None,
             ..Head::clone(&original.head)
         };
-        let Ok(build) = CreateBuild {
+        let wanted = CreateBuild {
             pipeline,
             head,
             meta_data: Vec::new(),
-        }
-        .apply(engine);
-        Ok(build)
+        };
+        wanted.apply(engine).map_err(RebuildRefused::Create)
     }
 }

@@ -3,23 +3,31 @@
 //! Source: Buildkite docs, "Jobs API", section "Retry a job"; "Retry".
 
 use crate::engine::account::UserKey;
+use crate::engine::build::BuildKey;
 use crate::engine::graph::Readiness;
 use crate::engine::job::{Event, Job, JobKey, Lead, Retried, RetryType, State, Times};
 use crate::engine::{Command, Engine};
+use crate::pipeline::Step;
 use crate::vocabulary::ids::{JobId, Kind};
-use crate::vocabulary::states::{BuildState, JobType};
+use crate::vocabulary::states::BuildState;
 
 pub(crate) struct RetryJob {
     pub(crate) job: JobKey,
     pub(crate) by: UserKey,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum RetryRefused {
     BuildCanceled,
     AlreadyRetried,
     /// Its state, or its type, is not one that can be retried.
     NotRetriable,
+    /// Its step says no, and perhaps why.
+    NotAllowed {
+        reason: Option<String>,
+    },
+    /// A trigger step of a canceled build made its build.
+    TriggerCanceled,
 }
 
 impl Command for RetryJob {
@@ -28,44 +36,7 @@ impl Command for RetryJob {
 
     fn apply(self, engine: &mut Engine) -> Result<JobKey, RetryRefused> {
         engine.check_retry(self.job)?;
-        let old = engine.jobs.get(self.job).clone();
-        let id = JobId(engine.mint(Kind::Job, engine.jobs.next_key()));
-        let kind = RetryType::Manual;
-        let retried = Retried {
-            into: engine.jobs.next_key(),
-            kind,
-            by: self.by,
-        };
-        engine.counted(self.job, |engine| {
-            engine.jobs.change(self.job).retried = Some(retried);
-        });
-        let new = engine.add_job(Job {
-            id,
-            state: State::Pending,
-            attempt: old.attempt + 1,
-            created_at: engine.now,
-            times: Times::default(),
-            exit: None,
-            soft_failed: false,
-            agent: None,
-            retry_of: Some((self.job, kind)),
-            retried: None,
-            lead: Lead::Script,
-            history: Vec::new(),
-            timers: Vec::new(),
-            ..old
-        });
-        let readiness = engine.step_of(engine.jobs.get(new)).readiness;
-        engine.must_change(
-            new,
-            match readiness {
-                Readiness::Satisfied => Event::Ready,
-                Readiness::Pending => Event::Wait,
-                Readiness::Failed => Event::DependencyFailed,
-            },
-        );
-        engine.reopen_what_gave_up(new);
-        Ok(new)
+        Ok(engine.retry(self.job, RetryType::Manual, Some(self.by), None))
     }
 }
 
@@ -84,14 +55,124 @@ impl Engine {
         if job.is_superseded() {
             return Err(RetryRefused::AlreadyRetried);
         }
+        let Step::Command(step) = &*job.spec else {
+            return Err(RetryRefused::NotRetriable);
+        };
+        let manual = &step.retry.manual;
         let ended_badly = matches!(
             job.state,
             State::Failed | State::TimedOut | State::Canceled | State::Expired
         );
-        if job.kind != JobType::Script || !ended_badly {
+        if !(ended_badly || job.state == State::Passed && manual.permit_on_passed) {
             return Err(RetryRefused::NotRetriable);
         }
+        if !manual.allowed {
+            return Err(RetryRefused::NotAllowed {
+                reason: manual.reason.clone(),
+            });
+        }
+        if self.is_triggered_by_canceled(job.build) {
+            return Err(RetryRefused::TriggerCanceled);
+        }
         Ok(())
+    }
+
+    /// Whether a trigger step of a canceled build still stands behind this build.
+    fn is_triggered_by_canceled(&self, build: BuildKey) -> bool {
+        let job = self
+            .builds
+            .get(build)
+            .head
+            .triggered_from
+            .and_then(|key| self.jobs.find(key));
+        job.is_some_and(|job| {
+            let is_sync = matches!(&*job.spec, Step::Trigger(step) if !step.is_async);
+            let state = self.builds.get(job.build).state;
+            is_sync && matches!(state, BuildState::Canceling | BuildState::Canceled)
+        })
+    }
+
+    /// Puts a new job in the place of one that ended.
+    fn retry(
+        &mut self,
+        key: JobKey,
+        kind: RetryType,
+        by: Option<UserKey>,
+        rule: Option<usize>,
+    ) -> JobKey {
+        let old = self.jobs.get(key).clone();
+        let id = JobId(self.mint(Kind::Job, self.jobs.next_key()));
+        let retried = Retried {
+            into: self.jobs.next_key(),
+            kind,
+            by,
+        };
+        self.counted(key, |engine| {
+            engine.jobs.change(key).retried = Some(retried);
+        });
+        let new = self.add_job(Job {
+            id,
+            state: State::Pending,
+            attempt: old.attempt + 1,
+            created_at: self.now,
+            times: Times::default(),
+            exit: None,
+            soft_failed: false,
+            agent: None,
+            retry_of: Some((key, kind)),
+            retry_rule: rule,
+            retried: None,
+            promise: None,
+            lead: Lead::Script,
+            history: Vec::new(),
+            timers: Vec::new(),
+            ..old
+        });
+        let event = match self.step_of(self.jobs.get(new)).readiness {
+            Readiness::Satisfied => self.going_on(new),
+            Readiness::Pending => Event::Wait,
+            Readiness::Failed => Event::DependencyFailed,
+        };
+        self.must_change(new, event);
+        self.reopen_what_gave_up(new);
+        new
+    }
+
+    /// A job ended badly: one of its step's rules may try it again at once. Until all of its retries are used up, its
+    /// failure does not count.
+    pub(crate) fn retry_by_rule(&mut self, key: JobKey) {
+        let job = self.jobs.get(key);
+        if !matches!(job.state, State::Failed | State::TimedOut) || job.is_superseded() {
+            return;
+        }
+        if matches!(
+            self.builds.get(job.build).state,
+            BuildState::Canceling | BuildState::Canceled
+        ) {
+            return;
+        }
+        if let Some(rule) = self.rule_for(key) {
+            self.retry(key, RetryType::Automatic, None, Some(rule));
+        }
+    }
+
+    /// The rule that tries a job again that ended so, if it has retries left. Each rule counts those it caused.
+    fn rule_for(&self, key: JobKey) -> Option<usize> {
+        let job = self.jobs.get(key);
+        let (Step::Command(step), Some(exit)) = (&*job.spec, &job.exit) else {
+            return None;
+        };
+        let (number, rule) =
+            step.retry
+                .rule(exit.status, exit.signal.as_deref(), exit.signal_reason)?;
+        let mut used = u32::from(job.retry_rule == Some(number));
+        let mut before = job.retry_of;
+        while let Some((key, _)) = before {
+            let job = self.jobs.get(key);
+            used += u32::from(job.retry_rule == Some(number));
+            before = job.retry_of;
+        }
+        (used < rule.limit).then_some(number)
     }
 
     /// Jobs that gave up only because the build had failed, and not because of something they depend on, wait again once

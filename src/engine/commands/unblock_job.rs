@@ -3,22 +3,34 @@
 //! Source: Buildkite docs, "Jobs API", section "Unblock a job"; "Block step".
 
 use crate::engine::account::UserKey;
+use crate::engine::build::put;
 use crate::engine::job::{Event, JobKey, State};
 use crate::engine::{Command, Engine};
+use crate::pipeline::{FieldError, Step};
 use crate::vocabulary::states::{BuildState, JobType};
 
 pub(crate) struct UnblockJob {
     pub(crate) job: JobKey,
     pub(crate) by: UserKey,
     /// Become meta-data of the build, under their keys; line ends become `\n`.
-    pub(crate) fields: Vec<(String, String)>,
+    pub(crate) answers: Answers,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a person filled in.
+pub(crate) enum Answers {
+    /// A value or several for each key, checked against the step's fields.
+    Form(Vec<(String, Vec<String>)>),
+    /// Every field's default. By hand a test lets the step go on; what it did not fill in is no reason to refuse.
+    Defaults,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum UnblockRefused {
     NotABlockStep,
     BuildCanceled,
     NotBlocked,
+    /// What was filled in does not fit the step's fields.
+    Field(FieldError),
 }
 
 impl Command for UnblockJob {
@@ -27,15 +39,12 @@ impl Command for UnblockJob {
 
     fn apply(self, engine: &mut Engine) -> Result<(), UnblockRefused> {
         engine.check_unblock(self.job)?;
+        let meta_data = engine.meta_data_of(self.job, self.answers)?;
         let build = engine.jobs.get(self.job).build;
-        if !self.fields.is_empty() {
-            let meta_data = &mut engine.builds.change(build).meta_data;
-            for (key, value) in self.fields {
-                let value = value.replace("\r\n", "\n").replace('\r', "\n");
-                match meta_data.iter_mut().find(|(known, _)| *known == key) {
-                    Some(known) => known.1 = value,
-                    None => meta_data.push((key, value)),
-                }
+        if !meta_data.is_empty() {
+            let known = &mut engine.builds.change(build).meta_data;
+            for (key, value) in meta_data {
+                put(known, key, value);
             }
         }
         let by = self.by;
@@ -51,6 +60,32 @@ impl Command for UnblockJob {
 }
 
 impl Engine {
+    fn meta_data_of(
+        &self,
+        key: JobKey,
+        answers: Answers,
+    ) -> Result<Vec<(String, String)>, UnblockRefused> {
+        let (Step::Block(step) | Step::Input(step)) = &*self.jobs.get(key).spec else {
+            return Ok(Vec::new());
+        };
+        match answers {
+            Answers::Defaults => Ok(step.defaults()),
+            Answers::Form(answers) => {
+                let mut meta_data = step.check(&answers, fits).map_err(UnblockRefused::Field)?;
+                // Chosen: what the form does not ask for is kept all the same; a program may send more than it shows.
+                for (key, values) in answers {
+                    if !meta_data.iter().any(|(known, _)| *known == key) {
+                        meta_data.push((
+                            key,
+                            values.join("\n").replace("\r\n", "\n").replace('\r', "\n"),
+                        ));
+                    }
+                }
+                Ok(meta_data)
+            }
+        }
+    }
+
     pub(crate) fn check_unblock(&self, key: JobKey) -> Result<(), UnblockRefused> {
         let job = self.jobs.get(key);
         if job.kind != JobType::Manual {
@@ -67,4 +102,11 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether the whole of a text is what a field's `format` says.
+///
+/// Chosen: a format that this fake cannot read lets everything through, because the form is Buildkite's.
+fn fits(format: &str, text: &str) -> bool {
+    regex_lite::Regex::new(&format!("^(?:{format})$")).map_or(true, |format| format.is_match(text))
 }

@@ -21,6 +21,7 @@ use crate::engine::agent::AgentKey;
 use crate::engine::build::BuildKey;
 use crate::engine::table::key;
 use crate::engine::timers::TimerKey;
+use crate::pipeline::Step;
 use crate::vocabulary::ids::JobId;
 use crate::vocabulary::states::{JobState, JobType};
 
@@ -256,6 +257,8 @@ impl Exit {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[expect(clippy::struct_field_names, reason = "Buildkite's own names")]
 pub(crate) struct Times {
+    /// When it began to wait for its concurrency group.
+    pub(crate) limited_at: Option<DateTime<Utc>>,
     pub(crate) runnable_at: Option<DateTime<Utc>>,
     pub(crate) started_at: Option<DateTime<Utc>>,
     pub(crate) finished_at: Option<DateTime<Utc>>,
@@ -274,12 +277,15 @@ pub(crate) struct Moment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryType {
     Manual,
+    /// One of the step's rules.
+    Automatic,
 }
 
 impl RetryType {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::Manual => "manual",
+            Self::Automatic => "automatic",
         }
     }
 }
@@ -289,7 +295,17 @@ impl RetryType {
 pub(crate) struct Retried {
     pub(crate) into: JobKey,
     pub(crate) kind: RetryType,
-    pub(crate) by: UserKey,
+    /// Who retried it; nobody, if a rule did.
+    pub(crate) by: Option<UserKey>,
+}
+
+/// That a running job will fail, said before it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Promise {
+    pub(crate) exit_status: i32,
+    pub(crate) at: DateTime<Utc>,
+    /// Whether the failure will count: it is neither forgiven nor retried by itself.
+    pub(crate) is_hard: bool,
 }
 
 /// Who decides what a job does next.
@@ -316,6 +332,11 @@ pub(crate) struct Job {
     /// The step's place in its build.
     pub(crate) step: usize,
     pub(crate) kind: JobType,
+    /// The step as it is for this job; a retry keeps it.
+    pub(crate) spec: Arc<Step>,
+    /// Which of how many parallel jobs, from 0.
+    pub(crate) parallel: Option<(u32, u32)>,
+    pub(crate) matrix: Option<Arc<[(String, String)]>>,
     pub(crate) state: State,
     /// 1, and one more with each retry.
     pub(crate) attempt: u32,
@@ -331,7 +352,12 @@ pub(crate) struct Job {
     pub(crate) unblocked_by: Option<UserKey>,
     /// The job this one retries.
     pub(crate) retry_of: Option<(JobKey, RetryType)>,
+    /// Which of the step's rules made it, if one did.
+    pub(crate) retry_rule: Option<usize>,
     pub(crate) retried: Option<Retried>,
+    /// The build a trigger job made.
+    pub(crate) triggered_build: Option<BuildKey>,
+    pub(crate) promise: Option<Promise>,
     pub(crate) lead: Lead,
     pub(crate) history: Vec<Moment>,
     /// What is armed for the state it is in; leaving the state disarms them all.

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::engine::Engine;
-use crate::engine::build::{Author, Build, BuildKey, Head, PullRequest};
+use crate::engine::build::{Author, Build, BuildKey, Cancellation, Head, PullRequest};
 use crate::engine::commands::{CancelBuild, CreateBuild, RebuildBuild};
 use crate::engine::job::State;
 use crate::http::Cx;
@@ -79,23 +79,28 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         pull_request: pull_request(&mut body),
         clean_checkout: body.flag("clean_checkout") == Some(true),
         rebuilt_from: None,
+        triggered_from: None,
+        changed_files: None,
     };
     let meta_data = body.pairs("meta_data");
     // No pipeline filters branches yet, so there is nothing to ignore; its type still counts.
     body.flag("ignore_pipeline_branch_filters");
     body.check()?;
-    let Ok(build) = cx.apply(CreateBuild {
+    let build = cx.apply(CreateBuild {
         pipeline,
         head,
         meta_data,
-    });
+    })?;
     Ok(show_new(cx, 201, build))
 }
 
 pub(super) fn cancel(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let build = cx.build()?;
     Fields::parse(&cx.request.body)?;
-    cx.apply(CancelBuild { build })?;
+    cx.apply(CancelBuild {
+        build,
+        cause: Cancellation::Person,
+    })?;
     let view = cx.view();
     Ok(Cx::show(
         &view,

@@ -1,6 +1,6 @@
 //! Jobs: retry and unblock, below the build or below the organization.
 
-use crate::engine::commands::{RetryJob, UnblockJob};
+use crate::engine::commands::{Answers, RetryJob, UnblockJob};
 use crate::engine::job::JobKey;
 use crate::http::Cx;
 use crate::http::error::ApiError;
@@ -23,7 +23,7 @@ pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let job = cx.job()?;
     let mut body = Fields::parse(&cx.request.body)?;
     let unblocker = body.text("unblocker");
-    let fields = body.pairs("fields");
+    let answers = Answers::Form(body.answers("fields"));
     body.check()?;
     // What the job is comes before who unblocks it: an unknown person does not make a command step a block step.
     cx.engine.check_unblock(job)?;
@@ -40,7 +40,7 @@ pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
             })?
         }
     };
-    cx.apply(UnblockJob { job, by, fields })?;
+    cx.apply(UnblockJob { job, by, answers })?;
     let view = cx.view();
     Ok(Cx::show(&view, 200, &JobJson::new(&view, job)))
 }

@@ -3,7 +3,7 @@
 //! Source: Buildkite docs, "Pipelines API".
 
 use crate::engine::commands::{CreatePipeline, DeletePipeline};
-use crate::engine::pipeline::{PipelineKey, Settings, Visibility};
+use crate::engine::pipeline::{Intermediate, PipelineKey, Settings, Visibility};
 use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::json::{Fields, Json};
@@ -121,23 +121,32 @@ fn settings(body: &mut Fields, repository: String) -> Settings {
         maximum_command_step_timeout: body
             .count("maximum_command_step_timeout")
             .filter(|minutes| *minutes > 0),
+        skip_queued: intermediate(body, "skip_queued_branch_builds"),
+        cancel_running: intermediate(body, "cancel_running_branch_builds"),
         ..Settings::for_repository(defaults.repository)
+    }
+}
+
+/// A flag and, beside it, the branches it is limited to.
+fn intermediate(body: &mut Fields, field: &str) -> Intermediate {
+    let filter = body
+        .text(&format!("{field}_filter"))
+        .filter(|filter| !filter.is_empty());
+    Intermediate {
+        is_on: body.flag(field) == Some(true),
+        filter,
     }
 }
 
 /// Settings that would change what builds do, and that this fake cannot honour yet, are refused rather than stored and
 /// forgotten. Clients that always send them with a value that means nothing are let through.
 fn refuse_unmodelled(body: &Fields) -> Result<(), ApiError> {
-    const FIELDS: [&str; 9] = [
+    const FIELDS: [&str; 5] = [
         "branch_configuration",
-        "cancel_running_branch_builds",
-        "cancel_running_branch_builds_filter",
         "clone_mirror_url",
         "cluster_id",
         "pipeline_template_uuid",
         "provider_settings",
-        "skip_queued_branch_builds",
-        "skip_queued_branch_builds_filter",
     ];
     let means_something = |field: &&&str| match body.value(field) {
         None | Some(Json::Null | Json::Bool(false)) => false,

@@ -1,0 +1,177 @@
+//! What a condition may know of a build that is being created.
+//!
+//! Elsewhere: the language (`crate::pipeline::conditional`).
+//! Source: Buildkite docs, "Using conditionals", section "Variable and syntax reference"; "Environment variables".
+
+use crate::engine::Engine;
+use crate::engine::build::Head;
+use crate::engine::pipeline::PipelineKey;
+use crate::pipeline::{Fact, Facts};
+use crate::vocabulary::ids::BuildId;
+
+/// A build that is being created.
+pub(crate) struct NewBuild<'e> {
+    pub(crate) engine: &'e Engine,
+    pub(crate) pipeline: PipelineKey,
+    pub(crate) id: BuildId,
+    pub(crate) number: u64,
+    pub(crate) head: &'e Head,
+}
+
+impl Facts for NewBuild<'_> {
+    fn variable(&self, name: &str) -> Fact {
+        let head = self.head;
+        let pipeline = self.engine.pipeline(self.pipeline);
+        let organization = self.engine.organization(pipeline.organization);
+        let creator = head.creator.map(|key| self.engine.user(key));
+        let pull_request = head.pull_request.as_ref();
+        match name {
+            "build.id" => text(&self.id.to_string()),
+            "build.number" => Fact::Number(i64::try_from(self.number).unwrap_or(i64::MAX)),
+            "build.commit" => text(&head.commit),
+            "build.branch" => text(&head.branch),
+            "build.message" => maybe(head.message.as_deref()),
+            "build.tag" => maybe(head.tag.as_deref()),
+            "build.state" => text("creating"),
+            "build.source" => text(head.source.as_str()),
+            "build.creator.id" => maybe(creator.map(|user| user.id.to_string()).as_deref()),
+            "build.creator.name" => maybe(creator.map(|user| user.name.as_str())),
+            "build.creator.email" => maybe(creator.map(|user| user.email.as_str())),
+            // Teams are not modelled: nobody is in one.
+            "build.creator.teams" if creator.is_some() => Fact::Strings(Vec::new()),
+            "build.creator.verified" if creator.is_some() => Fact::Bool(true),
+            "build.author.name" => maybe(
+                head.author
+                    .as_ref()
+                    .and_then(|author| author.name.as_deref()),
+            ),
+            "build.author.email" => maybe(
+                head.author
+                    .as_ref()
+                    .and_then(|author| author.email.as_deref()),
+            ),
+            "build.author.teams" if head.author.is_some() => Fact::Strings(Vec::new()),
+            "build.pull_request.id" => maybe(pull_request.map(|request| request.id.as_str())),
+            "build.pull_request.base_branch" => {
+                maybe(pull_request.and_then(|request| request.base.as_deref()))
+            }
+            "build.pull_request.repository" => {
+                maybe(pull_request.and_then(|request| request.repository.as_deref()))
+            }
+            "build.pull_request.labels" => {
+                pull_request.map_or(Fact::Null, |request| Fact::Strings(request.labels.clone()))
+            }
+            "build.pull_request.draft" | "build.pull_request.repository.fork"
+                if pull_request.is_some() =>
+            {
+                Fact::Bool(false)
+            }
+            "pipeline.id" => text(&pipeline.id.to_string()),
+            "pipeline.slug" => text(&pipeline.slug),
+            "pipeline.default_branch" => text(&pipeline.settings.default_branch),
+            "pipeline.repository" => text(&pipeline.settings.repository),
+            "build.fixed"
+            | "pipeline.started_passing"
+            | "pipeline.started_failing"
+            | "pipeline.next_finished_build_exists" => Fact::Bool(false),
+            "organization.id" => text(&organization.id.to_string()),
+            "organization.slug" => text(&organization.slug),
+            _ => Fact::Null,
+        }
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        self.builtin(name).or_else(|| {
+            let pipeline = self.engine.pipeline(self.pipeline);
+            let of_pipeline = pipeline.env.iter().flatten();
+            let mut known = of_pipeline
+                .chain(&self.head.env)
+                .filter(|(known, _)| known == name);
+            known.next_back().map(|(_, value)| value.clone())
+        })
+    }
+}
+
+impl NewBuild<'_> {
+    /// The variables Buildkite sets itself.
+    pub(crate) fn builtin(&self, name: &str) -> Option<String> {
+        let head = self.head;
+        let pipeline = self.engine.pipeline(self.pipeline);
+        let pull_request = head.pull_request.as_ref();
+        let parent = head
+            .triggered_from
+            .and_then(|job| self.engine.find_job(job))
+            .map(|job| self.engine.build(job.build));
+        let original = head
+            .rebuilt_from
+            .and_then(|build| self.engine.find_build(build));
+        let or_empty = |value: Option<String>| Some(value.unwrap_or_default());
+        match name {
+            "BUILDKITE_BRANCH" => Some(head.branch.clone()),
+            "BUILDKITE_TAG" => or_empty(head.tag.clone()),
+            "BUILDKITE_MESSAGE" => or_empty(head.message.clone()),
+            "BUILDKITE_COMMIT" => Some(head.commit.clone()),
+            "BUILDKITE_PIPELINE_SLUG" => Some(pipeline.slug.to_string()),
+            "BUILDKITE_PIPELINE_NAME" => Some(pipeline.name.clone()),
+            "BUILDKITE_PIPELINE_ID" => Some(pipeline.id.to_string()),
+            "BUILDKITE_ORGANIZATION_SLUG" => Some(
+                self.engine
+                    .organization(pipeline.organization)
+                    .slug
+                    .to_string(),
+            ),
+            "BUILDKITE_REPO" => Some(pipeline.settings.repository.clone()),
+            "BUILDKITE_SOURCE" => Some(head.source.as_str().to_owned()),
+            "BUILDKITE_PULL_REQUEST" => {
+                Some(pull_request.map_or_else(|| "false".to_owned(), |request| request.id.clone()))
+            }
+            "BUILDKITE_PULL_REQUEST_BASE_BRANCH" => {
+                or_empty(pull_request.and_then(|request| request.base.clone()))
+            }
+            "BUILDKITE_PULL_REQUEST_REPO" => {
+                or_empty(pull_request.and_then(|request| request.repository.clone()))
+            }
+            "BUILDKITE_TRIGGERED_FROM_BUILD_ID" => {
+                or_empty(parent.map(|build| build.id.to_string()))
+            }
+            "BUILDKITE_TRIGGERED_FROM_BUILD_NUMBER" => {
+                or_empty(parent.map(|build| build.number.to_string()))
+            }
+            "BUILDKITE_TRIGGERED_FROM_BUILD_PIPELINE_SLUG" => {
+                or_empty(parent.map(|build| self.engine.pipeline(build.pipeline).slug.to_string()))
+            }
+            "BUILDKITE_REBUILT_FROM_BUILD_ID" => {
+                or_empty(original.map(|build| build.id.to_string()))
+            }
+            "BUILDKITE_REBUILT_FROM_BUILD_NUMBER" => {
+                or_empty(original.map(|build| build.number.to_string()))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What the server fills into the steps saved with a pipeline.
+pub(crate) const CONFIGURATION_VARIABLES: &[&str] = &[
+    "BUILDKITE_BRANCH",
+    "BUILDKITE_TAG",
+    "BUILDKITE_MESSAGE",
+    "BUILDKITE_COMMIT",
+    "BUILDKITE_PIPELINE_SLUG",
+    "BUILDKITE_PIPELINE_NAME",
+    "BUILDKITE_PIPELINE_ID",
+    "BUILDKITE_ORGANIZATION_SLUG",
+    "BUILDKITE_TRIGGERED_FROM_BUILD_PIPELINE_SLUG",
+    "BUILDKITE_REPO",
+    "BUILDKITE_PULL_REQUEST",
+    "BUILDKITE_PULL_REQUEST_BASE_BRANCH",
+    "BUILDKITE_PULL_REQUEST_REPO",
+];
+
+fn text(value: &str) -> Fact {
+    Fact::String(value.to_owned())
+}
+
+fn maybe(value: Option<&str>) -> Fact {
+    value.map_or(Fact::Null, text)
+}
