@@ -230,3 +230,25 @@ fn write_script(app: &PipelineHandle, n: usize, word: &str) {
         };
     }
 }
+
+/// How every job of a build stands, in the order of its steps: `failed+soft`, `failed+retried`, `passed`.
+#[track_caller]
+pub(crate) fn states(build: &BuildHandle) -> String {
+    let jobs = build.all_jobs();
+    let words: Vec<_> = jobs
+        .iter()
+        .map(|job| {
+            let soft = if job.soft_failed() { "+soft" } else { "" };
+            let retried = job.retried_in().map_or("", |_| "+retried");
+            format!("{}{soft}{retried}", job.state())
+        })
+        .collect();
+    words.join(" ")
+}
+
+/// The names of a build's jobs, as REST shows them.
+#[track_caller]
+pub(crate) fn names(build: &Json) -> Vec<&str> {
+    let jobs = build["jobs"].items().iter();
+    jobs.map(|job| job["name"].str()).collect()
+}

@@ -1,0 +1,336 @@
+//! Trigger steps: the build they make, what becomes of it, and what that makes of them.
+
+use fake_buildkite::{BuildHandle, BuildState, FakeBuildkite, PipelineHandle, minutes, seconds};
+
+use crate::story::{instant, states};
+use crate::support::{Json, client};
+
+/// A pipeline `app` that triggers `lib` in a step with the key `go` and what else is said of it.
+fn pair(step: &str, lib: &str) -> (FakeBuildkite, PipelineHandle, PipelineHandle) {
+    let fake = FakeBuildkite::builder().waiters_with_state().start();
+    let lib = fake
+        .pipeline("lib")
+        .steps(format!("steps: [{lib}]"))
+        .create();
+    let app = fake
+        .pipeline("app")
+        .steps(format!("steps: [{{trigger: lib, key: go{step}}}]"))
+        .create();
+    (fake, app, lib)
+}
+
+const MAKE: &str = "{command: make, key: make}";
+
+fn rest(fake: &FakeBuildkite, build: &BuildHandle, pipeline: &str) -> Json {
+    client(fake).build(pipeline, build.number())
+}
+
+#[test]
+fn g23_a_trigger_step_waits_for_its_build_and_fails_with_it() {
+    // Given a build that will fail
+    let (fake, app, lib) = pair("", MAKE);
+    lib.on_job("make").exits(1);
+    // When another one triggers it
+    let build = app.create_build();
+    assert_eq!(states(&build), "running");
+    assert_eq!(build.state(), BuildState::Running);
+    fake.advance(seconds(10));
+    assert_eq!(states(&build), "running");
+    // Then both fail at the same instant
+    fake.run_until_idle();
+    assert_eq!(states(&build), "failed");
+    assert_eq!(build.state(), BuildState::Failed);
+    assert_eq!(build.finished_at(), lib.latest_build().finished_at());
+}
+
+#[test]
+fn a_trigger_step_passes_with_its_build_and_only_then_lets_others_go_on() {
+    let fake = FakeBuildkite::start();
+    let lib = fake.pipeline("lib").create();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: lib, key: go}, {command: ship, key: ship, depends_on: go}]")
+        .create();
+    let build = app.create_build();
+    fake.advance(seconds(5));
+    assert_eq!(states(&build), "running waiting");
+    fake.run_until_idle();
+    assert_eq!(states(&build), "passed passed");
+    assert_eq!(
+        build.job("ship").runnable_at(),
+        lib.latest_build().finished_at()
+    );
+}
+
+#[test]
+fn g24_an_async_trigger_step_passes_at_once_whatever_its_build_does() {
+    let (fake, app, lib) = pair(", async: true", MAKE);
+    lib.on_job("make").exits(1);
+    let build = app.create_build();
+    assert_eq!(states(&build), "passed");
+    assert_eq!(build.state(), BuildState::Passed);
+    assert_eq!(lib.latest_build().state(), BuildState::Scheduled);
+    fake.run_until_idle();
+    assert_eq!(lib.latest_build().state(), BuildState::Failed);
+    assert_eq!(build.state(), BuildState::Passed);
+    let job = rest(&fake, &build, "app")["jobs"][0].clone();
+    assert!(job["async"].bool());
+    assert_eq!(job["triggered_build"]["number"].number(), 1);
+}
+
+#[test]
+fn a_trigger_step_passes_when_nothing_of_its_build_had_to_run() {
+    let (_fake, app, lib) = pair("", "{command: make, skip: true}");
+    let build = app.create_build();
+    assert_eq!(lib.latest_build().state(), BuildState::NotRun);
+    assert_eq!(states(&build), "passed");
+    assert_eq!(build.state(), BuildState::Passed);
+}
+
+#[test]
+fn a_trigger_step_goes_on_waiting_while_its_build_is_blocked() {
+    // Given a triggered build that waits for a person
+    let (fake, app, lib) = pair("", "{block: Ship?, key: ship}, {command: make, key: make}");
+    let build = app.create_build();
+    fake.run_until_idle();
+    let child = lib.latest_build();
+    assert!(child.is_blocked());
+    assert_eq!(states(&build), "running");
+    fake.advance(minutes(600));
+    assert_eq!(build.state(), BuildState::Running, "no timeout applies");
+    // When somebody unblocks it, then both go on
+    child.job("ship").unblock();
+    fake.run_until_idle();
+    assert_eq!(states(&build), "passed");
+}
+
+#[test]
+fn a_triggered_build_that_a_person_cancels_fails_the_step() {
+    let (fake, app, lib) = pair("", MAKE);
+    lib.on_job("make").hangs();
+    let build = app.create_build();
+    fake.advance(seconds(5));
+    lib.latest_build().cancel();
+    assert_eq!(states(&build), "running", "the build is still stopping");
+    fake.run_until_idle();
+    assert_eq!(lib.latest_build().state(), BuildState::Canceled);
+    assert_eq!(states(&build), "failed");
+    assert_eq!(build.state(), BuildState::Failed);
+}
+
+#[test]
+fn a_triggered_build_that_a_newer_one_skips_skips_the_step() {
+    // Given a triggered build that is still queued in a pipeline that skips such builds
+    let fake = FakeBuildkite::start();
+    let lib = fake.pipeline("lib").skip_intermediate_builds().create();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: lib, key: go}, {command: make, key: make}]")
+        .create();
+    let build = app.create_build();
+    assert_eq!(states(&build), "running scheduled");
+    // When there is a newer build
+    lib.create_build();
+    // Then the step is skipped, which harms nothing
+    assert_eq!(lib.build_number(1).state(), BuildState::Skipped);
+    assert_eq!(states(&build), "skipped scheduled");
+    fake.run_until_idle();
+    assert_eq!(states(&build), "skipped passed");
+    assert_eq!(build.state(), BuildState::Passed);
+}
+
+#[test]
+fn a_triggered_build_that_a_newer_one_cancels_skips_the_step() {
+    let fake = FakeBuildkite::start();
+    let lib = fake
+        .pipeline("lib")
+        .steps("steps: [{command: make, key: make}]")
+        .cancel_intermediate_builds()
+        .create();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: lib, key: go}, {command: make, key: make}]")
+        .create();
+    let build = app.create_build();
+    fake.advance(seconds(5));
+    lib.create_build();
+    fake.run_until_idle();
+    assert_eq!(lib.build_number(1).state(), BuildState::Canceled);
+    assert_eq!(states(&build), "skipped passed");
+    assert_eq!(build.state(), BuildState::Passed);
+}
+
+#[test]
+fn canceling_a_build_cancels_what_it_waits_for_and_not_what_it_merely_started() {
+    // Given a build that triggered two others, one of them async
+    let fake = FakeBuildkite::start();
+    let (sync, free) = (
+        fake.pipeline("sync")
+            .steps("steps: [{command: make, key: make}]")
+            .create(),
+        fake.pipeline("free").create(),
+    );
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: sync}, {trigger: free, async: true}]")
+        .create();
+    let build = app.create_build();
+    fake.advance(seconds(5));
+    // When it is canceled
+    let path = "/organizations/acme/pipelines/app/builds/1/cancel";
+    let answer = client(&fake).put(path).expect(200);
+    // Then it waits until the triggered build has stopped
+    assert_eq!(answer["state"].str(), "canceling");
+    assert_eq!(states(&build), "canceling passed");
+    assert_eq!(sync.latest_build().state(), BuildState::Canceling);
+    fake.run_until_idle();
+    assert_eq!(states(&build), "canceled passed");
+    assert_eq!(build.state(), BuildState::Canceled);
+    assert_eq!(sync.latest_build().state(), BuildState::Canceled);
+    assert_eq!(free.latest_build().state(), BuildState::Passed);
+}
+
+#[test]
+fn a_step_that_triggers_a_pipeline_nobody_has_fails() {
+    let fake = FakeBuildkite::start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: nowhere, key: go}, wait, {command: make, key: make}]")
+        .create();
+    let build = app.create_build();
+    fake.run_until_idle();
+    assert_eq!(states(&build), "failed waiting_failed waiting_failed");
+    assert_eq!(build.state(), BuildState::Failed);
+    let job = rest(&fake, &build, "app")["jobs"][0].clone();
+    assert!(job["triggered_build"].is_null());
+}
+
+#[test]
+fn a_pipeline_that_triggers_itself_stops_ten_builds_deep() {
+    let fake = FakeBuildkite::start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: app, key: go}]")
+        .create();
+    app.create_build();
+    fake.run_until_idle();
+    let builds = app.builds();
+    assert_eq!(builds.len(), 11, "one by hand, and ten below it");
+    let all_failed = builds
+        .iter()
+        .all(|build| build.state() == BuildState::Failed);
+    assert!(all_failed);
+}
+
+#[test]
+fn what_a_trigger_step_does_not_say_comes_from_its_label_the_other_pipeline_and_the_parent() {
+    // Given a build of its own branch, environment and author, and a pipeline with another default branch
+    let fake = FakeBuildkite::start();
+    fake.pipeline("lib").default_branch("trunk").create();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: lib, label: Build the library}]")
+        .create();
+    // When it triggers a build
+    let parent = app
+        .build()
+        .branch("feature")
+        .commit("abc123")
+        .message("The parent's")
+        .env("SECRET", "1")
+        .author("Ada", "ada@example.com")
+        .meta_data("k", "v")
+        .create();
+    let (parent, child) = (rest(&fake, &parent, "app"), client(&fake).build("lib", 1));
+    // Then only the people are the same
+    assert_eq!(child["source"].str(), "trigger_job");
+    assert_eq!(child["message"].str(), "Build the library");
+    assert_eq!(child["branch"].str(), "trunk");
+    assert_eq!(child["commit"].str(), "HEAD");
+    assert_eq!(child["env"].entries(), []);
+    assert_eq!(child["meta_data"].entries(), []);
+    assert_eq!(child["author"]["name"].str(), "Ada");
+    assert_eq!(child["author"], parent["author"]);
+    assert_eq!(child["creator"], parent["creator"]);
+}
+
+#[test]
+fn a_trigger_step_says_what_its_build_is_of() {
+    let (fake, app, _lib) = pair(
+        ", label: Unused, build: {branch: v1, commit: abc, message: Ship it, env: {LEVEL: 3, \
+         FROM: $BUILDKITE_BRANCH}, meta_data: {release: '1.0'}}",
+        MAKE,
+    );
+    app.build().branch("feature").create();
+    let child = client(&fake).build("lib", 1);
+    assert_eq!(child["branch"].str(), "v1");
+    assert_eq!(child["commit"].str(), "abc");
+    assert_eq!(child["message"].str(), "Ship it");
+    assert_eq!(child["env"]["LEVEL"].str(), "3");
+    assert_eq!(child["env"]["FROM"].str(), "feature");
+    assert_eq!(child["meta_data"]["release"].str(), "1.0");
+}
+
+#[test]
+fn parent_and_child_name_each_other() {
+    let (fake, app, lib) = pair(", label: Library", MAKE);
+    lib.create_build();
+    let build = app.create_build();
+    let (parent, child) = (client(&fake).build("app", 1), client(&fake).build("lib", 2));
+    let from = &child["triggered_from"];
+    assert_eq!(from["build_id"], parent["id"]);
+    assert_eq!(from["build_number"].number(), 1);
+    assert_eq!(from["build_pipeline_slug"].str(), "app");
+    assert!(parent["triggered_from"].is_null());
+    let job = &parent["jobs"][0];
+    assert_eq!(job["type"].str(), "trigger");
+    assert_eq!(job["name"].str(), "Library");
+    assert_eq!(job["step_key"].str(), "go");
+    let triggered = &job["triggered_build"];
+    assert_eq!(triggered["id"], child["id"]);
+    assert_eq!(triggered["number"].number(), 2);
+    assert_eq!(triggered["url"], child["url"]);
+    assert_eq!(triggered["web_url"], child["web_url"]);
+    // The link leads to the child
+    let followed = client(&fake).get(triggered["url"].str()).expect(200);
+    assert_eq!(followed["id"], child["id"]);
+    assert_eq!(instant(&job["started_at"]), build.created_at());
+}
+
+#[test]
+fn a_soft_trigger_step_forgives_its_build() {
+    let (fake, app, lib) = pair(", soft_fail: true", MAKE);
+    lib.on_job("make").exits(1);
+    let build = app.create_build();
+    fake.run_until_idle();
+    assert_eq!(states(&build), "failed+soft");
+    assert_eq!(build.state(), BuildState::Passed);
+    let job = rest(&fake, &build, "app")["jobs"][0].clone();
+    assert!(job["soft_failed"].bool());
+}
+
+#[test]
+fn a_parallel_trigger_step_makes_as_many_builds_and_fails_with_any_of_them() {
+    let (fake, app, lib) = pair(", parallelism: 3", MAKE);
+    let build = app.create_build();
+    assert_eq!(states(&build), "running running running");
+    assert_eq!(lib.builds().len(), 3);
+    fake.advance(seconds(5));
+    lib.build_number(2).fail();
+    fake.run_until_idle();
+    assert_eq!(states(&build), "passed failed passed");
+    assert_eq!(build.state(), BuildState::Failed);
+}
+
+#[test]
+fn a_retry_in_the_triggered_build_does_not_bring_the_failed_step_back() {
+    let (fake, app, lib) = pair("", MAKE);
+    lib.on_job("make").exits(1).then().exits(0);
+    let build = app.create_build();
+    fake.run_until_idle();
+    lib.latest_build().job("make").retry();
+    fake.run_until_idle();
+    assert_eq!(lib.latest_build().state(), BuildState::Passed);
+    assert_eq!(states(&build), "failed");
+    assert_eq!(build.state(), BuildState::Failed);
+}
