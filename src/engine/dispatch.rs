@@ -309,7 +309,10 @@ impl Engine {
         }
         let number = 1 + self.earlier_runs(key, run);
         let scripts = self.scripts.get(build.pipeline);
-        scripts.attempt(&graph::names_of(&run.step), number)
+        // What a matrix or parallelism filled in counts as well.
+        let mut names = graph::names_of(&run.step);
+        names.extend(graph::names_of(&job.spec));
+        scripts.attempt(&names, number)
     }
 
     /// How often this step ran before this job: in its build, and in the builds that one was rebuilt from.

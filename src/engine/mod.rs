@@ -18,7 +18,7 @@ pub(crate) mod change;
 pub(crate) mod commands;
 pub(crate) mod concurrency;
 mod dispatch;
-mod expand;
+pub(crate) mod expand;
 mod facts;
 pub(crate) mod graph;
 mod intermediate;

@@ -1,11 +1,14 @@
 //! Pipelines in the hands of a test.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::engine::commands::{CreatePipeline, CreatePipelineRefused};
+use crate::engine::expand;
 use crate::engine::graph;
 use crate::engine::pipeline::{PipelineKey, Settings};
 use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, Tie};
+use crate::pipeline::Step;
 use crate::script::is_meant;
 use crate::vocabulary::ids::PipelineId;
 use crate::vocabulary::states::JobType;
@@ -207,7 +210,8 @@ impl PipelineHandle {
 
     /// Tells jobs what they will do: those whose step has this key, this label or this command (its first line), in which
     /// `*` stands for any run of characters; `*` alone means all. The rule made last decides and replaces earlier ones
-    /// whole; without one a job is picked up after a second, runs ten, and passes.
+    /// whole; without one a job is picked up after a second, runs ten, and passes. One job of a matrix or of a parallel step
+    /// is called by the label or command it ends up with.
     ///
     /// # Panics
     ///
@@ -227,8 +231,14 @@ impl PipelineHandle {
     pub fn on_job(&self, matcher: &str) -> JobScript {
         let unknown = self.read(|_, pipeline| {
             let steps: Vec<_> = pipeline.steps.iter().map(|step| (graph::kind_of(&step.step), graph::names_of(&step.step))).collect();
-            let meant = steps.iter().filter(|(_, names)| is_meant(matcher, names));
-            let kinds: Vec<_> = meant.map(|(kind, _)| *kind).collect();
+            // A matrix or parallelism fills in names of its own.
+            let is_one_of = |step: &Arc<Step>| {
+                expand::variants(step).iter().any(|one| is_meant(matcher, &graph::names_of(&one.spec)))
+            };
+            let meant = pipeline.steps.iter().zip(&steps).filter(|(placed, (_, names))| {
+                is_meant(matcher, names) || is_one_of(&placed.step)
+            });
+            let kinds: Vec<_> = meant.map(|(_, (kind, _))| *kind).collect();
             let name = |names: &Vec<&str>| format!("`{}`", names.last().copied().unwrap_or_default());
             let commands = steps.iter().filter(|(kind, _)| *kind == JobType::Script);
             let commands: Vec<_> = commands.map(|(_, names)| name(names)).collect();

@@ -226,3 +226,27 @@ fn a_retried_parallel_job_keeps_its_number() {
     assert_eq!(jobs[1]["parallel_group_index"].number(), 1);
     assert_eq!(jobs[1]["parallel_group_total"].number(), 2);
 }
+
+#[test]
+fn a_script_tells_one_job_of_a_step_by_the_label_it_ends_up_with() {
+    // Given a matrix and a parallel step
+    let fake = FakeBuildkite::start();
+    let app = fake
+        .pipeline("app")
+        .steps(
+            "steps:
+               - {key: x, label: 'Test {{matrix}}', command: make, matrix: [a, b]}
+               - {key: y, label: 'Shard %N', command: make, parallelism: 2}",
+        )
+        .create();
+    // When a script is for one job of each
+    app.on_job("Test b").exits(1);
+    app.on_job("Shard 1").exits(2).then().exits(0);
+    let build = app.create_build();
+    fake.run_until_idle();
+    // Then the others do not follow it
+    assert_eq!(states(&build), "passed failed failed passed");
+    build.jobs("y")[0].retry();
+    fake.run_until_idle();
+    assert_eq!(states(&build), "passed failed failed+retried passed passed");
+}
