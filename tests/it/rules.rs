@@ -157,7 +157,12 @@ fn a_job_that_timed_out_can_be_tried_again() {
 
 #[test]
 fn a_lost_agent_is_tried_again_by_a_rule_for_it() {
-    for (rule, is_retried) in [("{exit_status: -1}", true), ("{exit_status: 1}", false)] {
+    for (rule, is_retried) in [
+        ("{exit_status: -1}", true),
+        ("true", true),
+        ("{exit_status: 1}", false),
+        ("{exit_status: '*'}", false),
+    ] {
         let story = Story::told(
             &format!("steps: [{{key: x, command: make, retry: {{automatic: {rule}}}}}]"),
             |_| {},

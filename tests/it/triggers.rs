@@ -334,3 +334,41 @@ fn a_retry_in_the_triggered_build_does_not_bring_the_failed_step_back() {
     assert_eq!(states(&build), "failed");
     assert_eq!(build.state(), BuildState::Failed);
 }
+
+#[test]
+fn a_step_whose_build_is_refused_by_its_own_condition_fails() {
+    // Given a pipeline whose steps cannot be filled in
+    let (_fake, app, lib) = pair("", "{command: make, label: $BUILDKITE_AGENT_NAME}");
+    let build = app.create_build();
+    assert_eq!(lib.builds().len(), 0);
+    assert_eq!(states(&build), "failed");
+    assert_eq!(build.state(), BuildState::Failed);
+}
+
+#[test]
+fn a_trigger_step_behind_a_failure_makes_no_build() {
+    let fake = FakeBuildkite::start();
+    let lib = fake.pipeline("lib").create();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{command: make, key: make}, wait, {trigger: lib}]")
+        .create();
+    app.on_job("make").exits(1);
+    let build = app.create_build();
+    fake.run_until_idle();
+    assert_eq!(states(&build), "failed waiting_failed waiting_failed");
+    assert_eq!(lib.builds().len(), 0);
+}
+
+#[test]
+fn a_build_that_is_triggered_knows_by_whom_in_its_configuration() {
+    let (fake, app, _lib) = pair(
+        "",
+        "{label: From $BUILDKITE_TRIGGERED_FROM_BUILD_PIPELINE_SLUG, command: make, \
+         if: build.source == 'trigger_job'}",
+    );
+    app.create_build();
+    let child = client(&fake).build("lib", 1);
+    assert_eq!(child["jobs"][0]["name"].str(), "From app");
+    assert_eq!(child["jobs"][0]["state"].str(), "scheduled");
+}
