@@ -20,6 +20,7 @@ mod intermediate;
 mod life;
 mod lists;
 mod odd;
+mod real_files;
 mod recorded;
 mod retries;
 mod rules;
