@@ -79,7 +79,7 @@ impl Timeline {
 impl Row {
     fn of(engine: &Engine, key: JobKey) -> Self {
         let job = engine.job(key);
-        let name = engine.step_of(job).name.to_string();
+        let name = engine.name_of(job).to_string();
         let name = if job.attempt > 1 {
             format!("{name} (attempt {})", job.attempt)
         } else {

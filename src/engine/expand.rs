@@ -47,10 +47,10 @@ pub(crate) fn exclusion(
 ) -> Result<Option<Arc<str>>, ConditionalError> {
     let step = &*placed.step;
     let group = placed.group.as_deref().map(|Group { step, .. }| step);
-    let skip = group
-        .and_then(|group| group.skip.as_ref())
-        .or_else(|| step.skip());
-    if let Some(SkipReason(reason)) = skip {
+    // The first that gives a reason speaks for both.
+    let skips = [group.and_then(|group| group.skip.as_ref()), step.skip()];
+    let skips = skips.into_iter().flatten();
+    if let Some(SkipReason(reason)) = skips.min_by_key(|SkipReason(reason)| reason.is_empty()) {
         return Ok(Some(reason.as_str().into()));
     }
     if let Some(patterns) = step.branches() {

@@ -9,6 +9,8 @@
 //!
 //! Elsewhere: what the jobs of a step do when it may go on (`engine::settle`), which steps are excluded
 //! (`engine::expand`).
+//! Not modelled: that a step which depends on one of a concurrency group waits for the rest of the group, too. Taken by
+//! its letter, the documented gates (the last step of a group depends on what depends on the first) would never open.
 //! Source: Buildkite docs, "Dependencies", "Wait step", "Block step", "Group step", "Defining steps".
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,12 +123,18 @@ pub(crate) struct StepRun {
 }
 
 impl StepRun {
-    /// The newest of its jobs, of which every step has one from the start.
+    /// The newest of its jobs. A step whose matrix is empty has none; a block step always has one.
     pub(crate) fn latest(&self) -> JobKey {
         *self
             .jobs
             .last()
-            .expect("every step has a job from the start")
+            .expect("a step that is asked for its job has one")
+    }
+
+    /// Whether a failure of `on` stops whatever comes after it: a barrier of the same scope or of the one around it.
+    pub(crate) fn is_held_by(&self, on: &Self) -> bool {
+        let group = |run: &Self| run.group.as_ref().map(|group| group.number);
+        on.is_barrier && (on.group.is_none() || group(on) == group(self))
     }
 
     /// Whether it may go on, given what it depends on.

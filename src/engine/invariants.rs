@@ -15,7 +15,8 @@ impl Engine {
     /// Panics with what does not hold.
     pub(crate) fn check_invariants(&self) {
         assert!(
-            self.agenda.triggers.is_empty()
+            self.agenda.newer.is_empty()
+                && self.agenda.triggers.is_empty()
                 && self.agenda.cancels.is_empty()
                 && self.agenda.groups.is_empty()
                 && self.agenda.steps.is_empty()
@@ -105,7 +106,7 @@ impl Engine {
                 .unwrap_or(Class::Satisfied);
             assert_eq!(run.class, class, "class of step {n}");
             let decided =
-                run.decide(|on| (self.step(key, on).class, self.step(key, on).is_barrier));
+                run.decide(|on| (self.step(key, on).class, run.is_held_by(self.step(key, on))));
             assert!(
                 run.readiness == decided || run.broken.is_some(),
                 "step {n}: {:?}, {decided:?}",

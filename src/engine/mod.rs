@@ -78,6 +78,8 @@ pub(crate) trait Command {
 struct Agenda {
     steps: VecDeque<(BuildKey, usize)>,
     builds: BTreeSet<BuildKey>,
+    /// New builds, which older ones of their branch may make way for.
+    newer: VecDeque<BuildKey>,
     /// Trigger jobs whose turn it is.
     triggers: VecDeque<JobKey>,
     /// Trigger jobs that were canceled.
@@ -337,13 +339,23 @@ impl Engine {
 
     pub(crate) fn job_ref(&self, key: JobKey) -> JobRef {
         let job = self.jobs.get(key);
-        let name = Arc::clone(&self.step_of(job).name);
+        let name = self.name_of(job);
         JobRef {
             build: self.build_ref(job.build),
             name,
             attempt: job.attempt,
             id: job.id,
         }
+    }
+
+    /// How people call a job: as its step, and one of several by what its own label became.
+    pub(crate) fn name_of(&self, job: &Job) -> Arc<str> {
+        let step = self.step_of(job);
+        if Arc::ptr_eq(&job.spec, &step.step) {
+            return Arc::clone(&step.name);
+        }
+        let label = graph::label_of(&job.spec).filter(|label| !label.is_empty());
+        label.unwrap_or_else(|| graph::name_of(&job.spec)).into()
     }
 
     pub(crate) fn step_of(&self, job: &Job) -> &StepRun {

@@ -14,7 +14,7 @@ impl Engine {
     /// Carries out everything on the agenda, and what that adds to it, until nothing is left.
     ///
     /// It ends: within one instant jobs only move forward along their tables, and the only way back (`dependency_retried`)
-    /// needs a retry, which is a command.
+    /// needs a retry: a command, or a rule, and rules have limits.
     pub(super) fn settle(&mut self) {
         loop {
             if let Some((build, step)) = self.agenda.steps.pop_front() {
@@ -23,6 +23,10 @@ impl Engine {
             }
             if let Some(build) = self.agenda.builds.pop_first() {
                 self.settle_build(build);
+                continue;
+            }
+            if let Some(build) = self.agenda.newer.pop_front() {
+                self.skip_intermediate(build);
                 continue;
             }
             if let Some(job) = self.agenda.triggers.pop_front() {
@@ -51,7 +55,7 @@ impl Engine {
         let run = steps.get(step).expect("a step of the build");
         let readiness = run.decide(|on| {
             let on = steps.get(on).expect("edges lead to steps of the build");
-            (on.class, on.is_barrier)
+            (on.class, run.is_held_by(on))
         });
         if readiness == run.readiness {
             return;
@@ -120,7 +124,11 @@ impl Engine {
         let verdict = self
             .tally(key)
             .verdict(build.state, build.started_at.is_some());
-        for event in path(build.state, verdict) {
+        // Its jobs may have started and ended in one instant; it ran all the same.
+        if build.state == BuildState::Scheduled && build.started_at.is_some() {
+            self.change_build(key, build::Event::Start);
+        }
+        for event in path(self.builds.get(key).state, verdict) {
             self.change_build(key, *event);
         }
         if self.builds.get(key).state == BuildState::Failed {
@@ -158,6 +166,9 @@ impl Engine {
             .flatten();
         let looks_running = look.is_some_and(|(_, look)| look == Some(BlockedState::Running));
         let build = self.builds.change(key);
+        let begins = to == BuildState::Running
+            && (from == BuildState::Scheduled
+                || from == BuildState::Blocked && build.started_at.is_none());
         build.state = to;
         match to {
             // The block step asked to look as if the build were still running.
@@ -190,7 +201,7 @@ impl Engine {
         if to == BuildState::Failing {
             self.cancel_on_failing(key);
         }
-        if from == BuildState::Scheduled && to == BuildState::Running {
+        if begins {
             self.cancel_intermediate(key);
         }
         self.tell_trigger(key);
@@ -251,7 +262,7 @@ fn path(from: BuildState, to: BuildState) -> &'static [build::Event] {
     use BuildState as S;
     use build::Event as E;
     match (from, to) {
-        (S::Creating, S::NotRun) => &[E::NothingToRun],
+        (S::Creating | S::Scheduled | S::Running, S::NotRun) => &[E::NothingToRun],
         // Whatever else it is, it is scheduled first; the agenda asks again.
         (S::Creating, _) => &[E::JobsCreated],
         (S::Scheduled, S::Running) => &[E::Start],

@@ -3,7 +3,7 @@
 //! No agent is involved, and no time passes: a trigger job that may go on has its build at the same instant.
 //! Source: Buildkite docs, "Trigger step".
 
-use crate::engine::build::{BuildKey, Cancellation, Head};
+use crate::engine::build::{BuildKey, Cancellation, Head, put};
 use crate::engine::commands::{CancelBuild, CreateBuild};
 use crate::engine::job::{Event, JobKey, State};
 use crate::engine::{Command as _, Engine};
@@ -43,6 +43,19 @@ impl Engine {
         }
         let pipeline = self.pipeline_by_slug(parent.organization, &step.pipeline)?;
         let wanted = &step.build;
+        let mut env = wanted.env.clone();
+        if let Some((index, count)) = self.jobs.get(key).parallel {
+            put(
+                &mut env,
+                "BUILDKITE_PARALLEL_JOB".to_owned(),
+                index.to_string(),
+            );
+            put(
+                &mut env,
+                "BUILDKITE_PARALLEL_JOB_COUNT".to_owned(),
+                count.to_string(),
+            );
+        }
         let default_branch = &self.pipelines.get(pipeline).settings.default_branch;
         let message = wanted.message.clone().or_else(|| step.label.clone());
         let head = Head {
@@ -53,7 +66,7 @@ impl Engine {
                 .unwrap_or_else(|| default_branch.clone()),
             tag: None,
             message: message.filter(|message| !message.is_empty()),
-            env: wanted.env.clone(),
+            env,
             source: BuildSource::TriggerJob,
             author: parent.head.author.clone(),
             creator: parent.head.creator,

@@ -272,33 +272,29 @@ impl BuildHandle {
         self.read(|_, build| build.finished_at)
     }
 
-    /// The job of the step with this key, else with this label; its latest attempt.
+    /// The job of the step with this key, else with this label, else the one of several jobs of a step that is called so;
+    /// its latest attempt.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let steps = r#"steps: [{label: "Test {{matrix}}", key: test, command: make, matrix: [linux, macos]}]"#;
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// build.job("Test macos").fail(1);
+    /// assert_eq!(build.jobs("test").len(), 2);
+    /// ```
     ///
     /// # Panics
     ///
-    /// If no step or more than one is called so; the message names those there are.
+    /// If no job or more than one is called so; the message names those there are.
     #[must_use]
     #[track_caller]
     pub fn job(&self, name: &str) -> JobHandle {
-        let found = self.read(|engine, _| match self.matching_steps(engine, name)[..] {
-            [step] => Ok(engine.step(self.key, step).latest()),
-            ref steps => {
-                let build = engine.build_ref(self.key);
-                let names: Vec<_> = engine
-                    .steps(self.key)
-                    .map(|step| format!("`{}`", step.name))
-                    .collect();
-                let names = if names.is_empty() {
-                    "none".to_owned()
-                } else {
-                    names.join(", ")
-                };
-                Err(match steps.len() {
-                    0 => format!("no job `{name}` in {build}; it has {names}"),
-                    several => format!(
-                        "{several} jobs are called `{name}` in {build}: ask for `jobs(\"{name}\")`, or give the steps keys; it has {names}"
-                    ),
-                })
+        let found = self.read(|engine, _| {
+            let mut called_so = self.matching_jobs(engine, name);
+            called_so.retain(|key| !engine.job(*key).is_superseded());
+            match called_so[..] {
+                [job] => Ok(job),
+                _ => Err(self.not_one(engine, name, called_so.len())),
             }
         });
         match found {
@@ -307,7 +303,7 @@ impl BuildHandle {
         }
     }
 
-    /// Every attempt of every step with this key, else with this label, oldest first.
+    /// Every job, and every attempt, of every step with this key, else with this label, oldest first.
     ///
     /// # Panics
     ///
@@ -315,17 +311,17 @@ impl BuildHandle {
     #[must_use]
     #[track_caller]
     pub fn jobs(&self, name: &str) -> Vec<JobHandle> {
-        let keys: Vec<_> = self.read(|engine, _| {
-            let steps = self.matching_steps(engine, name).into_iter();
-            steps
-                .flat_map(|step| engine.step(self.key, step).jobs.clone())
-                .collect()
+        let found = self.read(|engine, _| {
+            let keys = self.matching_jobs(engine, name);
+            if keys.is_empty() {
+                return Err(self.not_one(engine, name, 0));
+            }
+            Ok(keys)
         });
-        if keys.is_empty() {
-            // The same question for one job says what there is.
-            let _ = self.job(name);
+        match found {
+            Ok(keys) => keys.into_iter().map(|key| self.handle(key)).collect(),
+            Err(message) => panic!("{message}"),
         }
-        keys.into_iter().map(|key| self.handle(key)).collect()
     }
 
     /// Every job of the build in the order of its steps, retried ones included.
@@ -482,23 +478,48 @@ impl BuildHandle {
     }
 
     /// The steps with this key, else with this label, else called so in events.
-    fn matching_steps(&self, engine: &Engine, name: &str) -> Vec<usize> {
+    /// All attempts of the jobs that are called so, oldest first.
+    fn matching_jobs(&self, engine: &Engine, name: &str) -> Vec<JobKey> {
         let fits: [fn(&StepRun) -> Option<&str>; 3] = [
             |step| step.step.common().key.as_deref(),
             |step| label_of(&step.step),
             |step| Some(&step.name),
         ];
-        let with = |word: fn(&StepRun) -> Option<&str>| -> Vec<usize> {
-            let steps = engine.steps(self.key).enumerate();
-            steps
-                .filter(|(_, step)| word(step) == Some(name))
-                .map(|(n, _)| n)
-                .collect()
+        let of_steps = |word: fn(&StepRun) -> Option<&str>| -> Vec<JobKey> {
+            let steps = engine.steps(self.key);
+            let called_so = steps.filter(|step| word(step) == Some(name));
+            called_so.flat_map(|step| step.jobs.clone()).collect()
         };
-        fits.into_iter()
-            .map(with)
-            .find(|steps| !steps.is_empty())
-            .unwrap_or_default()
+        let found = fits.into_iter().map(of_steps);
+        let found = found.into_iter().find(|jobs| !jobs.is_empty());
+        found.unwrap_or_else(|| {
+            let jobs = engine.jobs_of(self.key);
+            let called_so = jobs.filter(|(_, job)| *engine.name_of(job) == *name);
+            called_so.map(|(key, _)| key).collect()
+        })
+    }
+
+    /// Why `name` does not say which job is meant.
+    fn not_one(&self, engine: &Engine, name: &str, count: usize) -> String {
+        let build = engine.build_ref(self.key);
+        let mut names: Vec<String> = Vec::new();
+        for (_, job) in engine.jobs_of(self.key) {
+            let name = format!("`{}`", engine.name_of(job));
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let names = if names.is_empty() {
+            "none".to_owned()
+        } else {
+            names.join(", ")
+        };
+        match count {
+            0 => format!("no job `{name}` in {build}; it has {names}"),
+            several => format!(
+                "{several} jobs are called `{name}` in {build}: ask for `jobs(\"{name}\")`, or give the steps keys; it has {names}"
+            ),
+        }
     }
 
     fn handle(&self, key: JobKey) -> JobHandle {

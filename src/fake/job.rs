@@ -124,11 +124,12 @@ impl JobHandle {
         self.read(|_, job| job.kind)
     }
 
-    /// How people call it: its step's key, else its label, else its command's first line, else its type.
+    /// How people call it: its step's key, else its label, else its command's first line, else its type. One of several
+    /// jobs of a matrix or a parallel step is called by its own label first.
     #[must_use]
     #[track_caller]
     pub fn name(&self) -> String {
-        self.read(|engine, job| engine.step_of(job).name.to_string())
+        self.read(|engine, job| engine.name_of(job).to_string())
     }
 
     /// Which attempt of its step it is: 1, and one more with each retry.

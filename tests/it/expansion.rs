@@ -2,8 +2,8 @@
 
 use fake_buildkite::{BuildState, FakeBuildkite, seconds};
 
-use crate::story::{names, states};
-use crate::support::{Json, client};
+use crate::story::{Story, names, states};
+use crate::support::{Json, client, panic_of};
 
 /// A build of one step with the key `x`, and what a client sees of it.
 fn build_of(step: &str) -> (FakeBuildkite, fake_buildkite::BuildHandle, Json) {
@@ -249,4 +249,37 @@ fn a_script_tells_one_job_of_a_step_by_the_label_it_ends_up_with() {
     build.jobs("y")[0].retry();
     fake.run_until_idle();
     assert_eq!(states(&build), "passed failed failed+retried passed passed");
+}
+
+#[test]
+fn several_jobs_of_one_step_are_told_apart_by_their_labels() {
+    let yaml =
+        r#"steps: [{label: "Test {{matrix}}", key: test, command: make, matrix: [linux, macos]}]"#;
+    let story = Story::told(yaml, |_| {});
+    assert_eq!(story.build.jobs("test").len(), 2);
+    story.build.job("Test macos").fail(1);
+    let timeline = story.build.timeline().to_string();
+    assert!(timeline.contains("Test macos  failed"), "{timeline}");
+    let events = story.fake.events().to_string();
+    assert!(events.contains("app#1 Test macos "), "{events}");
+    assert_eq!(
+        panic_of(|| story.build.job("test")),
+        "2 jobs are called `test` in app#1: ask for `jobs(\"test\")`, or give the steps keys; it has `Test linux`, `Test macos`"
+    );
+    // A retry takes the place of its job.
+    story.build.job("Test macos").retry();
+    assert_eq!(story.build.jobs("test").len(), 3);
+    assert_eq!(story.build.job("Test macos").attempt(), 2);
+}
+
+#[test]
+fn a_step_with_an_empty_matrix_has_no_job_to_ask_for() {
+    let story = Story::told(
+        "steps: [{command: a, key: a, matrix: []}, {command: b}]",
+        |_| {},
+    );
+    assert_eq!(
+        panic_of(|| story.build.job("a")),
+        "no job `a` in app#1; it has `b`"
+    );
 }

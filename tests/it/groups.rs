@@ -203,3 +203,28 @@ fn nothing_in_a_failed_group_keeps_the_next_group_from_running() {
     );
     assert_eq!(build.state(), BuildState::Failed);
 }
+
+#[test]
+fn a_failed_wait_inside_a_group_is_none_of_the_steps_outside() {
+    let mut story = Story::told(
+        "steps:
+           - group: G
+             steps: [{command: a, key: a}, wait, {command: b, key: b}]
+           - {wait: ~, continue_on_failure: true}
+           - {command: c, key: c}",
+        |app| {
+            app.on_job("a").exits(1);
+        },
+    );
+    story.run();
+    assert_eq!(story.build.job("b").state().to_string(), "waiting_failed");
+    assert_eq!(story.build.job("c").state().to_string(), "passed");
+}
+
+#[test]
+fn the_first_reason_to_skip_is_the_one_shown() {
+    let yaml = "steps: [{group: G, skip: true, steps: [{command: a, key: a, skip: because}]}]";
+    let story = Story::told(yaml, |_| {});
+    let reason = story.build.job("a").broken_reason();
+    assert_eq!(reason.as_deref(), Some("because"));
+}

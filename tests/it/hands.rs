@@ -528,7 +528,7 @@ fn unknown_names_are_answered_with_those_there_are() {
         panic_of(|| site.build_number(3)),
         "no build 3 in pipeline `site`; it has 1, 2"
     );
-    let choices = "`Test`, `Test`, `lint`, `wait`, `make docs`";
+    let choices = "`Test`, `lint`, `wait`, `make docs`";
     assert_eq!(
         panic_of(|| build.job("tset")),
         format!("no job `tset` in site#1; it has {choices}")

@@ -277,3 +277,43 @@ fn a_build_that_fails_cancels_the_steps_that_asked_for_it() {
     assert_eq!(states(&build), "failed canceled canceled passed");
     assert_eq!(build.state(), BuildState::Failed);
 }
+
+#[test]
+fn a_build_that_begins_with_a_block_step_cancels_older_ones_once_it_goes_on() {
+    let fake = FakeBuildkite::start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{block: Go?}, {command: make, key: make}]")
+        .cancel_intermediate_builds()
+        .create();
+    app.on_job("make").hangs();
+    let older = app.create_build();
+    older.job("Go?").unblock();
+    fake.advance(seconds(20));
+    let newer = app.create_build();
+    fake.advance(seconds(20));
+    assert_eq!(older.state(), BuildState::Running);
+    newer.job("Go?").unblock();
+    fake.advance(seconds(30));
+    assert_eq!(older.state(), BuildState::Canceled);
+    assert_eq!(newer.state(), BuildState::Running);
+}
+
+#[test]
+fn no_job_of_a_skipped_build_can_be_retried() {
+    let fake = FakeBuildkite::start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{command: a, key: a}, {command: b, key: b}]")
+        .skip_intermediate_builds()
+        .create();
+    app.on_job("*").never_picked_up();
+    let older = app.create_build();
+    older.job("a").cancel();
+    app.create_build();
+    assert_eq!(older.state(), BuildState::Skipped);
+    let id = older.job("a").id();
+    let path = format!("/organizations/acme/pipelines/app/builds/1/jobs/{id}/retry");
+    assert_eq!(client(&fake).put(&path).status, 422);
+    assert_eq!(states(&older), "canceled skipped");
+}

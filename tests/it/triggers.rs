@@ -372,3 +372,86 @@ fn a_build_that_is_triggered_knows_by_whom_in_its_configuration() {
     assert_eq!(child["jobs"][0]["name"].str(), "From app");
     assert_eq!(child["jobs"][0]["state"].str(), "scheduled");
 }
+
+#[test]
+fn a_build_whose_triggered_build_was_skipped_did_not_run() {
+    // Given a pipeline that skips builds that still wait for an agent
+    let fake = FakeBuildkite::start();
+    let lib = fake
+        .pipeline("lib")
+        .steps("steps: [{command: make, key: make}]")
+        .skip_intermediate_builds()
+        .create();
+    lib.on_job("make").never_picked_up();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: lib}, {command: never, if: 'false'}]")
+        .create();
+    // When it is triggered twice, then the first trigger is skipped with its build, and nothing else was to be done
+    let older = app.create_build();
+    app.create_build();
+    assert_eq!(states(&older), "skipped broken");
+    assert_eq!(older.state(), BuildState::NotRun);
+}
+
+#[test]
+fn a_pipeline_that_triggers_itself_does_not_skip_the_build_that_did() {
+    let fake = FakeBuildkite::start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: app, if: build.source != 'trigger_job'}, {command: make}]")
+        .skip_intermediate_builds()
+        .create();
+    let outer = app.create_build();
+    fake.run_until_idle();
+    assert_eq!(states(&outer), "passed passed");
+    assert_eq!(states(&app.build_number(2)), "broken passed");
+}
+
+#[test]
+fn pipelines_that_trigger_each_other_cancel_only_older_builds() {
+    let fake = FakeBuildkite::start();
+    fake.pipeline("lib")
+        .steps("steps: [{trigger: app}]")
+        .create();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: lib}]")
+        .cancel_intermediate_builds()
+        .create();
+    let build = app.create_build();
+    fake.run_until_idle();
+    assert!(build.is_finished());
+}
+
+#[test]
+fn a_build_that_only_triggers_others_ran_all_the_same() {
+    let (fake, app, _) = pair(", async: true", MAKE);
+    let build = app.create_build();
+    assert_eq!(build.state(), BuildState::Passed);
+    let events = fake.events().to_string();
+    assert!(events.contains("app#1 scheduled -> running"), "{events}");
+}
+
+#[test]
+fn parallel_triggers_tell_their_builds_which_they_are() {
+    let (fake, app, lib) = pair(", parallelism: 2", MAKE);
+    app.create_build();
+    for (n, build) in (0..).zip(lib.builds()) {
+        let env = &rest(&fake, &build, "lib")["env"];
+        assert_eq!(env["BUILDKITE_PARALLEL_JOB"].str(), n.to_string());
+        assert_eq!(env["BUILDKITE_PARALLEL_JOB_COUNT"].str(), "2");
+    }
+}
+
+#[test]
+fn a_trigger_fails_when_the_pipeline_it_waits_for_is_deleted() {
+    let (fake, app, lib) = pair("", MAKE);
+    lib.on_job("make").hangs();
+    let build = app.create_build();
+    fake.advance(minutes(1));
+    let gone = client(&fake).delete("/organizations/acme/pipelines/lib");
+    assert_eq!(gone.status, 204);
+    assert_eq!(build.job("go").state().to_string(), "failed");
+    assert_eq!(build.state(), BuildState::Failed);
+}

@@ -85,14 +85,15 @@ pub(crate) const fn next(state: BuildState, event: Event) -> Option<BuildState> 
             }
         },
         S::Running => match event {
+            // Its trigger jobs started, and were skipped with the builds they made.
+            E::NothingToRun => Some(S::NotRun),
             E::Block => Some(S::Blocked),
             E::Cancel => Some(S::Canceled),
             E::CancelRunning => Some(S::Canceling),
             E::FailEarly => Some(S::Failing),
             E::Pass => Some(S::Passed),
             E::Fail => Some(S::Failed),
-            E::JobsCreated | E::NothingToRun | E::Skip | E::Start | E::LastJobReported
-            | E::Resume => None,
+            E::JobsCreated | E::Skip | E::Start | E::LastJobReported | E::Resume => None,
         },
         S::Failing => match event {
             E::Cancel => Some(S::Canceled),

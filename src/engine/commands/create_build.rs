@@ -68,7 +68,7 @@ impl Command for CreateBuild {
             .collect();
         engine.agenda.steps.extend(free);
         engine.agenda.builds.insert(key);
-        engine.skip_intermediate(key);
+        engine.agenda.newer.push_back(key);
         Ok(key)
     }
 }

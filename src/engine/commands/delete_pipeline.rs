@@ -5,6 +5,7 @@
 use std::convert::Infallible;
 
 use crate::engine::build::BuildKey;
+use crate::engine::job::{Event, State};
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::{Command, Engine};
 
@@ -50,6 +51,7 @@ impl Command for DeletePipeline {
 
 impl Engine {
     fn remove_build(&mut self, build: BuildKey) {
+        self.forget_trigger(build);
         let jobs: Vec<_> = self.jobs_of(build).map(|(key, _)| key).collect();
         for key in jobs {
             let job = self.jobs.get(key).clone();
@@ -67,5 +69,20 @@ impl Engine {
         }
         self.builds.remove(build);
         self.progress.remove(build);
+    }
+
+    /// Chosen: a trigger job whose build is gone fails, because nothing will ever tell it how the build ended.
+    fn forget_trigger(&mut self, build: BuildKey) {
+        let build = self.builds.get(build);
+        let Some(key) = build.head.triggered_from else {
+            return;
+        };
+        let waits = self.jobs.find(key).is_some_and(|job| {
+            matches!(job.state, State::Running | State::Canceling)
+                && self.builds.get(job.build).pipeline != build.pipeline
+        });
+        if waits {
+            self.must_change(key, Event::Fail);
+        }
     }
 }

@@ -48,7 +48,7 @@ impl Engine {
         let job = self.jobs.get(key);
         if matches!(
             self.builds.get(job.build).state,
-            BuildState::Canceling | BuildState::Canceled
+            BuildState::Canceling | BuildState::Canceled | BuildState::Skipped
         ) {
             return Err(RetryRefused::BuildCanceled);
         }
@@ -147,7 +147,7 @@ impl Engine {
         }
         if matches!(
             self.builds.get(job.build).state,
-            BuildState::Canceling | BuildState::Canceled
+            BuildState::Canceling | BuildState::Canceled | BuildState::Skipped
         ) {
             return;
         }
