@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::engine::commands::{CreatePipeline, CreatePipelineRefused};
 use crate::engine::expand;
 use crate::engine::graph;
-use crate::engine::pipeline::{PipelineKey, Settings};
+use crate::engine::pipeline::{Pipeline, PipelineKey, Settings};
 use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, Tie};
 use crate::pipeline::Step;
 use crate::script::is_meant;
@@ -211,11 +211,11 @@ impl PipelineHandle {
     /// Tells jobs what they will do: those whose step has this key, this label or this command (its first line), in which
     /// `*` stands for any run of characters; `*` alone means all. The rule made last decides and replaces earlier ones
     /// whole; without one a job is picked up after a second, runs ten, and passes. One job of a matrix or of a parallel step
-    /// is called by the label or command it ends up with.
+    /// is called by the label or command it ends up with, and so is one whose label or command has a `$` expression.
     ///
     /// # Panics
     ///
-    /// If no command step is called so; the message names those there are.
+    /// If no command step is called so, or can be once a build fills it in; the message names those there are.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, JobState, minutes};
@@ -229,29 +229,7 @@ impl PipelineHandle {
     /// ```
     #[track_caller]
     pub fn on_job(&self, matcher: &str) -> JobScript {
-        let unknown = self.read(|_, pipeline| {
-            let steps: Vec<_> = pipeline.steps.iter().map(|step| (graph::kind_of(&step.step), graph::names_of(&step.step))).collect();
-            // A matrix or parallelism fills in names of its own.
-            let is_one_of = |step: &Arc<Step>| {
-                expand::variants(step).iter().any(|one| is_meant(matcher, &graph::names_of(&one.spec)))
-            };
-            let meant = pipeline.steps.iter().zip(&steps).filter(|(placed, (_, names))| {
-                is_meant(matcher, names) || is_one_of(&placed.step)
-            });
-            let kinds: Vec<_> = meant.map(|(_, (kind, _))| *kind).collect();
-            let name = |names: &Vec<&str>| format!("`{}`", names.last().copied().unwrap_or_default());
-            let commands = steps.iter().filter(|(kind, _)| *kind == JobType::Script);
-            let commands: Vec<_> = commands.map(|(_, names)| name(names)).collect();
-            let commands = if commands.is_empty() { "none".to_owned() } else { commands.join(", ") };
-            match kinds[..] {
-                _ if kinds.contains(&JobType::Script) => None,
-                [] => Some(format!(
-                    "no step of pipeline `{}` is called `{matcher}`; its command steps are {commands}",
-                    pipeline.slug
-                )),
-                _ => Some(format!("`{matcher}` runs no command, so it takes no script; the command steps are {commands}")),
-            }
-        });
+        let unknown = self.read(|_, pipeline| why_unknown(pipeline, matcher));
         if let Some(message) = unknown {
             panic!("{message}");
         }
@@ -345,6 +323,44 @@ impl PipelineHandle {
             .read(|engine| Some(look(engine, engine.find_pipeline(self.key)?)));
         found.unwrap_or_else(|| panic!("this pipeline was deleted"))
     }
+}
+
+/// Why no job of the pipeline will ever be meant by `matcher`, in words for the test's author.
+fn why_unknown(pipeline: &Pipeline, matcher: &str) -> Option<String> {
+    // A matrix, parallelism and `$` expressions fill in names of their own.
+    let can_be_meant = |step: &Arc<Step>| {
+        let names = graph::names_of(step);
+        is_meant(matcher, &names)
+            || names.iter().any(|name| name.contains('$'))
+            || expand::variants(step)
+                .iter()
+                .any(|one| is_meant(matcher, &graph::names_of(&one.spec)))
+    };
+    let steps = || pipeline.steps.iter().map(|placed| &placed.step);
+    let commands = || steps().filter(|step| graph::kind_of(step) == JobType::Script);
+    if commands().any(can_be_meant) {
+        return None;
+    }
+    let names: Vec<String> = commands()
+        .map(|step| format!("`{}`", graph::name_of(step)))
+        .collect();
+    let names = if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    };
+    let slug = &pipeline.slug;
+    Some(
+        if steps().any(|step| is_meant(matcher, &graph::names_of(step))) {
+            format!(
+                "`{matcher}` runs no command, so it takes no script; the command steps are {names}"
+            )
+        } else {
+            format!(
+                "no step of pipeline `{slug}` is called `{matcher}`; its command steps are {names}"
+            )
+        },
+    )
 }
 
 /// `PipelineHandle(app)`.

@@ -283,3 +283,16 @@ fn a_step_with_an_empty_matrix_has_no_job_to_ask_for() {
         "no job `a` in app#1; it has `b`"
     );
 }
+
+#[test]
+fn a_script_is_for_the_name_a_build_fills_in() {
+    let story = Story::told(
+        "steps: [{label: Test $BUILDKITE_BRANCH, command: make}, {label: Lint, command: lint}]",
+        |app| {
+            app.on_job("Test main").exits(3);
+        },
+    );
+    story.fake.run_until_idle();
+    assert_eq!(story.build.job("Test main").exit_status(), Some(3));
+    assert_eq!(story.build.job("Lint").exit_status(), Some(0));
+}
