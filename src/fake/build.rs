@@ -119,6 +119,13 @@ impl BuildBuilder {
     }
 
     /// The files that changed, which `if_changed` looks at. Without them every step with `if_changed` runs.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make docs, if_changed: 'docs/**'}]").create();
+    /// let build = app.build().changed_files(["src/main.rs"]).create();
+    /// assert_eq!(build.state(), fake_buildkite::BuildState::NotRun);
+    /// ```
     pub fn changed_files<T: Into<String>>(mut self, files: impl IntoIterator<Item = T>) -> Self {
         self.head.changed_files = Some(files.into_iter().map(Into::into).collect());
         self
@@ -477,8 +484,8 @@ impl BuildHandle {
             .expect("a possible move");
     }
 
-    /// The steps with this key, else with this label, else called so in events.
-    /// All attempts of the jobs that are called so, oldest first.
+    /// All attempts of the jobs of the steps with this key, else with this label, else called so in events; else of the jobs
+    /// called so. Oldest first.
     fn matching_jobs(&self, engine: &Engine, name: &str) -> Vec<JobKey> {
         let fits: [fn(&StepRun) -> Option<&str>; 3] = [
             |step| step.step.common().key.as_deref(),

@@ -77,13 +77,33 @@ impl PipelineBuilder {
         self
     }
 
-    /// A new build of a branch skips the older ones that have not started.
+    /// A new build of a branch skips the older ones that have not started, as the setting "skip intermediate builds" does.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").skip_intermediate_builds().create();
+    /// let (older, _newer) = (app.create_build(), app.create_build());
+    /// assert_eq!(older.state(), fake_buildkite::BuildState::Skipped);
+    /// ```
     pub fn skip_intermediate_builds(mut self) -> Self {
         self.settings.skip_queued.is_on = true;
         self
     }
 
-    /// A new build of a branch that begins to run cancels the older ones that run or wait for a person.
+    /// A new build of a branch that begins to run cancels the older ones that run or wait for a person, as the setting
+    /// "cancel intermediate builds" does.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{block: Ship?}]").cancel_intermediate_builds().create();
+    /// let older = app.create_build();
+    /// let newer = app.create_build();
+    /// newer.job("Ship?").unblock();
+    /// fake.advance(minutes(1));
+    /// assert_eq!(older.state(), BuildState::Canceled);
+    /// ```
     pub fn cancel_intermediate_builds(mut self) -> Self {
         self.settings.cancel_running.is_on = true;
         self
