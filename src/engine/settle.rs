@@ -139,13 +139,16 @@ impl Engine {
     /// In a failed build nothing waits any more: neither for a step that does not exist, nor for a person.
     fn give_up(&mut self, key: BuildKey) {
         let tally = self.tally(key);
-        if tally.waiting == 0 && tally.blocked == 0 {
+        if tally.waiting == 0 && tally.early == 0 && tally.blocked == 0 {
             return;
         }
         let waiting: Vec<_> = self
             .jobs_of(key)
             .filter(|(_, job)| {
-                matches!(job.state, State::Waiting | State::Blocked) && !job.is_superseded()
+                let waits = matches!(job.state, State::Waiting | State::Blocked)
+                    || job.state == State::Unblocked
+                        && self.step_of(job).readiness == Readiness::Pending;
+                waits && !job.is_superseded()
             })
             .map(|(key, _)| key)
             .collect();

@@ -18,6 +18,8 @@ pub(crate) struct Tally {
     pub(crate) hard: usize,
     /// Something will happen to them without a person.
     pub(crate) work: usize,
+    /// Block and input steps that were unblocked before what they wait for was there.
+    pub(crate) early: usize,
     /// An agent's process belongs to them.
     pub(crate) on_agent: usize,
     pub(crate) waiting: usize,
@@ -34,7 +36,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// What one job adds. `readiness` is its step's: an early unblocked step counts as work until what it waits for is
+    /// What one job adds. `readiness` is its step's: a step that was unblocked early still waits until what it waits for is
     /// there.
     pub(crate) fn of(job: &Job, readiness: Readiness) -> Self {
         if job.is_superseded() {
@@ -79,8 +81,8 @@ impl Tally {
             | State::Running
             | State::Canceling
             | State::TimingOut => true,
-            State::Unblocked => readiness == Readiness::Pending,
             State::Pending
+            | State::Unblocked
             | State::Waiting
             | State::WaitingFailed
             | State::Blocked
@@ -99,6 +101,7 @@ impl Tally {
             total: 1,
             hard: one(failed_for_good || promised),
             work: one(is_work),
+            early: one(state == State::Unblocked && readiness == Readiness::Pending),
             on_agent: one(state.is_on_agent()),
             waiting: one(matches!(state, State::Pending | State::Waiting)),
             blocked: one(state == State::Blocked),
@@ -125,6 +128,7 @@ impl Tally {
             total,
             hard,
             work,
+            early,
             on_agent,
             waiting,
             blocked,
@@ -136,6 +140,7 @@ impl Tally {
         *total = with(*total, other.total);
         *hard = with(*hard, other.hard);
         *work = with(*work, other.work);
+        *early = with(*early, other.early);
         *on_agent = with(*on_agent, other.on_agent);
         *waiting = with(*waiting, other.waiting);
         *blocked = with(*blocked, other.blocked);
@@ -164,14 +169,16 @@ impl Tally {
             | BuildState::Failed
             | BuildState::NotRun => {}
         }
-        if self.work > 0 {
+        // What was unblocked early goes on without a person, unless what it waits for can never come.
+        if self.work > 0 || (self.early > 0 && self.blocked > 0) {
             return match (has_started, self.hard) {
                 (false, _) => BuildState::Scheduled,
                 (true, 0) => BuildState::Running,
                 (true, _) => BuildState::Failing,
             };
         }
-        if self.hard > 0 || self.resting > 0 || (self.waiting > 0 && self.blocked == 0) {
+        if self.hard > 0 || self.resting > 0 || (self.waiting + self.early > 0 && self.blocked == 0)
+        {
             return BuildState::Failed;
         }
         if self.blocked > 0 {

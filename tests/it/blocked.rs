@@ -553,3 +553,25 @@ fn an_early_unblock_outlives_a_failure_and_a_retry() {
     story.run();
     assert_eq!(story.jobs(), "failed+retried passed unblocked passed");
 }
+
+#[test]
+fn a_build_fails_when_what_was_unblocked_waits_for_what_cannot_come() {
+    for steps in [
+        "steps: [{block: Ship?, key: a, depends_on: nobody}, {command: make}]",
+        "steps: [{block: Ship?, key: a, depends_on: b}, {input: Who?, key: b, depends_on: a}]",
+    ] {
+        let mut story = Story::told(steps, |_| {});
+        for key in ["a", "b"] {
+            if steps.contains(&format!("key: {key}")) {
+                story.put_job(key, "unblock").expect(200);
+            }
+        }
+        story.run();
+        assert_eq!(story.build.state(), BuildState::Failed, "{steps}");
+        assert!(
+            story.jobs().starts_with("unblocked_failed"),
+            "{}",
+            story.jobs()
+        );
+    }
+}
