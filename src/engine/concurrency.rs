@@ -21,7 +21,8 @@ use crate::vocabulary::states::JobType;
 /// Names a group.
 pub(crate) type GroupKey = (OrganizationKey, Arc<str>);
 
-/// A member's place in the queue: when its build was created, then the order of builds, steps and jobs.
+/// A member's place in the queue: when its build was created, or it was uploaded, then the order of builds, steps and
+/// jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
     since: DateTime<Utc>,
@@ -146,7 +147,10 @@ impl Engine {
             return;
         };
         let job = self.jobs.get(key);
-        let since = self.builds.get(job.build).created_at;
+        let since = match self.step_of(job).upload {
+            Some(upload) => upload.at,
+            None => self.builds.get(job.build).created_at,
+        };
         let place = Place {
             since,
             build: job.build,

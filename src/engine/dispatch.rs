@@ -335,10 +335,17 @@ impl Engine {
         let mut ancestor = self.builds.get(job.build).head.rebuilt_from;
         while let Some((key, build)) = ancestor.and_then(|key| Some((key, self.builds.find(key)?)))
         {
+            // At the same place, unless uploads came in another order.
+            let is_same = |other: &&StepRun| other.name == run.name;
             let same = self
-                .steps(key)
-                .nth(job.step)
-                .filter(|other| other.name == run.name);
+                .progress
+                .get(key)
+                .steps
+                .get(job.step)
+                .map(|other| &**other);
+            let same = same
+                .filter(is_same)
+                .or_else(|| self.steps(key).find(is_same));
             count += same.map_or(0, |other| other.jobs.iter().filter(|job| ran(job)).count());
             ancestor = build.head.rebuilt_from;
         }

@@ -102,7 +102,7 @@ fn is_unchanged(globs: &IfChangedText, head: &Head) -> bool {
 }
 
 /// The jobs a step makes.
-pub(crate) fn variants(step: &Arc<Step>) -> Vec<Variant> {
+pub(crate) fn variants(step: &Arc<Step>, order: DimensionOrder) -> Vec<Variant> {
     match &**step {
         Step::Command(CommandStep {
             matrix: Some(matrix),
@@ -111,7 +111,7 @@ pub(crate) fn variants(step: &Arc<Step>) -> Vec<Variant> {
             let Step::Command(command) = &**step else {
                 unreachable!("matched above")
             };
-            let jobs = matrix.jobs(DimensionOrder::Written);
+            let jobs = matrix.jobs(order);
             let variant = |job: crate::pipeline::MatrixJob| {
                 let spec = job.step(command);
                 Variant {

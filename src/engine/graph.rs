@@ -1,25 +1,22 @@
 //! What waits for what: the steps of a build, the edges between them, and when a step may go on.
 //!
-//! Edges are explicit (`depends_on`, which replaces the rest) or follow from the position between wait and block steps.
 //! A step decides once everything it depends on has left [`Class::Pending`]; how many still have not is counted, so that
 //! an event costs what it touches and not what the build holds.
 //!
 //! A group is no step of its own here: its steps know it. Inside, wait and block steps see the group alone; from outside
 //! it is one thing.
 //!
-//! Elsewhere: what the jobs of a step do when it may go on (`engine::settle`), which steps are excluded
-//! (`engine::expand`).
-//! Not modelled: that a step which depends on one of a concurrency group waits for the rest of the group, too. Taken by
-//! its letter, the documented gates (the last step of a group depends on what depends on the first) would never open.
+//! Elsewhere: how edges follow from what the steps say and where they stand (`engine::plan`), what the jobs of a step do
+//! when it may go on (`engine::settle`), which steps are excluded (`engine::expand`).
 //! Source: Buildkite docs, "Dependencies", "Wait step", "Block step", "Group step", "Defining steps".
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::engine::job::{Job, JobKey, State};
-use crate::pipeline::{Dependency, GroupStep, Step};
+use crate::pipeline::{GroupStep, Step};
 use crate::vocabulary::states::JobType;
 
 /// What a dependent sees of a step.
@@ -43,10 +40,30 @@ pub(crate) enum Readiness {
 }
 
 /// A dependency on another step of the build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Edge {
     pub(crate) on: usize,
-    pub(crate) allow_failure: bool,
+    pub(crate) why: Because,
+}
+
+/// Why a step waits for another, and so which failures it overlooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Because {
+    /// It says so, or its place does: its own attributes decide about failures.
+    Depends,
+    /// It says so, and that a failure does not matter.
+    AllowsFailure,
+    /// The other one uploaded it: that has to pass, whatever the step allows.
+    Uploaded,
+}
+
+/// Where a step came from, if not from its pipeline's own steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Upload {
+    /// The step that uploaded it, and the job that did so.
+    pub(crate) step: usize,
+    pub(crate) job: JobKey,
+    pub(crate) at: DateTime<Utc>,
 }
 
 /// A step where it stands: at the top of its pipeline, or in a group.
@@ -65,10 +82,9 @@ pub(crate) struct Group {
     pub(crate) step: GroupStep,
 }
 
-/// The steps of a pipeline in their order, out of their groups.
-pub(crate) fn place(steps: Vec<Step>) -> Arc<[Placed]> {
+/// The steps of a pipeline in their order, out of their groups. Groups are numbered from `groups`.
+pub(crate) fn place(steps: Vec<Step>, mut groups: usize) -> Vec<Placed> {
     let mut placed = Vec::with_capacity(steps.len());
-    let mut groups = 0;
     for step in steps {
         match step {
             Step::Group(mut group) => {
@@ -94,7 +110,7 @@ pub(crate) fn place(steps: Vec<Step>) -> Arc<[Placed]> {
             }),
         }
     }
-    placed.into()
+    placed
 }
 
 /// A step in one build: its place in the graph, and how far it got.
@@ -106,6 +122,7 @@ pub(crate) struct StepRun {
     pub(crate) kind: JobType,
     /// How people call it.
     pub(crate) name: Arc<str>,
+    pub(crate) upload: Option<Upload>,
     pub(crate) edges: Vec<Edge>,
     pub(crate) dependents: Vec<usize>,
     /// A wait or block step that was not broken: what comes after it waits for it.
@@ -123,12 +140,45 @@ pub(crate) struct StepRun {
 }
 
 impl StepRun {
+    /// A step nothing is known of yet but what it says: without edges, and without jobs.
+    pub(crate) fn new(
+        id: Uuid,
+        placed: &Placed,
+        broken: Option<Arc<str>>,
+        upload: Option<Upload>,
+    ) -> Self {
+        let Placed { step, group } = placed;
+        let can_hold = matches!(&**step, Step::Wait(_) | Step::Block(_));
+        Self {
+            id,
+            step: Arc::clone(step),
+            group: group.clone(),
+            kind: kind_of(step),
+            name: name_of(step).into(),
+            upload,
+            edges: Vec::new(),
+            dependents: Vec::new(),
+            is_barrier: can_hold && broken.is_none(),
+            depends_on_missing: false,
+            broken,
+            jobs: Vec::new(),
+            class: Class::Pending,
+            pending: 0,
+            readiness: Readiness::Pending,
+        }
+    }
+
     /// The newest of its jobs. A step whose matrix is empty has none; a block step always has one.
     pub(crate) fn latest(&self) -> JobKey {
         *self
             .jobs
             .last()
             .expect("a step that is asked for its job has one")
+    }
+
+    /// The key of the group it is in.
+    pub(crate) fn group_key(&self) -> Option<&str> {
+        self.group.as_ref()?.step.common.key.as_deref()
     }
 
     /// Whether a failure of `on` stops whatever comes after it: a barrier of the same scope or of the one around it.
@@ -157,7 +207,11 @@ impl StepRun {
         for edge in &self.edges {
             let (class, is_barrier) = class_of(edge.on);
             let is_scope_over = self.is_barrier && is_implicit && is_barrier;
-            let allows = edge.allow_failure || allows_all || continues;
+            let allows = match edge.why {
+                Because::Depends => allows_all || continues,
+                Because::AllowsFailure => true,
+                Because::Uploaded => false,
+            };
             let stops = match class {
                 Class::Satisfied => false,
                 Class::Failed => is_scope_over || !allows,
@@ -265,180 +319,4 @@ pub(crate) fn class_of_job(job: &Job, readiness: Readiness) -> Class {
         | State::Canceling
         | State::TimingOut => Class::Pending,
     }
-}
-
-/// The steps of a new build, with their edges. `own` says which steps exclude themselves, `id` names the step of an
-/// index.
-pub(crate) fn plan(
-    placed: &[Placed],
-    own: &[Option<Arc<str>>],
-    id: impl Fn(usize) -> Uuid,
-) -> Vec<StepRun> {
-    let broken = without_needless_waits(placed, own);
-    let scope = Scope::new(placed, &broken);
-    let mut runs: Vec<StepRun> = Vec::with_capacity(placed.len());
-    for (n, Placed { step, group }) in placed.iter().enumerate() {
-        let (edges, depends_on_missing) = scope.edges(n);
-        runs.push(StepRun {
-            id: id(n),
-            step: Arc::clone(step),
-            group: group.clone(),
-            kind: kind_of(step),
-            name: name_of(step).into(),
-            pending: edges.len(),
-            edges,
-            dependents: Vec::new(),
-            is_barrier: scope.is_barrier(n),
-            depends_on_missing,
-            broken: broken[n].clone(),
-            jobs: Vec::new(),
-            class: Class::Pending,
-            readiness: Readiness::Pending,
-        });
-    }
-    for n in 0..runs.len() {
-        for edge in runs[n].edges.clone() {
-            runs[edge.on].dependents.push(n);
-        }
-    }
-    runs
-}
-
-/// What the edges of a step are read from.
-struct Scope<'p> {
-    placed: &'p [Placed],
-    broken: &'p [Option<Arc<str>>],
-    /// The steps a key stands for: one, or all of a group.
-    by_key: BTreeMap<&'p str, Vec<usize>>,
-}
-
-impl<'p> Scope<'p> {
-    fn new(placed: &'p [Placed], broken: &'p [Option<Arc<str>>]) -> Self {
-        let mut by_key: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (n, one) in placed.iter().enumerate() {
-            let of_group = one
-                .group
-                .as_ref()
-                .and_then(|group| group.step.common.key.as_deref());
-            for key in [one.step.common().key.as_deref(), of_group]
-                .into_iter()
-                .flatten()
-            {
-                by_key.entry(key).or_default().push(n);
-            }
-        }
-        Self {
-            placed,
-            broken,
-            by_key,
-        }
-    }
-
-    fn is_barrier(&self, n: usize) -> bool {
-        self.broken[n].is_none() && matches!(&*self.placed[n].step, Step::Wait(_) | Step::Block(_))
-    }
-
-    fn group_of(&self, n: usize) -> Option<usize> {
-        self.placed[n].group.as_ref().map(|group| group.number)
-    }
-
-    /// The edges of a step, and whether it names a key that no step has.
-    ///
-    /// What a group depends on, each of its steps does; a step's own `depends_on` comes on top.
-    fn edges(&self, n: usize) -> (Vec<Edge>, bool) {
-        let of_group = self.placed[n]
-            .group
-            .as_ref()
-            .and_then(|group| group.step.common.depends_on.as_ref());
-        let own = self.placed[n].step.common().depends_on.as_ref();
-        let (mut edges, mut missing) = self.named(of_group.map_or(&[], Vec::as_slice));
-        match own {
-            Some(named) => {
-                let (more, also_missing) = self.named(named);
-                edges.extend(more);
-                missing |= also_missing;
-            }
-            None => edges.extend(self.implicit(n, of_group.is_some())),
-        }
-        // A step that waits for itself, or twice for the same, waits for it once.
-        let mut seen = BTreeSet::new();
-        edges.retain(|edge| seen.insert((edge.on, edge.allow_failure)));
-        (edges, missing)
-    }
-
-    fn named(&self, named: &[Dependency]) -> (Vec<Edge>, bool) {
-        let mut edges = Vec::with_capacity(named.len());
-        let mut missing = false;
-        for dependency in named {
-            match self.by_key.get(dependency.step.as_str()) {
-                Some(steps) => {
-                    edges.extend(steps.iter().map(|on| Edge {
-                        on: *on,
-                        allow_failure: dependency.allow_failure,
-                    }));
-                }
-                None => missing = true,
-            }
-        }
-        (edges, missing)
-    }
-
-    /// A wait or block step waits for everything before it in its scope, an input step for nothing, any other step for
-    /// the nearest wait or block step before it. Nothing waits for an input step unless it names it.
-    ///
-    /// The steps of a group that names no dependencies wait for the nearest wait or block step before the group, too.
-    fn implicit(&self, n: usize, group_depends: bool) -> Vec<Edge> {
-        let edge = |on| Edge {
-            on,
-            allow_failure: false,
-        };
-        let step = &*self.placed[n].step;
-        if matches!(step, Step::Input(_)) {
-            return Vec::new();
-        }
-        let group = self.group_of(n);
-        let mut edges: Vec<Edge> = Vec::new();
-        if group.is_some() && !group_depends {
-            edges.extend(
-                (0..n)
-                    .rev()
-                    .find(|before| self.group_of(*before).is_none() && self.is_barrier(*before))
-                    .map(edge),
-            );
-        }
-        let in_scope = |before: &usize| group.is_none() || self.group_of(*before) == group;
-        if matches!(step, Step::Wait(_) | Step::Block(_)) {
-            let counts = |before: &usize| !matches!(&*self.placed[*before].step, Step::Input(_));
-            edges.extend((0..n).filter(in_scope).filter(counts).map(edge));
-        } else {
-            // A barrier inside another group is none of the outer scope's.
-            let is_mine =
-                |before: &usize| self.group_of(*before) == group && self.is_barrier(*before);
-            edges.extend((0..n).rev().find(is_mine).map(edge));
-        }
-        edges
-    }
-}
-
-/// Adds the waits beside a block step that stays: the block waits for the same.
-fn without_needless_waits(placed: &[Placed], own: &[Option<Arc<str>>]) -> Vec<Option<Arc<str>>> {
-    let same_scope = |a: usize, b: usize| {
-        let group = |n: usize| placed[n].group.as_ref().map(|group| group.number);
-        group(a) == group(b)
-    };
-    let is_block = |n: usize, beside: usize| {
-        placed
-            .get(n)
-            .is_some_and(|one| matches!(&*one.step, Step::Block(_)))
-            && own[n].is_none()
-            && same_scope(n, beside)
-    };
-    let reason = |n: usize| {
-        let is_wait = matches!(&*placed[n].step, Step::Wait(_));
-        let needless = is_wait && (is_block(n + 1, n) || (n > 0 && is_block(n - 1, n)));
-        own[n]
-            .clone()
-            .or_else(|| needless.then(|| "optimizer_removed".into()))
-    };
-    (0..placed.len()).map(reason).collect()
 }

@@ -88,7 +88,8 @@ impl Engine {
     }
 
     fn check_graph(&self, key: BuildKey) {
-        for (n, run) in self.steps(key).enumerate() {
+        for n in self.progress.get(key).order.iter().copied() {
+            let run = self.step(key, n);
             let pending = run
                 .edges
                 .iter()

@@ -7,7 +7,7 @@
 //! Every table is persistent, so a clone is a snapshot and costs nothing.
 //!
 //! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`] say what a thing is; [`graph`]
-//! says what waits for what; [`tally`] counts; [`change`] makes one job's transition and what belongs to it; [`settle`]
+//! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's transition and what belongs to it; [`settle`]
 //! follows the consequences; [`dispatch`] is who runs jobs; [`timers`] is what is due; [`commands`] is what can be asked
 //! for; [`invariants`] is what must always hold.
 
@@ -21,11 +21,13 @@ mod dispatch;
 pub(crate) mod expand;
 mod facts;
 pub(crate) mod graph;
+mod grow;
 mod intermediate;
 #[cfg(test)]
 mod invariants;
 pub(crate) mod job;
 pub(crate) mod pipeline;
+mod plan;
 mod settle;
 pub(crate) mod table;
 pub(crate) mod tally;
@@ -321,7 +323,7 @@ impl Engine {
 
     /// Every attempt of every step, in the order of the steps.
     pub(crate) fn jobs_of(&self, build: BuildKey) -> impl Iterator<Item = (JobKey, &Job)> {
-        let steps = self.progress.get(build).steps.iter();
+        let steps = self.steps(build);
         steps
             .flat_map(|step| step.jobs.iter())
             .map(|key| (*key, self.jobs.get(*key)))
@@ -369,8 +371,10 @@ impl Engine {
         steps.get(step).expect("a step of the build")
     }
 
+    /// The steps of a build in the order in which they stand.
     pub(crate) fn steps(&self, build: BuildKey) -> impl ExactSizeIterator<Item = &StepRun> {
-        self.progress.get(build).steps.iter().map(|step| &**step)
+        let order = self.progress.get(build).order.iter();
+        order.map(move |step| self.step(build, *step))
     }
 
     pub(crate) fn tally(&self, build: BuildKey) -> Tally {

@@ -8,7 +8,7 @@ use crate::engine::expand;
 use crate::engine::graph;
 use crate::engine::pipeline::{Pipeline, PipelineKey, Settings};
 use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, Tie};
-use crate::pipeline::Step;
+use crate::pipeline::{DimensionOrder, Step};
 use crate::script::is_meant;
 use crate::vocabulary::ids::PipelineId;
 use crate::vocabulary::states::JobType;
@@ -352,7 +352,7 @@ fn why_unknown(pipeline: &Pipeline, matcher: &str) -> Option<String> {
         let names = graph::names_of(step);
         is_meant(matcher, &names)
             || names.iter().any(|name| name.contains('$'))
-            || expand::variants(step)
+            || expand::variants(step, DimensionOrder::Written)
                 .iter()
                 .any(|one| is_meant(matcher, &graph::names_of(&one.spec)))
     };

@@ -205,8 +205,22 @@ pub(crate) struct Build {
 /// so that a build's version stands for what is seen of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
+    /// By their numbers, which they keep: in the order in which the build got them.
     pub(crate) steps: VectorSync<Arc<StepRun>>,
+    /// The numbers of the steps in the order in which they stand. What an upload brought stands behind the step that
+    /// uploaded it.
+    pub(crate) order: Arc<[usize]>,
     pub(crate) tally: Tally,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            steps: VectorSync::new_sync(),
+            order: Arc::new([]),
+            tally: Tally::default(),
+        }
+    }
 }
 
 #[cfg(test)]

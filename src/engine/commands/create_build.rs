@@ -7,17 +7,16 @@ use std::sync::Arc;
 
 use crate::engine::build::{Build, BuildKey, Head, Progress};
 use crate::engine::change::build_counts;
-use crate::engine::expand::{self, Variant};
+use crate::engine::expand;
 use crate::engine::facts::{CONFIGURATION_VARIABLES, NewBuild};
-use crate::engine::graph::{self, Placed};
-use crate::engine::job::{Event, Job, Lead, State, Times};
+use crate::engine::graph;
+use crate::engine::grow::Growth;
 use crate::engine::pipeline::PipelineKey;
-use crate::engine::tally::Tally;
 use crate::engine::{Command, Engine};
-use crate::pipeline::{ConditionalError, Interpolation, PipelineError, Step};
+use crate::pipeline::{ConditionalError, Interpolation, PipelineError};
 use crate::vocabulary::event::EventKind;
-use crate::vocabulary::ids::{self, BuildId, JobId, Kind};
-use crate::vocabulary::states::{BuildState, JobType};
+use crate::vocabulary::ids::{BuildId, Kind};
+use crate::vocabulary::states::BuildState;
 
 pub(crate) struct CreateBuild {
     pub(crate) pipeline: PipelineKey,
@@ -48,26 +47,9 @@ impl Command for CreateBuild {
     type Refused = CreateBuildRefused;
 
     fn apply(self, engine: &mut Engine) -> Result<BuildKey, CreateBuildRefused> {
-        let outline = engine.outline(&self)?;
-        let key = engine.insert_build(self, outline);
-        let count = engine.steps(key).len();
-        for step in 0..count {
-            engine.insert_first_jobs(key, step);
-        }
-        for step in 0..count {
-            engine.place_first_jobs(key, step);
-        }
-        // The agenda begins with the steps that wait for nothing.
-        let waits_for_nothing = |step: &usize| {
-            let run = engine.step(key, *step);
-            run.pending == 0 && run.broken.is_none()
-        };
-        let free: Vec<_> = (0..count)
-            .filter(waits_for_nothing)
-            .map(|step| (key, step))
-            .collect();
-        engine.agenda.steps.extend(free);
-        engine.agenda.builds.insert(key);
+        let Outline { id, growth } = engine.outline(&self)?;
+        let key = engine.insert_build(self, id);
+        engine.grow(key, &growth);
         engine.agenda.newer.push_back(key);
         Ok(key)
     }
@@ -76,9 +58,7 @@ impl Command for CreateBuild {
 /// What is known of a build before it is made.
 struct Outline {
     id: BuildId,
-    steps: Arc<[Placed]>,
-    /// Why each of them is excluded, if it is.
-    excluded: Vec<Option<Arc<str>>>,
+    growth: Growth,
 }
 
 impl Engine {
@@ -103,7 +83,11 @@ impl Engine {
                 environment: &environment,
             };
             let filled_in = pipeline.definition.interpolated(how);
-            graph::place(filled_in.map_err(CreateBuildRefused::Configuration)?.steps)
+            graph::place(
+                filled_in.map_err(CreateBuildRefused::Configuration)?.steps,
+                0,
+            )
+            .into()
         } else {
             Arc::clone(&pipeline.steps)
         };
@@ -113,31 +97,25 @@ impl Engine {
         let excluded = excluded
             .collect::<Result<_, _>>()
             .map_err(CreateBuildRefused::Condition)?;
-        Ok(Outline {
-            id,
+        let growth = Growth {
             steps,
             excluded,
-        })
+            uploaded_by: None,
+            place: 0,
+        };
+        Ok(Outline { id, growth })
     }
 
-    fn insert_build(&mut self, wanted: CreateBuild, outline: Outline) -> BuildKey {
+    fn insert_build(&mut self, wanted: CreateBuild, id: BuildId) -> BuildKey {
         let CreateBuild {
             pipeline: pipeline_key,
             head,
             meta_data,
         } = wanted;
-        let Outline {
-            id,
-            steps,
-            excluded,
-        } = outline;
-        let (seed, now, first_step) = (self.seed, self.now, self.steps_created);
+        let now = self.now;
         let pipeline = self.pipelines.change(pipeline_key);
         pipeline.last_number += 1;
         pipeline.counts.add(build_counts(BuildState::Creating));
-        let step_id = |n| ids::mint(seed, Kind::Step, first_step + n as u64, now);
-        let plan = graph::plan(&steps, &excluded, step_id);
-        self.steps_created += plan.len() as u64;
         let organization = pipeline.organization;
         let key = self.builds.push(Build {
             id,
@@ -154,11 +132,7 @@ impl Engine {
             failing_at: None,
             finished_at: None,
         });
-        let steps = plan.into_iter().map(Arc::new).collect();
-        self.progress.push(Progress {
-            steps,
-            tally: Tally::default(),
-        });
+        self.progress.push(Progress::default());
         pipeline.builds.push_back_mut(key);
         self.organizations
             .change(organization)
@@ -170,88 +144,5 @@ impl Engine {
             to: BuildState::Creating,
         });
         key
-    }
-
-    fn insert_first_jobs(&mut self, build: BuildKey, step: usize) {
-        let run = self.step(build, step);
-        let kind = run.kind;
-        // A step that is excluded as a whole has one job to say so.
-        let jobs = match run.broken {
-            Some(_) => vec![Variant::alone(&run.step)],
-            None => expand::variants(&run.step),
-        };
-        for Variant {
-            spec,
-            parallel,
-            matrix,
-            skip,
-        } in jobs
-        {
-            let priority = match &*spec {
-                Step::Command(command) => command.priority,
-                Step::Wait(_)
-                | Step::Block(_)
-                | Step::Input(_)
-                | Step::Trigger(_)
-                | Step::Group(_) => 0,
-            };
-            let id = JobId(self.mint(Kind::Job, self.jobs.next_key()));
-            self.add_job(Job {
-                id,
-                build,
-                step,
-                kind,
-                spec,
-                parallel,
-                matrix,
-                state: State::Pending,
-                attempt: 1,
-                created_at: self.now,
-                scheduled_at: self.now,
-                times: Times::default(),
-                exit: None,
-                soft_failed: false,
-                // Until it is placed: why this one of a matrix is skipped.
-                broken_reason: skip,
-                priority,
-                agent: None,
-                unblocked_by: None,
-                retry_of: None,
-                retry_rule: None,
-                retried: None,
-                triggered_build: None,
-                promise: None,
-                lead: Lead::Script,
-                history: Vec::new(),
-                timers: Vec::new(),
-            });
-        }
-    }
-
-    /// Out of `pending`, as far as that does not depend on other steps.
-    fn place_first_jobs(&mut self, build: BuildKey, step: usize) {
-        let run = self.step(build, step);
-        let (kind, waits) = (run.kind, run.pending > 0 || run.depends_on_missing);
-        let of_step = run.broken.clone();
-        for job in run.jobs.clone() {
-            let reason = of_step
-                .clone()
-                .or_else(|| self.jobs.get(job).broken_reason.clone());
-            if let Some(reason) = reason {
-                let reason = Some(reason).filter(|reason| !reason.is_empty());
-                self.change_with(job, Event::Break, |job| job.broken_reason = reason)
-                    .expect("a pending job can break");
-                continue;
-            }
-            match kind {
-                JobType::Manual => self.must_change(job, Event::Block),
-                JobType::Script | JobType::Waiter | JobType::Trigger if waits => {
-                    self.must_change(job, Event::Wait);
-                }
-                JobType::Script | JobType::Waiter | JobType::Trigger => {}
-            }
-        }
-        // A matrix without any combination is a step without jobs: nothing to wait for.
-        self.reclassify(build, step);
     }
 }

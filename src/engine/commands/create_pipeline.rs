@@ -70,7 +70,7 @@ impl Command for CreatePipeline {
         let shown = definition
             .pipeline()
             .map_err(CreatePipelineRefused::Configuration)?;
-        let steps = graph::place(shown.steps);
+        let steps: Arc<[Placed]> = graph::place(shown.steps, 0).into();
         check_conditions(&steps)?;
         let key = engine.pipelines.next_key();
         let ordinal = u64::from(key.row());
