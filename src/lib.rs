@@ -99,9 +99,10 @@ pub use engine::commands::Move;
 pub use fake::{
     AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Events, FakeBuildkite,
     FakeBuildkiteBuilder, Idle, IllegalMove, JobHandle, JobScript, Moment, PipelineBuilder,
-    PipelineHandle, Requests, Waiting, agent,
+    PipelineHandle, Requests, UploadError, UploadStage, Waiting, agent,
 };
 pub use journal::RequestRecord;
+pub use script::PipelineUpload;
 pub use timeline::Timeline;
 pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef};
 pub use vocabulary::ids::{BuildId, JobId, PipelineId, UserId};

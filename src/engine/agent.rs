@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use rpds::RedBlackTreeSetSync;
 use uuid::Uuid;
 
@@ -13,6 +13,22 @@ use crate::engine::table::{Key as _, key};
 key! {
     /// An agent, by the order of creation.
     AgentKey
+}
+
+/// How long an agent may be silent before Buildkite takes it for lost: 3 minutes.
+/// Source: Buildkite docs, "Agent life cycle".
+///
+/// Chosen: it is lost at that instant. The service looks for silent agents within the minute that follows.
+pub(crate) const AGENT_LOSS: TimeDelta = TimeDelta::minutes(3);
+
+/// Whether an agent is heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Contact {
+    Connected,
+    /// Not since then.
+    Silent(DateTime<Utc>),
+    /// Buildkite gave it up: it takes no job any more.
+    Lost,
 }
 
 /// An agent. One runs one job at a time.
@@ -24,6 +40,7 @@ pub(crate) struct Agent {
     pub(crate) tags: Arc<[String]>,
     /// Higher first; an agent without one comes last.
     pub(crate) priority: Option<i64>,
+    pub(crate) contact: Contact,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) last_job_finished_at: Option<DateTime<Utc>>,
     /// When a job last passed on it: between equals the one that succeeded last is asked first.

@@ -6,6 +6,7 @@
 use chrono::TimeDelta;
 
 use crate::engine::Engine;
+use crate::engine::agent::AGENT_LOSS;
 use crate::engine::build::BuildKey;
 use crate::engine::graph::{self, Class};
 use crate::engine::job::{self, Exit, Illegal, Job, JobKey, Moment, State};
@@ -82,6 +83,9 @@ impl Engine {
         if from == State::Scheduled {
             self.leave_queue(key);
         }
+        if from == State::Running {
+            self.acts.remove_mut(&key);
+        }
         if from.is_on_agent() && !to.is_on_agent() {
             self.cut_log(key);
         }
@@ -95,6 +99,15 @@ impl Engine {
         self.reclassify(build, step);
         self.agenda.builds.insert(build);
         self.retry_by_rule(key);
+        // A promise was told of when it was made.
+        if self
+            .jobs
+            .get(key)
+            .promise
+            .is_none_or(|promise| !promise.is_hard)
+        {
+            self.note_failing(key);
+        }
         Ok(())
     }
 
@@ -117,18 +130,24 @@ impl Engine {
         });
     }
 
-    /// The command of a job ended.
+    /// The command of a job ended, and its agent reports.
     ///
-    /// A job that promised to fail and did not ends with the status it promised.
+    /// A job that promised to fail keeps the promise: if it ends in a way that counts for less, it ends with the status
+    /// it promised.
     pub(crate) fn finish(&mut self, key: JobKey, mut exit: Exit) -> Result<(), Illegal> {
-        if let (0, Some(promise)) = (exit.status, self.jobs.get(key).promise) {
-            exit.status = promise.exit_status;
+        if let Some(promise) = self.jobs.get(key).promise {
+            if exit.status == 0 || promise.is_hard && !self.is_hard(key, &exit) {
+                exit.status = promise.exit_status;
+            }
         }
         let event = if exit.status == 0 {
             job::Event::Succeed
         } else {
             job::Event::Fail
         };
+        let job = self.jobs.get(key);
+        job::next(job.kind, job.state, event)?;
+        self.hear_of_agent(key);
         self.change_with(key, event, |job| job.exit = Some(exit))
     }
 
@@ -206,6 +225,9 @@ impl Engine {
         }
         let dependents = run.dependents.clone();
         self.change_step(build, step, |run| run.class = class);
+        if before == Class::Pending && self.step(build, step).wants_notices() {
+            self.agenda.finished.push_back((build, step));
+        }
         for dependent in dependents {
             let waited_for = self.step(build, dependent).pending;
             let waits_for = match (before, class) {
@@ -242,9 +264,17 @@ impl Engine {
                     self.arm_timer(key, self.after(limit), Timer::TimeOut(key));
                 }
             }
-            State::Canceling | State::TimingOut => {
-                self.arm_timer(key, self.after(CANCEL_GRACE_PERIOD), Timer::GraceEnds(key));
-            }
+            // Nobody reports for an agent that is silent, until Buildkite gives it up.
+            State::Canceling | State::TimingOut => match self.silent_since(key) {
+                Some(since) => {
+                    let lost_at = since.checked_add_signed(AGENT_LOSS);
+                    let due = lost_at.unwrap_or(self.now).max(self.now);
+                    self.arm_timer(key, due, Timer::LoseAgent(key));
+                }
+                None => {
+                    self.arm_timer(key, self.after(CANCEL_GRACE_PERIOD), Timer::GraceEnds(key));
+                }
+            },
             State::Pending
             | State::Waiting
             | State::WaitingFailed
@@ -280,7 +310,7 @@ impl Engine {
     }
 
     /// How long a job may run: what its step says, else the pipeline's default, capped by the pipeline's maximum.
-    fn timeout_of(&self, key: JobKey) -> Option<TimeDelta> {
+    pub(crate) fn timeout_of(&self, key: JobKey) -> Option<TimeDelta> {
         let job = self.jobs.get(key);
         let Step::Command(step) = &*job.spec else {
             return None;

@@ -9,14 +9,14 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
-use crate::engine::agent::{self, Agent, AgentKey, Fleet};
+use crate::engine::agent::{self, Agent, AgentKey, Contact, Fleet};
 use crate::engine::graph::{self, StepRun};
 use crate::engine::job::{Event, Exit, Illegal, Job, JobKey, Lead, State};
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::Key as _;
 use crate::engine::timers::{Timer, TimerKey};
 use crate::pipeline::Step;
-use crate::script::{Attempt, PickUp, Scripts};
+use crate::script::{Attempt, Ending, PickUp, Scripts, When};
 use crate::vocabulary::ids::{self, Kind};
 use crate::vocabulary::states::JobType;
 
@@ -33,7 +33,10 @@ impl Engine {
     pub(super) fn fire(&mut self, timer: Timer) {
         match timer {
             Timer::PickUp(job) => self.pick_up(job),
+            Timer::Act(job) => self.act(job),
             Timer::Exit(job, status) => self.must_finish(job, Exit::with_status(status)),
+            Timer::Silence(job) => self.fall_silent(job),
+            Timer::LoseAgent(job) => self.lose_agent(job),
             Timer::TimeOut(job) => self.must_change(job, Event::TimeOut),
             Timer::GraceEnds(job) => self.must_finish(job, Exit::stopped()),
             Timer::Expire(job) => self.must_change(job, Event::Expire),
@@ -134,6 +137,7 @@ impl Engine {
             let agent = self.take_agent(key);
             self.change_with(key, Event::Assign, |job| job.agent = Some(agent))?;
         }
+        self.hear_of_agent(key);
         if self.jobs.get(key).state == State::Assigned {
             self.change(key, Event::Accept)?;
         }
@@ -169,6 +173,7 @@ impl Engine {
             name,
             tags,
             priority,
+            contact: Contact::Connected,
             created_at: self.now,
             last_job_finished_at: None,
             last_success_at: None,
@@ -192,7 +197,11 @@ impl Engine {
         if to == State::Passed {
             row.last_success_at = Some(now);
         }
-        self.free_agent(agent);
+        // One that reported is heard of again; one that was lost takes no other job.
+        if row.contact != Contact::Lost {
+            row.contact = Contact::Connected;
+            self.free_agent(agent);
+        }
         if to == State::Scheduled {
             self.jobs.change(key).agent = None;
         }
@@ -290,12 +299,33 @@ impl Engine {
             self.append_log(key, at, text);
             at = at.checked_add_signed(pause).unwrap_or(at);
         }
+        let mut acts: Vec<_> = attempt
+            .acts
+            .into_iter()
+            .filter_map(|(when, act)| {
+                let due = match when {
+                    When::After(wait) => self.after(wait),
+                    When::AtTheEnd => self.after(duration?),
+                };
+                Some((due, act))
+            })
+            .collect();
+        // Those of one instant stay in the order in which they were told.
+        acts.sort_by_key(|(due, _)| *due);
+        // Before the end, so that what is due with it is still done.
+        for (due, _) in &acts {
+            self.arm_timer(key, *due, Timer::Act(key));
+        }
+        if !acts.is_empty() {
+            let acts = acts.into_iter().map(|(_, act)| act).collect();
+            self.acts.insert_mut(key, acts);
+        }
         if let Some(duration) = duration {
-            self.arm_timer(
-                key,
-                self.after(duration),
-                Timer::Exit(key, attempt.exit_status),
-            );
+            let timer = match attempt.ending {
+                Ending::Exits(status) => Timer::Exit(key, status),
+                Ending::AgentFallsSilent => Timer::Silence(key),
+            };
+            self.arm_timer(key, self.after(duration), timer);
         }
     }
 

@@ -1,24 +1,41 @@
-//! What a condition may know of a build that is being created.
+//! What a condition may know of a build, while it is being created and later.
 //!
 //! Elsewhere: the language (`crate::pipeline::conditional`).
 //! Source: Buildkite docs, "Using conditionals", section "Variable and syntax reference"; "Environment variables".
 
 use crate::engine::Engine;
-use crate::engine::build::Head;
+use crate::engine::build::{BuildKey, Head};
 use crate::engine::pipeline::PipelineKey;
-use crate::pipeline::{Fact, Facts};
+use crate::pipeline::{BlockedState, Fact, Facts};
 use crate::vocabulary::ids::BuildId;
+use crate::vocabulary::states::BuildState;
 
-/// A build that is being created.
-pub(crate) struct NewBuild<'e> {
+/// A build, as far as conditions can ask about it.
+pub(crate) struct BuildFacts<'e> {
     pub(crate) engine: &'e Engine,
     pub(crate) pipeline: PipelineKey,
     pub(crate) id: BuildId,
     pub(crate) number: u64,
     pub(crate) head: &'e Head,
+    pub(crate) state: BuildState,
 }
 
-impl Facts for NewBuild<'_> {
+impl Engine {
+    /// What a condition may know of a build that is there.
+    pub(crate) fn facts_of(&self, key: BuildKey) -> BuildFacts<'_> {
+        let build = self.builds.get(key);
+        BuildFacts {
+            engine: self,
+            pipeline: build.pipeline,
+            id: build.id,
+            number: build.number,
+            head: &build.head,
+            state: build.state,
+        }
+    }
+}
+
+impl Facts for BuildFacts<'_> {
     fn variable(&self, name: &str) -> Fact {
         let head = self.head;
         let pipeline = self.engine.pipeline(self.pipeline);
@@ -32,7 +49,7 @@ impl Facts for NewBuild<'_> {
             "build.branch" => text(&head.branch),
             "build.message" => maybe(head.message.as_deref()),
             "build.tag" => maybe(head.tag.as_deref()),
-            "build.state" => text("creating"),
+            "build.state" => text(self.state.as_str()),
             "build.source" => text(head.source.as_str()),
             "build.creator.id" => maybe(creator.map(|user| user.id.to_string()).as_deref()),
             "build.creator.name" => maybe(creator.map(|user| user.name.as_str())),
@@ -70,10 +87,16 @@ impl Facts for NewBuild<'_> {
             "pipeline.slug" => text(&pipeline.slug),
             "pipeline.default_branch" => text(&pipeline.settings.default_branch),
             "pipeline.repository" => text(&pipeline.settings.repository),
-            "build.fixed"
-            | "pipeline.started_passing"
-            | "pipeline.started_failing"
-            | "pipeline.next_finished_build_exists" => Fact::Bool(false),
+            "build.blocked_state" => maybe(self.blocked_state().map(BlockedState::word)),
+            "build.fixed" | "pipeline.started_passing" => Fact::Bool(
+                self.state == BuildState::Passed && self.before() == Some(BuildState::Failed),
+            ),
+            "pipeline.started_failing" => Fact::Bool(
+                self.state == BuildState::Failed && self.before() == Some(BuildState::Passed),
+            ),
+            "pipeline.next_finished_build_exists" => {
+                Fact::Bool(self.outcomes().any(|(number, _)| number > self.number))
+            }
             "organization.id" => text(&organization.id.to_string()),
             "organization.slug" => text(&organization.slug),
             _ => Fact::Null,
@@ -92,7 +115,32 @@ impl Facts for NewBuild<'_> {
     }
 }
 
-impl NewBuild<'_> {
+impl BuildFacts<'_> {
+    fn blocked_state(&self) -> Option<BlockedState> {
+        let key = self.engine.build_by_number(self.pipeline, self.number)?;
+        self.engine.blocked_state_of(key)
+    }
+
+    /// The builds of the branch that passed or failed, newest first.
+    fn outcomes(&self) -> impl Iterator<Item = (u64, BuildState)> {
+        let builds = &self.engine.pipeline(self.pipeline).builds;
+        let newest_first = (0..builds.len()).rev().filter_map(|n| builds.get(n));
+        let builds = newest_first.map(|key| self.engine.build(*key));
+        let of_branch = builds.filter(|build| build.head.branch == self.head.branch);
+        of_branch
+            .filter(|build| matches!(build.state, BuildState::Passed | BuildState::Failed))
+            .map(|build| (build.number, build.state))
+    }
+
+    /// How the branch stood before this build.
+    ///
+    /// Chosen: of the same branch, and canceled builds do not count; the documentation speaks of a pipeline that was
+    /// passing or failing.
+    fn before(&self) -> Option<BuildState> {
+        let older = self.outcomes().find(|(number, _)| *number < self.number);
+        older.map(|(_, state)| state)
+    }
+
     /// The variables Buildkite sets itself.
     pub(crate) fn builtin(&self, name: &str) -> Option<String> {
         let head = self.head;

@@ -181,6 +181,15 @@ impl StepRun {
         self.group.as_ref()?.step.common.key.as_deref()
     }
 
+    /// Whether somebody is to be told how it ends.
+    pub(crate) fn wants_notices(&self) -> bool {
+        let own = matches!(&*self.step, Step::Command(step) if !step.notify.is_empty());
+        own || self
+            .group
+            .as_ref()
+            .is_some_and(|group| !group.step.notify.is_empty())
+    }
+
     /// Whether a failure of `on` stops whatever comes after it: a barrier of the same scope or of the one around it.
     pub(crate) fn is_held_by(&self, on: &Self) -> bool {
         let group = |run: &Self| run.group.as_ref().map(|group| group.number);

@@ -20,6 +20,7 @@ impl Engine {
                 && self.agenda.cancels.is_empty()
                 && self.agenda.groups.is_empty()
                 && self.agenda.steps.is_empty()
+                && self.agenda.finished.is_empty()
                 && self.agenda.builds.is_empty()
                 && !self.agenda.offer_jobs,
             "something was left undone"
@@ -239,7 +240,10 @@ impl Engine {
             assert!(job.timers.contains(&key), "a timer its job does not know");
             let fits = match timer {
                 Timer::PickUp(_) | Timer::Expire(_) => job.state == State::Scheduled,
-                Timer::Exit(..) | Timer::TimeOut(_) => job.state == State::Running,
+                Timer::Act(_) | Timer::Exit(..) | Timer::Silence(_) | Timer::TimeOut(_) => {
+                    job.state == State::Running
+                }
+                Timer::LoseAgent(_) => job.state.has_agent(),
                 Timer::GraceEnds(_) => matches!(job.state, State::Canceling | State::TimingOut),
             };
             assert!(

@@ -12,12 +12,14 @@
 //! for; [`invariants`] is what must always hold.
 
 pub(crate) mod account;
+mod acts;
 pub(crate) mod agent;
 pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod commands;
 pub(crate) mod concurrency;
 mod dispatch;
+mod environment;
 pub(crate) mod expand;
 mod facts;
 pub(crate) mod graph;
@@ -26,6 +28,7 @@ mod intermediate;
 #[cfg(test)]
 mod invariants;
 pub(crate) mod job;
+mod notify;
 pub(crate) mod pipeline;
 mod plan;
 mod settle;
@@ -54,10 +57,18 @@ use crate::engine::pipeline::{Pipeline, PipelineKey};
 use crate::engine::table::Table;
 use crate::engine::tally::Tally;
 use crate::engine::timers::{Timer, Timers};
-use crate::script::Scripts;
+use crate::script::{Act, Scripts};
 use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
 use crate::vocabulary::ids::{self, JobId, Kind, UserId};
 use crate::vocabulary::scope::Scope;
+
+/// How many jobs a build can have where limits are enforced: 4,000.
+/// Source: Buildkite docs, "Platform limits".
+const MOST_JOBS: usize = 4_000;
+
+/// How many jobs a build can have in any case.
+/// Chosen: it keeps uploads in a circle from filling the memory.
+const MOST_JOBS_AT_ALL: usize = 100_000;
 
 /// What came of a command.
 #[must_use = "the events must reach the journal"]
@@ -79,6 +90,8 @@ pub(crate) trait Command {
 #[derive(Debug, Clone, Default)]
 struct Agenda {
     steps: VecDeque<(BuildKey, usize)>,
+    /// Steps that seem to have nothing left to do.
+    finished: VecDeque<(BuildKey, usize)>,
     builds: BTreeSet<BuildKey>,
     /// New builds, which older ones of their branch may make way for.
     newer: VecDeque<BuildKey>,
@@ -111,6 +124,8 @@ pub(crate) struct Engine {
     job_ids: RedBlackTreeMapSync<JobId, JobKey>,
     /// Of the jobs that have printed something.
     logs: RedBlackTreeMapSync<JobKey, Vec<LogEntry>>,
+    /// What the commands that run will still do before they end, in this order.
+    acts: RedBlackTreeMapSync<JobKey, VecDeque<Act>>,
     agents: Table<AgentKey, Agent>,
     idle: Idle,
     fleet: Fleet,
@@ -120,6 +135,8 @@ pub(crate) struct Engine {
     /// Who is in a concurrency group, in the order of its queue.
     groups: RedBlackTreeMapSync<GroupKey, RedBlackTreeSetSync<Place>>,
     steps_created: u64,
+    /// Whether the platform's documented limits hold, which not every organization is held to.
+    enforces_limits: bool,
     agenda: Agenda,
     events: Vec<Event>,
 }
@@ -140,6 +157,7 @@ impl Engine {
             jobs: Table::new(),
             job_ids: RedBlackTreeMapSync::new_sync(),
             logs: RedBlackTreeMapSync::new_sync(),
+            acts: RedBlackTreeMapSync::new_sync(),
             agents: Table::new(),
             idle: Idle::new(),
             fleet,
@@ -147,6 +165,7 @@ impl Engine {
             timers: Timers::new(),
             groups: RedBlackTreeMapSync::new_sync(),
             steps_created: 0,
+            enforces_limits: false,
             agenda: Agenda::default(),
             events: Vec::new(),
         }
@@ -250,6 +269,10 @@ impl Engine {
 
     pub(crate) fn find_pipeline(&self, key: PipelineKey) -> Option<&Pipeline> {
         self.pipelines.find(key)
+    }
+
+    pub(crate) fn scripts_of(&self, key: PipelineKey) -> &Scripts {
+        self.scripts.get(key)
     }
 
     pub(crate) fn pipeline_version(&self, key: PipelineKey) -> u64 {
@@ -391,6 +414,19 @@ impl Engine {
     }
 
     // --- Setting up --------------------------------------------------------------------------------------------------
+
+    pub(crate) fn enforce_limits(&mut self) {
+        self.enforces_limits = true;
+    }
+
+    /// How many jobs a build can have, retries included.
+    pub(crate) fn most_jobs(&self) -> usize {
+        if self.enforces_limits {
+            MOST_JOBS
+        } else {
+            MOST_JOBS_AT_ALL
+        }
+    }
 
     pub(crate) fn add_organization(&mut self, slug: &str, name: &str) -> OrganizationKey {
         let id = self.mint(Kind::Organization, self.organizations.next_key());

@@ -12,7 +12,7 @@ use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::build::BuildKey;
 use crate::engine::graph::Placed;
 use crate::engine::table::key;
-use crate::pipeline::Definition;
+use crate::pipeline::{Definition, Notification};
 use crate::vocabulary::ids::PipelineId;
 
 key! {
@@ -39,6 +39,8 @@ pub(crate) struct Pipeline {
     pub(crate) steps: Arc<[Placed]>,
     /// The YAML's top-level `env`.
     pub(crate) env: Option<Vec<(String, String)>>,
+    /// Whom to tell of its builds.
+    pub(crate) notify: Vec<Notification>,
     pub(crate) created_by: Option<UserKey>,
     pub(crate) created_at: DateTime<Utc>,
     /// The unguessable parts of `badge_url` and `webhook_url`.

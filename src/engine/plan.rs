@@ -144,9 +144,8 @@ impl<'p> Plan<'p> {
             };
             match self.by_key.get(dependency.step.as_str()) {
                 Some(places) => {
-                    links
-                        .edges
-                        .extend(self.with_uploads(place, places.iter().copied(), why))
+                    let edges = self.with_uploads(place, places.iter().copied(), why);
+                    links.edges.extend(edges);
                 }
                 None => links.names_missing = true,
             }

@@ -17,6 +17,10 @@ impl Engine {
     /// needs a retry: a command, or a rule, and rules have limits.
     pub(super) fn settle(&mut self) {
         loop {
+            if let Some((build, step)) = self.agenda.finished.pop_front() {
+                self.notify_of_finished_step(build, step);
+                continue;
+            }
             if let Some((build, step)) = self.agenda.steps.pop_front() {
                 self.look_again(build, step);
                 continue;
@@ -200,6 +204,7 @@ impl Engine {
             from: Some(from),
             to,
         });
+        self.notify_of_build(key, from, to);
         self.agenda.builds.insert(key);
         if to == BuildState::Failing {
             self.cancel_on_failing(key);

@@ -16,7 +16,7 @@ use crate::engine::commands::{
 };
 use crate::engine::job::JobKey;
 use crate::engine::pipeline::{PipelineKey, Settings};
-use crate::script::{PickUp, Takes};
+use crate::script::{Ending, PickUp, Takes};
 use crate::vocabulary::event::{Event, EventKind};
 use crate::vocabulary::states::{BuildSource, JobState};
 
@@ -191,7 +191,7 @@ impl Walk {
                 let rule = scripts.add(&format!("k{n}"));
                 let attempt = scripts.last_attempt(rule);
                 attempt.takes = takes;
-                attempt.exit_status = exit_status;
+                attempt.ending = Ending::Exits(exit_status);
                 if never {
                     attempt.pick_up = PickUp::Never;
                 }
@@ -370,6 +370,9 @@ fn check_events(events: &[Event]) {
                 assert_ne!(*from, Some(*to), "{event}");
                 assert_ne!(*to, JobState::Limited, "{event}");
             }
+            EventKind::PipelineUploaded { .. }
+            | EventKind::PromisedFailure { .. }
+            | EventKind::Notification { .. } => {}
         }
     }
 }

@@ -17,8 +17,14 @@ pub(crate) struct TimerKey {
 pub(crate) enum Timer {
     /// The simulated fleet picks the job up.
     PickUp(JobKey),
+    /// The job's command does the next thing its script told it to, before it ends.
+    Act(JobKey),
     /// The job's command ends with this exit status, as its script said when it started.
     Exit(JobKey, i32),
+    /// The job's agent is not heard of any more, as its script said when it started.
+    Silence(JobKey),
+    /// The job's agent was not heard of for too long.
+    LoseAgent(JobKey),
     /// The job has run as long as it may.
     TimeOut(JobKey),
     /// The agent's patience with a command that was asked to stop is over.
@@ -28,19 +34,27 @@ pub(crate) enum Timer {
 }
 
 impl Timer {
-    /// Whether a build moves forward because of it. Expiry is an end of waiting, not progress: a world in which only
-    /// expiries are armed is idle.
+    /// Whether a build moves forward because of it. Expiry and the loss of an agent are ends of waiting, not progress: a
+    /// world in which nothing else is armed is idle.
     pub(crate) const fn is_progress(self) -> bool {
         match self {
-            Self::PickUp(_) | Self::Exit(..) | Self::TimeOut(_) | Self::GraceEnds(_) => true,
-            Self::Expire(_) => false,
+            Self::PickUp(_)
+            | Self::Act(_)
+            | Self::Exit(..)
+            | Self::Silence(_)
+            | Self::TimeOut(_)
+            | Self::GraceEnds(_) => true,
+            Self::Expire(_) | Self::LoseAgent(_) => false,
         }
     }
 
     pub(crate) const fn job(self) -> JobKey {
         match self {
             Self::PickUp(job)
+            | Self::Act(job)
             | Self::Exit(job, _)
+            | Self::Silence(job)
+            | Self::LoseAgent(job)
             | Self::TimeOut(job)
             | Self::GraceEnds(job)
             | Self::Expire(job) => job,
@@ -51,7 +65,10 @@ impl Timer {
     pub(crate) const fn word(self) -> &'static str {
         match self {
             Self::PickUp(_) => "is picked up",
+            Self::Act(_) => "does what its script says",
             Self::Exit(..) => "ends",
+            Self::Silence(_) => "loses touch with its agent",
+            Self::LoseAgent(_) => "loses its agent",
             Self::TimeOut(_) => "times out",
             Self::GraceEnds(_) => "is killed",
             Self::Expire(_) => "expires",

@@ -128,6 +128,7 @@ pub struct FakeBuildkiteBuilder {
     clock: Clock,
     agents: Agents,
     event_limit: usize,
+    enforces_limits: bool,
     options: Options,
     limits: Limits,
 }
@@ -143,6 +144,7 @@ impl FakeBuildkiteBuilder {
             clock: Clock::Manual,
             agents: Agents::unlimited(),
             event_limit: EVENT_LIMIT,
+            enforces_limits: false,
             options: Options::default(),
             limits: Limits::default(),
         }
@@ -252,6 +254,24 @@ impl FakeBuildkiteBuilder {
         self
     }
 
+    /// Enforces the documented limits of the platform that not every organization is held to: 500 jobs an upload, 4,000 a
+    /// build, 50 a matrix. Without it a build may have 100,000 jobs, and one file 10,000. 500 uploads a build are the
+    /// limit in any case.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::builder().enforce_limits().start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create_build();
+    /// build.job("gen").start();
+    /// let refused = build.job("gen").try_upload_pipeline("steps: [{command: make, parallelism: 501}]").unwrap_err();
+    /// assert_eq!(refused.message, "501 jobs in one upload, of which 500 are allowed");
+    /// ```
+    pub fn enforce_limits(mut self) -> Self {
+        self.enforces_limits = true;
+        self
+    }
+
     /// Where every URL in every body begins, such as `http://fake.test`, instead of the host the client asked. Bodies
     /// are then the same in every run, whatever the port.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
@@ -289,6 +309,9 @@ impl FakeBuildkiteBuilder {
     pub fn start(self) -> FakeBuildkite {
         let Agents { fleet, specs } = self.agents;
         let mut engine = Engine::new(self.seed, self.starting_at, fleet);
+        if self.enforces_limits {
+            engine.enforce_limits();
+        }
         let mut organizations = self.organizations;
         if organizations.is_empty() {
             organizations.push("acme".to_owned());

@@ -5,10 +5,12 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
-use crate::engine::commands::{Answers, MakeMove, Move, UnblockJob, UnblockRefused};
+use crate::engine::commands::{
+    Answers, MakeMove, Move, UnblockJob, UnblockRefused, UploadPipeline,
+};
 use crate::engine::job::{Job, JobKey, State};
-use crate::fake::{Home, Tie};
-use crate::vocabulary::event::JobRef;
+use crate::fake::{Home, IllegalMove, Tie, UploadError, UploadStage};
+use crate::script::PipelineUpload;
 use crate::vocabulary::ids::JobId;
 use crate::vocabulary::span::instant;
 use crate::vocabulary::states::{JobState, JobType};
@@ -33,64 +35,6 @@ pub struct Moment {
     /// The state, as REST reports it.
     pub state: JobState,
 }
-
-/// A move by hand that the job cannot make, with its history and the moves it can.
-///
-/// ```
-/// use fake_buildkite::{FakeBuildkite, Move};
-///
-/// let fake = FakeBuildkite::start();
-/// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
-/// let illegal = build.job("test").try_move(Move::TimeOut).unwrap_err();
-/// assert_eq!(illegal.to_string(), "\
-/// app#1 test cannot make the move `time_out()`: it is scheduled
-///   history: scheduled at 2030-01-01T00:00:00.000Z
-///   possible now: start(), cancel(), expire()");
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct IllegalMove {
-    /// Which job.
-    pub job: JobRef,
-    /// What was tried.
-    pub tried: Move,
-    /// The state the job is in.
-    pub state: JobState,
-    /// How it got there.
-    pub history: Vec<Moment>,
-    /// What would have been possible.
-    pub possible: Vec<Move>,
-}
-
-impl fmt::Display for IllegalMove {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} cannot make the move `{}`: it is {}",
-            self.job, self.tried, self.state
-        )?;
-        let history: Vec<_> = self.history.iter().map(ToString::to_string).collect();
-        writeln!(f, "  history: {}", history.join(", "))?;
-        // Any status is possible where one is.
-        let name = |wanted: &Move| {
-            let is_finish = matches!(wanted, Move::Finish { .. });
-            if is_finish {
-                "finish(..)".to_owned()
-            } else {
-                wanted.to_string()
-            }
-        };
-        let possible: Vec<_> = self.possible.iter().map(name).collect();
-        let possible = if possible.is_empty() {
-            "nothing".to_owned()
-        } else {
-            possible.join(", ")
-        };
-        write!(f, "  possible now: {possible}")
-    }
-}
-
-impl std::error::Error for IllegalMove {}
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -329,7 +273,90 @@ impl JobHandle {
         self.must_move(Move::Expire);
     }
 
-    /// The job's agent is not heard of any more: the job fails with exit status -1.
+    /// The job's agent is not heard of from now on: nothing its command does arrives, and 3 minutes later Buildkite takes
+    /// it for lost. Starting or finishing the job by hand means that it was heard of again.
+    ///
+    /// # Panics
+    ///
+    /// If it is not with an agent, or its agent is silent already.
+    #[track_caller]
+    pub fn silence_agent(&self) {
+        self.must_move(Move::SilenceAgent);
+    }
+
+    /// The command declares that it will end with this exit status, and goes on: its build is `failing` already, unless
+    /// the failure would be forgiven or tried again.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run, if it promised something else before, or if the status is 0.
+    #[track_caller]
+    pub fn promise_failure(&self, exit_status: i32) {
+        assert!(
+            exit_status != 0,
+            "success cannot be promised: 0 is the exit status of a command that passes"
+        );
+        self.must_move(Move::PromiseFailure { exit_status });
+    }
+
+    /// What it promised to end with, if it did.
+    #[must_use]
+    #[track_caller]
+    pub fn promised_exit_status(&self) -> Option<i32> {
+        self.read(|_, job| job.promise.map(|promise| promise.exit_status))
+    }
+
+    /// The job uploads steps into its build, as `buildkite-agent pipeline upload` does in a command that runs.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create_build();
+    /// build.job("gen").start();
+    /// build.job("gen").upload_pipeline("steps: [{command: make, key: made}]");
+    /// assert_eq!(build.job("made").state(), fake_buildkite::JobState::Waiting, "until `gen` has passed");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it cannot; the message says why.
+    #[track_caller]
+    pub fn upload_pipeline(&self, upload: impl Into<PipelineUpload>) {
+        if let Err(error) = self.try_upload_pipeline(upload) {
+            panic!("{error}");
+        }
+    }
+
+    /// As [`upload_pipeline`](Self::upload_pipeline), for a test that wants to see it refused.
+    ///
+    /// # Errors
+    ///
+    /// If no agent works on the job, if the agent cannot read the YAML, or if the server rejects it. Nothing has changed
+    /// then.
+    #[track_caller]
+    pub fn try_upload_pipeline(
+        &self,
+        upload: impl Into<PipelineUpload>,
+    ) -> Result<(), UploadError> {
+        let job = self.read(|engine, _| engine.job_ref(self.key));
+        let upload = UploadPipeline {
+            job: self.key,
+            upload: upload.into(),
+        };
+        match self.tie.driver().apply(upload) {
+            Ok(_) => Ok(()),
+            Err(refused) => Err(UploadError {
+                job,
+                by: if refused.is_the_agents() {
+                    UploadStage::Agent
+                } else {
+                    UploadStage::Server
+                },
+                message: refused.to_string(),
+            }),
+        }
+    }
+
+    /// The job's agent is not heard of any more: the job fails with exit status -1, and the agent takes no other job.
     ///
     /// # Panics
     ///

@@ -8,6 +8,7 @@ mod builder;
 mod events;
 mod job;
 mod pipeline;
+mod refusals;
 mod requests;
 mod script;
 
@@ -27,8 +28,9 @@ use crate::vocabulary::span;
 pub use build::{BuildBuilder, BuildHandle};
 pub use builder::{AgentSpec, Agents, FakeBuildkiteBuilder, agent};
 pub use events::{Events, Idle, Waiting};
-pub use job::{IllegalMove, JobHandle, Moment};
+pub use job::{JobHandle, Moment};
 pub use pipeline::{PipelineBuilder, PipelineHandle};
+pub use refusals::{IllegalMove, UploadError, UploadStage};
 pub use requests::Requests;
 pub use script::JobScript;
 

@@ -8,8 +8,8 @@ use crate::engine::expand;
 use crate::engine::graph;
 use crate::engine::pipeline::{Pipeline, PipelineKey, Settings};
 use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, Tie};
-use crate::pipeline::{DimensionOrder, Step};
-use crate::script::is_meant;
+use crate::pipeline::{Definition, DimensionOrder, Step};
+use crate::script::{PipelineUpload, is_meant};
 use crate::vocabulary::ids::PipelineId;
 use crate::vocabulary::states::JobType;
 
@@ -249,10 +249,35 @@ impl PipelineHandle {
     /// ```
     #[track_caller]
     pub fn on_job(&self, matcher: &str) -> JobScript {
-        let unknown = self.read(|_, pipeline| why_unknown(pipeline, matcher));
+        let unknown = self.read(|engine, pipeline| {
+            let uploads = engine.scripts_of(self.key).uploads();
+            why_unknown(pipeline, uploads, matcher)
+        });
         if let Some(message) = unknown {
             panic!("{message}");
         }
+        JobScript::new(self.tie.clone(), self.key, matcher)
+    }
+
+    /// As [`on_job`](Self::on_job), for jobs that are not among the pipeline's own steps because the test will upload
+    /// them by hand. The name is not checked. What scripts upload is known to [`on_job`](Self::on_job).
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create();
+    /// app.on_uploaded_job("made").exits(1);
+    /// let build = app.create_build();
+    /// build.job("gen").start();
+    /// build.job("gen").upload_pipeline("steps: [{command: make, key: made}]");
+    /// build.job("gen").pass();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.job("made").state(), JobState::Failed);
+    /// ```
+    #[track_caller]
+    pub fn on_uploaded_job(&self, matcher: &str) -> JobScript {
+        self.read(|_, _| ());
         JobScript::new(self.tie.clone(), self.key, matcher)
     }
 
@@ -346,7 +371,11 @@ impl PipelineHandle {
 }
 
 /// Why no job of the pipeline will ever be meant by `matcher`, in words for the test's author.
-fn why_unknown(pipeline: &Pipeline, matcher: &str) -> Option<String> {
+fn why_unknown<'u>(
+    pipeline: &Pipeline,
+    uploads: impl Iterator<Item = &'u PipelineUpload>,
+    matcher: &str,
+) -> Option<String> {
     // A matrix, parallelism and `$` expressions fill in names of their own.
     let can_be_meant = |step: &Arc<Step>| {
         let names = graph::names_of(step);
@@ -358,7 +387,11 @@ fn why_unknown(pipeline: &Pipeline, matcher: &str) -> Option<String> {
     };
     let steps = || pipeline.steps.iter().map(|placed| &placed.step);
     let commands = || steps().filter(|step| graph::kind_of(step) == JobType::Script);
-    if commands().any(can_be_meant) {
+    if commands().any(can_be_meant)
+        || uploads
+            .flat_map(uploaded_commands)
+            .any(|step| can_be_meant(&step))
+    {
         return None;
     }
     let names: Vec<String> = commands()
@@ -377,10 +410,25 @@ fn why_unknown(pipeline: &Pipeline, matcher: &str) -> Option<String> {
             )
         } else {
             format!(
-                "no step of pipeline `{slug}` is called `{matcher}`; its command steps are {names}"
+                "no step of pipeline `{slug}` is called `{matcher}`; its command steps are {names}. If a job will upload \
+                 such a step, tell its script first (`uploads(..)`), or use `on_uploaded_job`"
             )
         },
     )
+}
+
+/// The command steps of an upload, as written.
+fn uploaded_commands(upload: &PipelineUpload) -> Vec<Arc<Step>> {
+    let definitions = Definition::load_all(&upload.yaml).into_iter().flatten();
+    let steps = definitions
+        .filter_map(|one| one.pipeline().ok())
+        .flat_map(|pipeline| pipeline.steps);
+    let placed = graph::place(steps.collect(), 0)
+        .into_iter()
+        .map(|placed| placed.step);
+    placed
+        .filter(|step| graph::kind_of(step) == JobType::Script)
+        .collect()
 }
 
 /// `PipelineHandle(app)`.

@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 
 use crate::engine::pipeline::PipelineKey;
 use crate::fake::Tie;
-use crate::script::{Attempt, PickUp, RuleKey, Scripts, Takes};
+use crate::pipeline::{Definition, Interpolation};
+use crate::script::{Act, Attempt, Ending, PickUp, PipelineUpload, RuleKey, Scripts, Takes, When};
 
 /// What the jobs of a step do, attempt by attempt; made by [`PipelineHandle::on_job`](crate::PipelineHandle::on_job).
 ///
@@ -91,7 +92,96 @@ impl JobScript {
     /// The exit status of the command; 0, which passes, unless a test says otherwise.
     #[track_caller]
     pub fn exits(self, status: i32) -> Self {
-        self.set(|attempt| attempt.exit_status = status)
+        self.set(|attempt| attempt.ending = Ending::Exits(status))
+    }
+
+    /// Instead of ending, the command loses touch: when its time is over, its agent is not heard of any more. Three
+    /// minutes later Buildkite takes the agent for lost, and the job fails with exit status -1.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, minutes, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").takes(seconds(30)).loses_agent();
+    /// let build = app.create_build();
+    /// fake.advance(minutes(3));
+    /// assert_eq!(build.job("test").state(), JobState::Running, "nobody has noticed yet");
+    /// fake.advance(minutes(1));
+    /// assert_eq!(build.job("test").exit_status(), Some(-1));
+    /// ```
+    #[track_caller]
+    pub fn loses_agent(self) -> Self {
+        self.set(|attempt| attempt.ending = Ending::AgentFallsSilent)
+    }
+
+    /// The command uploads steps into its build, as the last thing before it ends. Several uploads happen one after the
+    /// other, and the steps of each stand before those of the one before, as on Buildkite.
+    ///
+    /// An upload that Buildkite refuses, because a key is taken, say, is printed into the job's log, and the command ends
+    /// with exit status 1.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: generate, key: gen}, wait, {command: ship, key: ship}]").create();
+    /// app.on_job("gen").uploads("steps: [{command: make, key: made}]");
+    /// app.on_job("made").exits(1); // known, because `gen` uploads it
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.job("ship").state(), JobState::WaitingFailed, "the wait waits for what was uploaded before it");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If no agent would read this YAML, or the server would refuse it in any build: the message says why, and where.
+    #[track_caller]
+    pub fn uploads(self, upload: impl Into<PipelineUpload>) -> Self {
+        let upload = checked(upload.into());
+        self.set(|attempt| attempt.acts.push((When::AtTheEnd, Act::Upload(upload))))
+    }
+
+    /// The command uploads steps this long after it started, if it still runs then. Otherwise as
+    /// [`uploads`](Self::uploads).
+    ///
+    /// # Panics
+    ///
+    /// As [`uploads`](Self::uploads).
+    #[track_caller]
+    pub fn uploads_after(self, wait: Duration, upload: impl Into<PipelineUpload>) -> Self {
+        let when = When::After(span(wait));
+        let upload = checked(upload.into());
+        self.set(|attempt| attempt.acts.push((when, Act::Upload(upload))))
+    }
+
+    /// The command declares this long after it started that it will end with this exit status, so that its build is
+    /// `failing` while it still runs. It ends with that status, if it would count for less otherwise.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite, JobState, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").takes(minutes(5)).promises_failure_after(minutes(1), 2);
+    /// let build = app.create_build();
+    /// fake.advance(minutes(2));
+    /// assert_eq!((build.state(), build.job("test").state()), (BuildState::Failing, JobState::Running));
+    /// fake.run_until_idle();
+    /// assert_eq!(build.job("test").exit_status(), Some(2));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the status is 0: success cannot be promised.
+    #[track_caller]
+    pub fn promises_failure_after(self, wait: Duration, exit_status: i32) -> Self {
+        assert!(
+            exit_status != 0,
+            "success cannot be promised: 0 is the exit status of a command that passes"
+        );
+        let when = When::After(span(wait));
+        self.set(|attempt| attempt.acts.push((when, Act::PromiseFailure(exit_status))))
     }
 
     /// What the command prints. Its lines are written evenly over its duration, the first when it starts; those of a
@@ -125,6 +215,26 @@ impl JobScript {
         driver
             .set(|engine| engine.tell_scripts(self.pipeline, |scripts| write(scripts, self.rule)));
         self
+    }
+}
+
+/// An upload that can work.
+#[track_caller]
+fn checked(upload: PipelineUpload) -> PipelineUpload {
+    let definitions = Definition::load_all(&upload.yaml);
+    let read = definitions.and_then(|all| {
+        let read = |one: &Definition| {
+            if upload.interpolates {
+                one.pipeline()
+            } else {
+                one.interpolated(Interpolation::None)
+            }
+        };
+        all.iter().map(read).collect::<Result<Vec<_>, _>>()
+    });
+    match read {
+        Ok(_) => upload,
+        Err(error) => panic!("nobody can upload this YAML: {error}"),
     }
 }
 

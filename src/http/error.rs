@@ -162,6 +162,7 @@ impl From<CreateBuildRefused> for ApiError {
             CreateBuildRefused::Condition(error) => {
                 Self::new(422, format!("`if` expression failed: {}", error.message()))
             }
+            CreateBuildRefused::Limit(sentence) => Self::new(422, sentence),
         }
     }
 }

@@ -26,7 +26,6 @@ impl Definition {
 
     /// Reads every document of `text`, each of which an agent uploads by itself; none is a list without items.
     /// Chosen: one bad document refuses them all, so that nothing is half uploaded.
-    #[cfg_attr(not(test), expect(dead_code, reason = "uploads are not modelled yet"))]
     pub(crate) fn load_all(text: &str) -> Result<Vec<Self>, PipelineError> {
         yaml::load_all(text)?.into_iter().map(Self::of).collect()
     }

@@ -19,7 +19,6 @@ use super::node::{Entry, Node, Value};
 const MAX_BYTES: usize = 16 << 20;
 
 /// Who fills the expressions, and from what.
-#[cfg_attr(not(test), expect(dead_code, reason = "uploads are not modelled yet"))]
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Interpolation<'a> {
     /// `buildkite-agent pipeline upload`: every variable, and those the file's own `env` sets from top to bottom.
@@ -46,7 +45,6 @@ pub(crate) enum Precedence {
 
 impl<'a> Interpolation<'a> {
     /// An upload with the agent's defaults.
-    #[cfg_attr(not(test), expect(dead_code, reason = "uploads are not modelled yet"))]
     pub(crate) fn upload(environment: &'a BTreeMap<String, String>) -> Self {
         let precedence = Precedence::File;
         Self::Upload {

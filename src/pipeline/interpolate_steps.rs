@@ -3,7 +3,7 @@
 //! Elsewhere: whose variables these are (`interpolate`).
 //! Source: buildkite/go-pipeline, by running version 0.18.1.
 
-use super::error::PipelineError;
+use super::error::{PipelineError, StepPlace};
 use super::interpolate::{Fill, Filler, KEPT, Part};
 use super::node::{Entry, Node, Value, value_of};
 
@@ -12,7 +12,11 @@ impl Filler {
         let Some(items) = node.value.items() else {
             return self.any(node);
         };
-        let items: Result<_, _> = items.iter().map(|item| self.step(item)).collect();
+        let fill = |(index, item)| {
+            let filled = self.step(item);
+            filled.map_err(|error| error.in_step(StepPlace::of(index, item)))
+        };
+        let items: Result<_, _> = items.iter().enumerate().map(fill).collect();
         Ok(Node {
             value: Value::Seq(items?),
             at: node.at,

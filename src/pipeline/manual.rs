@@ -39,6 +39,16 @@ pub(crate) enum BlockedState {
     Running,
 }
 
+impl BlockedState {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Running => "running",
+        }
+    }
+}
+
 /// One thing a person fills in; it becomes meta-data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {

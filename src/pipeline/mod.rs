@@ -33,7 +33,6 @@ mod interpolate_steps;
 mod json;
 mod kind;
 mod likeness;
-#[cfg_attr(not(test), expect(dead_code, reason = "uploads are not modelled yet"))]
 mod limits;
 mod manual;
 mod mapping;

@@ -5,6 +5,8 @@
 //!
 //! Elsewhere: when a script takes effect and who asks for it (`engine::dispatch`), the methods a test calls (`fake`).
 
+mod upload;
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -13,6 +15,8 @@ use rand_chacha::ChaCha8Rng;
 use rpds::VectorSync;
 
 use crate::vocabulary::wildcard;
+
+pub use upload::PipelineUpload;
 
 /// How long a job waits for the default fleet: 1 second.
 pub(crate) const DEFAULT_PICK_UP: TimeDelta = TimeDelta::seconds(1);
@@ -37,12 +41,40 @@ pub(crate) enum Takes {
     Forever,
 }
 
+/// How the command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    /// With this exit status.
+    Exits(i32),
+    /// It does not: its agent is not heard of from then on.
+    AgentFallsSilent,
+}
+
+/// Something the command does while it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Act {
+    Upload(PipelineUpload),
+    /// Declares that it will end with this exit status.
+    PromiseFailure(i32),
+}
+
+/// When a command does something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// This long after it started. Never, if it has ended by then.
+    After(TimeDelta),
+    /// As the last thing before it ends. Never, if it hangs.
+    AtTheEnd,
+}
+
 /// What one attempt does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Attempt {
     pub(crate) pick_up: PickUp,
     pub(crate) takes: Takes,
-    pub(crate) exit_status: i32,
+    pub(crate) ending: Ending,
+    /// In the order in which they were told.
+    pub(crate) acts: Vec<(When, Act)>,
     /// Written line by line, spread evenly over the duration.
     pub(crate) log: Vec<Arc<str>>,
 }
@@ -52,7 +84,8 @@ impl Default for Attempt {
         Self {
             pick_up: PickUp::After(DEFAULT_PICK_UP),
             takes: Takes::Exactly(DEFAULT_DURATION),
-            exit_status: 0,
+            ending: Ending::Exits(0),
+            acts: Vec::new(),
             log: Vec::new(),
         }
     }
@@ -127,6 +160,16 @@ impl Scripts {
             .attempts
     }
 
+    /// Every upload the scripts tell of.
+    pub(crate) fn uploads(&self) -> impl Iterator<Item = &PipelineUpload> {
+        let attempts = self.rules.iter().flat_map(|rule| &rule.attempts);
+        let acts = attempts.flat_map(|attempt| &attempt.acts);
+        acts.filter_map(|(_, act)| match act {
+            Act::Upload(upload) => Some(upload),
+            Act::PromiseFailure(_) => None,
+        })
+    }
+
     /// What the `number`-th attempt (from 1) of a job called so does.
     pub(crate) fn attempt(&self, names: &[&str], number: u32) -> Attempt {
         let is_meant = |rule: &&Rule| is_meant(&rule.matcher, names);
@@ -157,12 +200,15 @@ mod tests {
     fn the_last_matching_rule_decides_and_its_last_attempt_repeats() {
         let mut scripts = Scripts::new();
         let all = scripts.add("*");
-        scripts.last_attempt(all).exit_status = 9;
+        scripts.last_attempt(all).ending = Ending::Exits(9);
         let test = scripts.add("test");
-        scripts.last_attempt(test).exit_status = 1;
+        scripts.last_attempt(test).ending = Ending::Exits(1);
         scripts.then(test);
-        scripts.last_attempt(test).exit_status = 2;
-        let status = |names: &[&str], number| scripts.attempt(names, number).exit_status;
+        scripts.last_attempt(test).ending = Ending::Exits(2);
+        let status = |names: &[&str], number| match scripts.attempt(names, number).ending {
+            Ending::Exits(status) => status,
+            Ending::AgentFallsSilent => panic!("no script said so"),
+        };
         assert_eq!(status(&["test"], 1), 1);
         assert_eq!(status(&["test", ":hammer: Test"], 2), 2);
         assert_eq!(status(&["test"], 7), 2);

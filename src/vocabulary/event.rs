@@ -1,4 +1,4 @@
-//! Something that happened: one transition of one build or job, with the instant it happened at.
+//! Something that happened, mostly one transition of one build or job, with the instant it happened at.
 
 use std::fmt;
 use std::sync::Arc;
@@ -37,8 +37,10 @@ impl Event {
     #[must_use]
     pub fn build(&self) -> &BuildRef {
         match &self.kind {
-            EventKind::Build { build, .. } => build,
-            EventKind::Job { job, .. } => &job.build,
+            EventKind::Build { build, .. } | EventKind::Notification { build, .. } => build,
+            EventKind::Job { job, .. }
+            | EventKind::PipelineUploaded { job, .. }
+            | EventKind::PromisedFailure { job, .. } => &job.build,
         }
     }
 
@@ -46,8 +48,10 @@ impl Event {
     #[must_use]
     pub fn job(&self) -> Option<&JobRef> {
         match &self.kind {
-            EventKind::Build { .. } => None,
-            EventKind::Job { job, .. } => Some(job),
+            EventKind::Build { .. } | EventKind::Notification { .. } => None,
+            EventKind::Job { job, .. }
+            | EventKind::PipelineUploaded { job, .. }
+            | EventKind::PromisedFailure { job, .. } => Some(job),
         }
     }
 }
@@ -73,6 +77,33 @@ pub enum EventKind {
         from: Option<JobState>,
         /// The state it entered.
         to: JobState,
+    },
+    /// A job uploaded steps into its build.
+    PipelineUploaded {
+        /// Which job.
+        job: JobRef,
+        /// How many steps, those inside groups counted one by one.
+        steps: usize,
+    },
+    /// A running job declared that it will fail.
+    PromisedFailure {
+        /// Which job.
+        job: JobRef,
+        /// What it will end with.
+        exit_status: i32,
+    },
+    /// Buildkite would tell somebody, because a pipeline's `notify` says so. Nothing leaves the fake.
+    Notification {
+        /// The build it is about.
+        build: BuildRef,
+        /// The step or group it is about, as people call it; none if it is about the build.
+        step: Option<Arc<str>>,
+        /// Why: `build.finished`, `step.failing` and the like.
+        event: Arc<str>,
+        /// Who is told: `slack`, `email` and the like.
+        service: Arc<str>,
+        /// What the service was given, as JSON; `null` if nothing.
+        configuration: Arc<str>,
     },
 }
 
@@ -142,6 +173,30 @@ impl fmt::Display for Event {
                 from: Some(from),
                 to,
             } => write!(f, " {job} {from} -> {to}"),
+            EventKind::PipelineUploaded { job, steps: 1 } => write!(f, " {job} uploaded 1 step"),
+            EventKind::PipelineUploaded { job, steps } => {
+                write!(f, " {job} uploaded {steps} steps")
+            }
+            EventKind::PromisedFailure { job, exit_status } => {
+                write!(f, " {job} promised to exit with {exit_status}")
+            }
+            EventKind::Notification {
+                build,
+                step,
+                event,
+                service,
+                configuration,
+            } => {
+                write!(f, " {build} ")?;
+                if let Some(step) = step {
+                    write!(f, "{step} ")?;
+                }
+                write!(f, "{event} told to {service}")?;
+                match &**configuration {
+                    "null" => Ok(()),
+                    configuration => write!(f, " {configuration}"),
+                }
+            }
         }
     }
 }

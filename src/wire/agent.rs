@@ -4,7 +4,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::engine::account::OrganizationKey;
-use crate::engine::agent::AgentKey;
+use crate::engine::agent::{AgentKey, Contact};
 use crate::vocabulary::ids::Kind;
 use crate::wire::account::UserJson;
 use crate::wire::{Instant, View, graphql_id};
@@ -48,7 +48,11 @@ impl<'e> AgentJson<'e> {
             ),
             web_url: format!("{}/organizations/{slug}/agents/{}", view.origin, agent.id),
             name: &agent.name,
-            connection_state: "connected",
+            connection_state: match agent.contact {
+                // Buildkite has not noticed yet.
+                Contact::Connected | Contact::Silent(_) => "connected",
+                Contact::Lost => "lost",
+            },
             ip_address: "127.0.0.1",
             hostname: &agent.name,
             user_agent: format!("buildkite-agent/{VERSION} (linux; amd64)"),

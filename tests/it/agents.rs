@@ -2,6 +2,7 @@
 
 use fake_buildkite::{Agents, BuildHandle, FakeBuildkite, JobState, agent, minutes, seconds};
 
+use crate::story::Story;
 use crate::support::client;
 
 fn states(build: &BuildHandle) -> String {
@@ -130,7 +131,7 @@ fn a_job_that_is_canceled_or_expires_in_the_queue_gives_up_its_turn() {
 }
 
 #[test]
-fn an_agent_that_is_lost_with_its_job_takes_the_next_one() {
+fn an_agent_that_is_lost_takes_no_other_job() {
     let fake = FakeBuildkite::builder()
         .agents(Agents::fleet([agent("only")]))
         .start();
@@ -140,5 +141,130 @@ fn an_agent_that_is_lost_with_its_job_takes_the_next_one() {
         .create_build();
     fake.advance(seconds(2));
     build.job("a").lose_agent();
-    assert_eq!(build.job("b").state(), JobState::Running);
+    let idle = fake.run_until_idle();
+    assert_eq!(build.job("b").state(), JobState::Scheduled);
+    assert_eq!(
+        idle.waiting_on[0].to_string(),
+        "app#1 b is scheduled: no agent picks it up"
+    );
+    let job = &client(&fake).build("app", 1)["jobs"][0];
+    assert_eq!(job["agent"]["connection_state"].str(), "lost");
+}
+
+#[test]
+fn g30_an_agent_that_falls_silent_is_lost_after_three_minutes_and_its_job_fails() {
+    // Given a command whose agent falls silent while it runs
+    let mut story = Story::told("steps: [{command: make, key: x}]", |app| {
+        app.on_job("x").loses_agent();
+    });
+    story.run();
+    // When nobody has heard of it, then the job runs on, and nothing is due that would move the build
+    let idle = story.fake.run_until_idle();
+    assert_eq!(
+        idle.waiting_on[0].to_string(),
+        "app#1 x is running: its agent is not heard of, and will be lost"
+    );
+    let job = &story.look()["jobs"][0];
+    assert_eq!(
+        (job["state"].str(), job["agent"]["connection_state"].str()),
+        ("running", "connected")
+    );
+    // Then it is lost three minutes after it fell silent
+    story.fake.advance(minutes(4));
+    story.check(
+        "failed",
+        "scheduled running failed",
+        "started 1, finished 191",
+    );
+    let job = &story.look()["jobs"][0];
+    assert_eq!(
+        (
+            job["exit_status"].number(),
+            job["agent"]["connection_state"].str()
+        ),
+        (-1, "lost")
+    );
+    assert!(job["signal_reason"].is_null());
+}
+
+#[test]
+fn a_job_whose_agent_is_silent_can_be_canceled_and_time_out_but_only_the_loss_ends_it() {
+    for (way, ending) in [
+        ("cancel", "canceled"),
+        ("time_out", "timed_out"),
+        ("build", "canceled"),
+    ] {
+        let fake = FakeBuildkite::start();
+        let build = fake
+            .pipeline("app")
+            .steps("steps: [{command: a, key: a}]")
+            .create_build();
+        let job = build.job("a");
+        job.start();
+        fake.advance(minutes(1));
+        job.silence_agent();
+        fake.advance(minutes(1));
+        match way {
+            "cancel" => job.cancel(),
+            "time_out" => job.time_out(),
+            _ => build.cancel(),
+        }
+        // Nobody reports after ten seconds
+        fake.advance(minutes(1));
+        assert!(
+            matches!(job.state(), JobState::Canceling | JobState::TimingOut),
+            "{way}"
+        );
+        fake.advance(minutes(1));
+        assert_eq!(
+            (job.state().as_str(), job.exit_status()),
+            (ending, Some(-1)),
+            "{way}"
+        );
+        let finished = job.finished_at().expect("it ended");
+        assert_eq!(
+            (finished - job.started_at().expect("it ran")).num_minutes(),
+            4,
+            "{way}"
+        );
+    }
+}
+
+#[test]
+fn a_silent_agent_that_reports_after_all_is_not_lost() {
+    let fake = FakeBuildkite::builder()
+        .agents(Agents::fleet([agent("only")]))
+        .start();
+    let build = fake
+        .pipeline("app")
+        .steps("steps: [{command: a, key: a}, {command: b, key: b}]")
+        .create_build();
+    fake.advance(seconds(1));
+    build.job("a").silence_agent();
+    fake.advance(minutes(2));
+    build.job("a").finish(0);
+    fake.run_until_idle();
+    assert_eq!(
+        states(&build),
+        "passed passed",
+        "the agent went on to the next job"
+    );
+}
+
+#[test]
+fn a_rule_for_minus_one_tries_the_job_of_a_lost_agent_again() {
+    let retry = "retry: {automatic: {exit_status: -1, limit: 1}}";
+    let mut story = Story::told(
+        &format!("steps: [{{command: make, key: x, {retry}}}]"),
+        |app| {
+            app.on_job("x").loses_agent().then().exits(0);
+        },
+    );
+    story.run();
+    story.fake.advance(minutes(4));
+    story.check(
+        "failed+retried passed",
+        "scheduled running passed",
+        "started 1, finished 202",
+    );
 }

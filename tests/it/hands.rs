@@ -6,13 +6,15 @@ use fake_buildkite::{
 
 use crate::support::{client, panic_of};
 
-const MOVES: [Move; 8] = [
+const MOVES: [Move; 10] = [
     Move::Start,
     Move::Finish { exit_status: 0 },
     Move::Cancel,
     Move::TimeOut,
     Move::Expire,
+    Move::SilenceAgent,
     Move::LoseAgent,
+    Move::PromiseFailure { exit_status: 3 },
     Move::Unblock,
     Move::Retry,
 ];
@@ -40,7 +42,9 @@ fn act(build: &BuildHandle, job: &JobHandle, word: &str) {
         "cancel" => job.cancel(),
         "time_out" => job.time_out(),
         "expire" => job.expire(),
+        "silence_agent" => job.silence_agent(),
         "lose_agent" => job.lose_agent(),
+        "promise_failure" => job.promise_failure(1),
         "unblock" => job.unblock(),
         "finish(0)" => job.finish(0),
         "finish(1)" => job.finish(1),
@@ -83,18 +87,21 @@ fn check(table: &str) {
             assert_eq!(states_of(&job), states, "{line}");
             let moved = job.try_move(wanted);
             // Any status is possible where one is
-            let is_finish = matches!(wanted, Move::Finish { .. });
-            let name = if is_finish {
-                "finish(..)".to_owned()
-            } else {
-                wanted.to_string()
+            let name = wanted.to_string();
+            let name = match name.split_once('(') {
+                Some((method @ ("finish" | "promise_failure"), _)) => format!("{method}(..)"),
+                _ => name,
             };
             let is_possible = possible.contains(&name.as_str());
             if is_possible {
                 let new = moved.unwrap_or_else(|illegal| panic!("{line}: {illegal}"));
                 let is_new = wanted == Move::Retry;
+                let is_seen = !matches!(wanted, Move::SilenceAgent | Move::PromiseFailure { .. });
                 assert_eq!(new.id() != job.id(), is_new, "{line}: {wanted}");
-                assert!(is_new || states_of(&job).len() > states.len(), "{line}");
+                assert!(
+                    is_new || (states_of(&job).len() > states.len()) == is_seen,
+                    "{line}"
+                );
                 continue;
             }
             // A refusal changes nothing and says what would have been possible
@@ -126,9 +133,11 @@ fn a_job_makes_the_moves_of_its_state_and_no_others() {
     check(
         "
         command                       | scheduled                                      | start() cancel() expire()
-        command start                 | scheduled assigned accepted running            | finish(..) cancel() time_out() lose_agent()
-        command start cancel          | scheduled assigned accepted running canceling  | finish(..) lose_agent()
-        command start time_out        | scheduled assigned accepted running timing_out | finish(..) lose_agent()
+        command start                 | scheduled assigned accepted running            | finish(..) cancel() time_out() silence_agent() lose_agent() promise_failure(..)
+        command start silence_agent   | scheduled assigned accepted running            | finish(..) cancel() time_out() lose_agent() promise_failure(..)
+        command start cancel          | scheduled assigned accepted running canceling  | finish(..) silence_agent() lose_agent()
+        command start time_out        | scheduled assigned accepted running timing_out | finish(..) silence_agent() lose_agent()
+        command start time_out silence_agent | scheduled assigned accepted running timing_out | finish(..) lose_agent()
         command pass                  | scheduled assigned accepted running passed     |
         command fail                  | scheduled assigned accepted running failed     | retry()
         command start lose_agent      | scheduled assigned accepted running failed     | retry()
@@ -139,7 +148,7 @@ fn a_job_makes_the_moves_of_its_state_and_no_others() {
         command start cancel finish(0) | scheduled assigned accepted running canceling canceled | retry()
         command start cancel finish(1) | scheduled assigned accepted running canceling canceled | retry()
         command start cancel lose_agent | scheduled assigned accepted running canceling canceled | retry()
-        command start build.cancel    | scheduled assigned accepted running canceling  | finish(..) lose_agent()
+        command start build.cancel    | scheduled assigned accepted running canceling  | finish(..) silence_agent() lose_agent()
         command start build.cancel finish(0) | scheduled assigned accepted running canceling canceled |
         command start time_out finish(0) | scheduled assigned accepted running timing_out passed |
         command start time_out finish(1) | scheduled assigned accepted running timing_out timed_out | retry()
@@ -207,6 +216,11 @@ fn methods_panic_with_what_try_move_would_say() {
     assert_eq!(panic_of(|| job.finish(7)), done(7));
     assert_eq!(panic_of(|| job.time_out()), said(Move::TimeOut));
     assert_eq!(panic_of(|| job.lose_agent()), said(Move::LoseAgent));
+    assert_eq!(panic_of(|| job.silence_agent()), said(Move::SilenceAgent));
+    assert_eq!(
+        panic_of(|| job.promise_failure(2)),
+        said(Move::PromiseFailure { exit_status: 2 })
+    );
     assert_eq!(panic_of(|| job.unblock()), said(Move::Unblock));
     assert_eq!(panic_of(|| job.retry()), said(Move::Retry));
     job.pass();
@@ -547,7 +561,8 @@ fn unknown_names_are_answered_with_those_there_are() {
     // A script is for a command
     assert_eq!(
         panic_of(|| site.on_job("tset")),
-        "no step of pipeline `site` is called `tset`; its command steps are `Test`, `Test`, `lint`, `make docs`"
+        "no step of pipeline `site` is called `tset`; its command steps are `Test`, `Test`, `lint`, `make docs`. If a job \
+         will upload such a step, tell its script first (`uploads(..)`), or use `on_uploaded_job`"
     );
     assert_eq!(
         panic_of(|| site.on_job("wait")),

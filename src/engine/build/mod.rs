@@ -17,6 +17,7 @@ use crate::engine::job::JobKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::key;
 use crate::engine::tally::Tally;
+use crate::pipeline::Notification;
 use crate::vocabulary::ids::BuildId;
 use crate::vocabulary::states::{BuildSource, BuildState};
 
@@ -211,6 +212,10 @@ pub(crate) struct Progress {
     /// uploaded it.
     pub(crate) order: Arc<[usize]>,
     pub(crate) tally: Tally,
+    /// How many uploads it got.
+    pub(crate) uploads: usize,
+    /// Whom to tell of it: what its pipeline says, and what uploads add.
+    pub(crate) notify: Vec<Notification>,
 }
 
 impl Default for Progress {
@@ -219,6 +224,8 @@ impl Default for Progress {
             steps: VectorSync::new_sync(),
             order: Arc::new([]),
             tally: Tally::default(),
+            uploads: 0,
+            notify: Vec::new(),
         }
     }
 }

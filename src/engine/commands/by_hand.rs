@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::engine::account::UserKey;
-use crate::engine::commands::{Answers, RetryJob, UnblockJob};
+use crate::engine::commands::{Answers, PromiseFailure, RetryJob, UnblockJob};
 use crate::engine::job::{self, Event, Exit, JobKey, Lead, State};
 use crate::engine::{Command, Engine};
 use crate::vocabulary::states::JobType;
@@ -38,8 +38,15 @@ pub enum Move {
     TimeOut,
     /// No agent took the job in time.
     Expire,
-    /// The job's agent is not heard of any more: the job fails with exit status -1.
+    /// The job's agent is not heard of from now on. Buildkite takes it for lost 3 minutes later.
+    SilenceAgent,
+    /// Buildkite takes the job's agent for lost: the job fails with exit status -1, and the agent takes no other.
     LoseAgent,
+    /// The command declares that it will fail, and goes on running.
+    PromiseFailure {
+        /// What it will end with; not 0.
+        exit_status: i32,
+    },
     /// A person unblocks a block or input step.
     Unblock,
     /// Somebody retries the job: a new job takes its place.
@@ -54,7 +61,9 @@ impl Move {
         Move::Cancel,
         Move::TimeOut,
         Move::Expire,
+        Move::SilenceAgent,
         Move::LoseAgent,
+        Move::PromiseFailure { exit_status: 1 },
         Move::Unblock,
         Move::Retry,
     ];
@@ -69,7 +78,11 @@ impl fmt::Display for Move {
             Self::Cancel => "cancel()",
             Self::TimeOut => "time_out()",
             Self::Expire => "expire()",
+            Self::SilenceAgent => "silence_agent()",
             Self::LoseAgent => "lose_agent()",
+            Self::PromiseFailure { exit_status } => {
+                return write!(f, "promise_failure({exit_status})");
+            }
             Self::Unblock => "unblock()",
             Self::Retry => "retry()",
         })
@@ -117,11 +130,13 @@ impl Command for MakeMove {
             Move::Cancel => engine.change(job, Event::Cancel).expect(CHECKED),
             Move::TimeOut => engine.change(job, Event::TimeOut).expect(CHECKED),
             Move::Expire => engine.change(job, Event::Expire).expect(CHECKED),
-            Move::LoseAgent => engine
-                .change_with(job, Event::LoseAgent, |job| {
-                    job.exit = Some(Exit::with_status(-1));
-                })
-                .expect(CHECKED),
+            Move::SilenceAgent => engine.fall_silent(job),
+            Move::LoseAgent => engine.lose_agent(job),
+            Move::PromiseFailure { exit_status } => {
+                PromiseFailure { job, exit_status }
+                    .apply(engine)
+                    .expect(CHECKED);
+            }
             Move::Unblock => UnblockJob {
                 job,
                 by,
@@ -160,7 +175,9 @@ impl Engine {
             Move::Cancel => job.kind == JobType::Script && accepts(Event::Cancel),
             Move::TimeOut => accepts(Event::TimeOut),
             Move::Expire => accepts(Event::Expire),
+            Move::SilenceAgent => accepts(Event::LoseAgent) && self.silent_since(key).is_none(),
             Move::LoseAgent => accepts(Event::LoseAgent),
+            Move::PromiseFailure { exit_status } => self.check_promise(key, exit_status).is_ok(),
             Move::Unblock => self.check_unblock(key).is_ok(),
             Move::Retry => self.check_retry(key).is_ok(),
         }

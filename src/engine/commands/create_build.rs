@@ -8,12 +8,12 @@ use std::sync::Arc;
 use crate::engine::build::{Build, BuildKey, Head, Progress};
 use crate::engine::change::build_counts;
 use crate::engine::expand;
-use crate::engine::facts::{CONFIGURATION_VARIABLES, NewBuild};
+use crate::engine::facts::{BuildFacts, CONFIGURATION_VARIABLES};
 use crate::engine::graph;
 use crate::engine::grow::Growth;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::{Command, Engine};
-use crate::pipeline::{ConditionalError, Interpolation, PipelineError};
+use crate::pipeline::{ConditionalError, Interpolation, Notification, PipelineError};
 use crate::vocabulary::event::EventKind;
 use crate::vocabulary::ids::{BuildId, Kind};
 use crate::vocabulary::states::BuildState;
@@ -31,6 +31,8 @@ pub(crate) enum CreateBuildRefused {
     Configuration(PipelineError),
     /// A condition failed for this build.
     Condition(ConditionalError),
+    /// A limit of the platform, in a sentence.
+    Limit(String),
 }
 
 impl fmt::Display for CreateBuildRefused {
@@ -38,6 +40,7 @@ impl fmt::Display for CreateBuildRefused {
         match self {
             Self::Configuration(error) => error.fmt(f),
             Self::Condition(error) => f.write_str(error.message()),
+            Self::Limit(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -47,8 +50,8 @@ impl Command for CreateBuild {
     type Refused = CreateBuildRefused;
 
     fn apply(self, engine: &mut Engine) -> Result<BuildKey, CreateBuildRefused> {
-        let Outline { id, growth } = engine.outline(&self)?;
-        let key = engine.insert_build(self, id);
+        let Outline { id, growth, notify } = engine.outline(&self)?;
+        let key = engine.insert_build(self, id, notify);
         engine.grow(key, &growth);
         engine.agenda.newer.push_back(key);
         Ok(key)
@@ -59,6 +62,7 @@ impl Command for CreateBuild {
 struct Outline {
     id: BuildId,
     growth: Growth,
+    notify: Vec<Notification>,
 }
 
 impl Engine {
@@ -67,14 +71,15 @@ impl Engine {
         let pipeline = self.pipelines.get(wanted.pipeline);
         let id = BuildId(self.mint(Kind::Build, self.builds.next_key()));
         let number = pipeline.last_number + 1;
-        let facts = NewBuild {
+        let facts = BuildFacts {
             engine: self,
             pipeline: wanted.pipeline,
             id,
             number,
             head: &wanted.head,
+            state: BuildState::Creating,
         };
-        let steps = if pipeline.definition.has_dollars() {
+        let filled_in = if pipeline.definition.has_dollars() {
             let known = CONFIGURATION_VARIABLES.iter();
             let environment = known
                 .filter_map(|name| Some(((*name).to_owned(), facts.builtin(name)?)))
@@ -82,14 +87,22 @@ impl Engine {
             let how = Interpolation::Configuration {
                 environment: &environment,
             };
-            let filled_in = pipeline.definition.interpolated(how);
-            graph::place(
-                filled_in.map_err(CreateBuildRefused::Configuration)?.steps,
-                0,
-            )
-            .into()
+            Some(pipeline.definition.interpolated(how))
+        } else if self.enforces_limits {
+            Some(pipeline.definition.pipeline())
         } else {
-            Arc::clone(&pipeline.steps)
+            None
+        };
+        let filled_in = filled_in
+            .transpose()
+            .map_err(CreateBuildRefused::Configuration)?;
+        let beyond = filled_in.as_ref().filter(|_| self.enforces_limits);
+        if let Some(sentence) = beyond.and_then(crate::pipeline::Pipeline::beyond_limits) {
+            return Err(CreateBuildRefused::Limit(sentence));
+        }
+        let (steps, notify) = match filled_in {
+            Some(filled_in) => (graph::place(filled_in.steps, 0).into(), filled_in.notify),
+            None => (Arc::clone(&pipeline.steps), pipeline.notify.clone()),
         };
         let excluded = steps
             .iter()
@@ -103,10 +116,15 @@ impl Engine {
             uploaded_by: None,
             place: 0,
         };
-        Ok(Outline { id, growth })
+        Ok(Outline { id, growth, notify })
     }
 
-    fn insert_build(&mut self, wanted: CreateBuild, id: BuildId) -> BuildKey {
+    fn insert_build(
+        &mut self,
+        wanted: CreateBuild,
+        id: BuildId,
+        notify: Vec<Notification>,
+    ) -> BuildKey {
         let CreateBuild {
             pipeline: pipeline_key,
             head,
@@ -132,7 +150,10 @@ impl Engine {
             failing_at: None,
             finished_at: None,
         });
-        self.progress.push(Progress::default());
+        self.progress.push(Progress {
+            notify,
+            ..Progress::default()
+        });
         pipeline.builds.push_back_mut(key);
         self.organizations
             .change(organization)

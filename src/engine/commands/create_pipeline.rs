@@ -85,6 +85,7 @@ impl Command for CreatePipeline {
             definition: Arc::new(definition),
             steps,
             env: shown.env,
+            notify: shown.notify,
             created_by: self.created_by,
             created_at: engine.now,
             badge: ids::hex(engine.seed, Kind::Badge, ordinal, 50),

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 
 use crate::engine::build::BuildKey;
-use crate::engine::job::{Event, State};
+use crate::engine::job::{Event, JobKey, State};
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::{Command, Engine};
 
@@ -54,21 +54,28 @@ impl Engine {
         self.forget_trigger(build);
         let jobs: Vec<_> = self.jobs_of(build).map(|(key, _)| key).collect();
         for key in jobs {
-            let job = self.jobs.get(key).clone();
-            for timer in job.timers {
-                self.timers.disarm(timer);
-            }
-            if let Some(agent) = job.agent.filter(|_| job.state.has_agent()) {
-                self.free_agent(agent);
-            }
-            self.leave_queue(key);
-            self.leave_group(key);
-            self.job_ids.remove_mut(&job.id);
-            self.logs.remove_mut(&key);
-            self.jobs.remove(key);
+            self.remove_job(key);
         }
         self.builds.remove(build);
         self.progress.remove(build);
+    }
+
+    /// Takes a job out of everything but its step and the counts.
+    pub(crate) fn remove_job(&mut self, key: JobKey) {
+        let job = self.jobs.get(key).clone();
+        for timer in job.timers {
+            self.timers.disarm(timer);
+        }
+        if let Some(agent) = job.agent.filter(|_| job.state.has_agent()) {
+            self.hear_of_agent(key);
+            self.free_agent(agent);
+        }
+        self.leave_queue(key);
+        self.leave_group(key);
+        self.job_ids.remove_mut(&job.id);
+        self.logs.remove_mut(&key);
+        self.acts.remove_mut(&key);
+        self.jobs.remove(key);
     }
 
     /// Chosen: a trigger job whose build is gone fails, because nothing will ever tell it how the build ended.

@@ -5,7 +5,7 @@
 use crate::engine::account::UserKey;
 use crate::engine::build::BuildKey;
 use crate::engine::graph::Readiness;
-use crate::engine::job::{Event, Job, JobKey, Lead, Retried, RetryType, State, Times};
+use crate::engine::job::{Event, Exit, Job, JobKey, Lead, Retried, RetryType, State, Times};
 use crate::engine::{Command, Engine};
 use crate::pipeline::Step;
 use crate::vocabulary::ids::{JobId, Kind};
@@ -151,15 +151,26 @@ impl Engine {
         ) {
             return;
         }
-        if let Some(rule) = self.rule_for(key) {
+        let exit = job.exit.clone();
+        if let Some(rule) = exit.and_then(|exit| self.rule_for(key, &exit)) {
             self.retry(key, RetryType::Automatic, None, Some(rule));
         }
     }
 
+    /// Whether a job that ended so would count as failed for good: neither forgiven by its step nor tried again.
+    pub(crate) fn is_hard(&self, key: JobKey, exit: &Exit) -> bool {
+        let Step::Command(step) = &*self.jobs.get(key).spec else {
+            return false;
+        };
+        exit.status != 0
+            && !step.soft_fail.covers(exit.status)
+            && self.rule_for(key, exit).is_none()
+    }
+
     /// The rule that tries a job again that ended so, if it has retries left. Each rule counts those it caused.
-    fn rule_for(&self, key: JobKey) -> Option<usize> {
+    fn rule_for(&self, key: JobKey, exit: &Exit) -> Option<usize> {
         let job = self.jobs.get(key);
-        let (Step::Command(step), Some(exit)) = (&*job.spec, &job.exit) else {
+        let Step::Command(step) = &*job.spec else {
             return None;
         };
         let (number, rule) =

@@ -45,9 +45,13 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         (Some(false) | None, true) => Jobs::Every(attempts),
         (Some(false) | None, false) => {
             let jobs = cx.engine.jobs_of(build).filter(|(_, job)| {
-                // `limited` is reported as `scheduled`, and can still be asked for.
-                let is_named = states.contains(&job.state.reported().as_str())
-                    || (job.state == State::Limited && states.contains(&"limited"));
+                // `limited` is reported as `scheduled`, and can still be asked for. A running job that promised to fail is
+                // looked for among the failed ones.
+                let is_named = match (job.state, job.promise) {
+                    (State::Running, Some(_)) => states.contains(&"failed"),
+                    (State::Limited, _) if states.contains(&"limited") => true,
+                    (state, _) => states.contains(&state.reported().as_str()),
+                };
                 is_named && (attempts == Attempts::All || !job.is_superseded())
             });
             Jobs::These(jobs.map(|(key, _)| key).collect())

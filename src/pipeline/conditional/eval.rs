@@ -102,7 +102,10 @@ impl<'a, F: Facts> Evaluator<'a, F> {
             Node::All(operands) => self.first(operands, |value| !value.is_yes()),
             Node::Any(operands) => self.first(operands, Operand::is_yes),
             Node::Compare(comparison, sides) => {
-                let (left, right) = (self.value(&sides.0)?, self.value(&sides.1)?);
+                let (mut left, mut right) = (self.value(&sides.0)?, self.value(&sides.1)?);
+                if is_build_state(&sides.0) {
+                    (left, right) = (by_one_name(left), by_one_name(right));
+                }
                 compare(*comparison, &left, &right).map(Operand::Boolean)
             }
             Node::Choice(parts) => {
@@ -180,6 +183,18 @@ impl<'a, F: Facts> Evaluator<'a, F> {
         }
         self.facts.env(name)
     }
+}
+
+/// A running build goes by two names in conditions, `started` and `running`.
+fn is_build_state(expression: &Expression) -> bool {
+    matches!(&expression.node, Node::Variable(name) if name == "build.state")
+}
+
+fn by_one_name(state: Operand<'_>) -> Operand<'_> {
+    if state == Operand::Text("started".to_owned()) {
+        return Operand::Text("running".to_owned());
+    }
+    state
 }
 
 fn compare(

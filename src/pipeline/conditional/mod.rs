@@ -31,10 +31,6 @@ const MAX_NESTING: usize = 64;
 const MAX_LENGTH: usize = 1 << 16;
 
 /// Where a condition stands, which decides what it may name and what becomes of its failures.
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "notifications are not modelled yet")
-)]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum EntryPoint {
     /// The `if` of a step, or a pipeline's filter for webhooks. No `step.*`; a failed evaluation is an error.

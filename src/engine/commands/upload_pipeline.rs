@@ -1,0 +1,445 @@
+//! A job uploads steps into its own build.
+//!
+//! Two readers are asked, as with every pipeline: the agent's, which fails before anything is sent, and the server's.
+//!
+//! Elsewhere: adding the steps (`engine::grow`), what waits for them (`engine::plan`).
+//! Source: Buildkite docs, "Dynamic pipelines", "pipeline upload", "Group step", section "Group merging"; "Platform
+//! limits".
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use crate::engine::build::BuildKey;
+use crate::engine::expand;
+use crate::engine::graph::{self, Class, Group, Placed};
+use crate::engine::grow::Growth;
+use crate::engine::job::{JobKey, State};
+use crate::engine::tally::Tally;
+use crate::engine::{Command, Engine, plan};
+use crate::pipeline::{
+    ConditionalError, Definition, GroupStep, Interpolation, Notification, Pipeline, PipelineError,
+    Refusal, Step,
+};
+use crate::script::PipelineUpload;
+use crate::vocabulary::event::EventKind;
+use crate::vocabulary::states::BuildState;
+
+/// How many uploads a build can have: 500.
+/// Source: Buildkite docs, "Platform limits".
+///
+/// Always enforced: a job that uploads itself would go on for ever otherwise.
+const MOST_UPLOADS: usize = 500;
+
+pub(crate) struct UploadPipeline {
+    pub(crate) job: JobKey,
+    pub(crate) upload: PipelineUpload,
+}
+
+/// Why nothing of an upload reached the build.
+#[derive(Debug)]
+pub(crate) enum UploadRefused {
+    /// No agent works on the job, so nobody can upload anything.
+    NotOnAgent,
+    /// The YAML: by the agent, or by the server.
+    Pipeline(PipelineError),
+    /// A step's condition cannot be evaluated for this build.
+    Condition(ConditionalError),
+    BuildNotRunning,
+    KeyTaken(String),
+    /// A limit of the platform, in a sentence.
+    Limit(String),
+}
+
+/// The server's words, and the agent's own.
+impl fmt::Display for UploadRefused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotOnAgent => f.write_str("no agent works on the job"),
+            Self::Pipeline(error) => error.fmt(f),
+            Self::Condition(error) => f.write_str(error.message()),
+            Self::BuildNotRunning => {
+                f.write_str("You can only change the pipeline of a running build")
+            }
+            Self::KeyTaken(key) => write!(
+                f,
+                "The key {key:?} has already been used by another step in this build"
+            ),
+            Self::Limit(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+impl UploadRefused {
+    /// Whether the agent gave up before it sent anything.
+    pub(crate) fn is_the_agents(&self) -> bool {
+        match self {
+            Self::Pipeline(error) => error.refusal() == Refusal::Parse,
+            Self::NotOnAgent => true,
+            Self::Condition(_) | Self::BuildNotRunning | Self::KeyTaken(_) | Self::Limit(_) => {
+                false
+            }
+        }
+    }
+
+    /// The line with which `buildkite-agent pipeline upload` ends.
+    pub(crate) fn as_the_agent_says(&self) -> String {
+        match self {
+            Self::Pipeline(error) if self.is_the_agents() => {
+                format!(
+                    "pipeline parsing of \"(stdin)\" failed: {}",
+                    error.message()
+                )
+            }
+            Self::Pipeline(error) => format!("pipeline upload rejected: {}", error.message()),
+            Self::NotOnAgent
+            | Self::Condition(_)
+            | Self::BuildNotRunning
+            | Self::KeyTaken(_)
+            | Self::Limit(_) => format!("pipeline upload rejected: {self}"),
+        }
+    }
+}
+
+/// One document of an upload, checked.
+struct Document {
+    steps: Vec<Placed>,
+    excluded: Vec<Option<Arc<str>>>,
+    notify: Vec<Notification>,
+    jobs: usize,
+}
+
+impl Command for UploadPipeline {
+    /// How many steps the build got.
+    type Output = usize;
+    type Refused = UploadRefused;
+
+    fn apply(self, engine: &mut Engine) -> Result<usize, UploadRefused> {
+        let Self { job, upload } = self;
+        let documents = engine.documents(job, &upload)?;
+        let build = engine.jobs.get(job).build;
+        if upload.replaces {
+            engine.remove_pending_steps(build);
+        }
+        let count = documents.iter().map(|document| document.steps.len()).sum();
+        engine.record(EventKind::PipelineUploaded {
+            job: engine.job_ref(job),
+            steps: count,
+        });
+        engine.progress.change(build).uploads += documents.len();
+        for document in documents {
+            engine
+                .progress
+                .change(build)
+                .notify
+                .extend(document.notify.iter().cloned());
+            for growth in engine.growths(job, document) {
+                engine.grow(build, &growth);
+            }
+        }
+        engine.agenda.builds.insert(build);
+        Ok(count)
+    }
+}
+
+impl Engine {
+    /// Everything an upload would add. Changes nothing.
+    fn documents(
+        &self,
+        key: JobKey,
+        upload: &PipelineUpload,
+    ) -> Result<Vec<Document>, UploadRefused> {
+        let job = self.jobs.get(key);
+        if !job.state.is_on_agent() || job.state == State::Accepted || job.agent.is_none() {
+            return Err(UploadRefused::NotOnAgent);
+        }
+        let environment: BTreeMap<_, _> = self.environment_of(key).into_iter().collect();
+        let how = if upload.interpolates {
+            Interpolation::upload(&environment)
+        } else {
+            Interpolation::None
+        };
+        // The agent reads the whole stream before it sends the first document.
+        let definitions = Definition::load_all(&upload.yaml).map_err(UploadRefused::Pipeline)?;
+        let pipelines = definitions.iter().map(|one| one.interpolated(how));
+        let pipelines = pipelines
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(UploadRefused::Pipeline)?;
+        if !matches!(
+            self.builds.get(job.build).state,
+            BuildState::Running | BuildState::Failing
+        ) {
+            return Err(UploadRefused::BuildNotRunning);
+        }
+        let mut keys = self.keys_of(job.build, upload);
+        let mut documents = Vec::with_capacity(pipelines.len());
+        for pipeline in pipelines {
+            documents.push(self.document(key, pipeline, &mut keys)?);
+        }
+        self.check_limits(job.build, &documents)?;
+        Ok(documents)
+    }
+
+    /// The keys that are taken: of steps, and of groups.
+    fn keys_of(&self, build: BuildKey, upload: &PipelineUpload) -> BTreeSet<String> {
+        let stays = |step: &usize| !upload.replaces || !self.is_pending_step(build, *step);
+        let order = self
+            .progress
+            .get(build)
+            .order
+            .iter()
+            .filter(|step| stays(step));
+        let runs = order.map(|step| self.step(build, *step));
+        let keys = runs.flat_map(|run| [run.step.common().key.as_deref(), run.group_key()]);
+        keys.flatten().map(str::to_owned).collect()
+    }
+
+    fn document(
+        &self,
+        key: JobKey,
+        pipeline: Pipeline,
+        keys: &mut BTreeSet<String>,
+    ) -> Result<Document, UploadRefused> {
+        let job = self.jobs.get(key);
+        let jobs = pipeline.job_count();
+        if self.enforces_limits {
+            if let Some(sentence) = pipeline.beyond_limits() {
+                return Err(UploadRefused::Limit(sentence));
+            }
+        }
+        let merges = self.merges_with_group(key, pipeline.steps.first());
+        for (n, step) in pipeline.all_steps().enumerate() {
+            let is_merged_group = n == 0 && merges.is_some();
+            if let Some(taken) = &step.common().key {
+                if !keys.insert(taken.clone()) && !is_merged_group {
+                    return Err(UploadRefused::KeyTaken(taken.clone()));
+                }
+            }
+        }
+        let notify = pipeline.notify;
+        let env = pipeline.env.unwrap_or_default();
+        let steps = pipeline
+            .steps
+            .into_iter()
+            .map(|step| with_env(step, &env))
+            .collect();
+        let known = self.progress.get(job.build).steps.iter();
+        let groups = known
+            .filter_map(|run| Some(run.group.as_ref()?.number + 1))
+            .max();
+        let mut steps = graph::place(steps, groups.unwrap_or(0));
+        if let Some(group) = merges {
+            merge_first_group(&mut steps, &group);
+        }
+        let build = self.builds.get(job.build);
+        let facts = self.facts_of(job.build);
+        let excluded = steps
+            .iter()
+            .map(|placed| expand::exclusion(placed, &build.head, &facts));
+        let excluded = excluded
+            .collect::<Result<_, _>>()
+            .map_err(UploadRefused::Condition)?;
+        Ok(Document {
+            steps,
+            excluded,
+            notify,
+            jobs,
+        })
+    }
+
+    /// The group of the job's step, if what it uploads begins with a group of the same label.
+    fn merges_with_group(&self, key: JobKey, first: Option<&Step>) -> Option<Arc<Group>> {
+        let group = self.step_of(self.jobs.get(key)).group.as_ref()?;
+        match first {
+            Some(Step::Group(uploaded))
+                if uploaded.label.is_some() && uploaded.label == group.step.label =>
+            {
+                Some(Arc::clone(group))
+            }
+            Some(_) | None => None,
+        }
+    }
+
+    fn check_limits(&self, build: BuildKey, documents: &[Document]) -> Result<(), UploadRefused> {
+        let progress = self.progress.get(build);
+        let beyond = |size: usize, most: usize, what: &str| {
+            let sentence = format!("{size} {what}, of which {most} are allowed");
+            (size > most).then_some(UploadRefused::Limit(sentence))
+        };
+        let uploads = progress.uploads + documents.len();
+        if let Some(refused) = beyond(uploads, MOST_UPLOADS, "pipeline uploads in one build") {
+            return Err(refused);
+        }
+        let new: usize = documents.iter().map(|document| document.jobs).sum();
+        let jobs = self.jobs_of(build).count() + new;
+        let beyond = beyond(jobs, self.most_jobs(), "jobs in one build");
+        beyond.map_or(Ok(()), Err)
+    }
+
+    /// Where the steps of a document go, in the order in which they are added.
+    ///
+    /// Behind the step that uploads them. Chosen: if that is in a group, behind the group, because seen from outside a
+    /// group is one thing; those of a group that is merged with it stay inside.
+    fn growths(&self, job: JobKey, document: Document) -> Vec<Growth> {
+        let Document {
+            steps, excluded, ..
+        } = document;
+        let uploader = self.jobs.get(job);
+        let (build, number) = (uploader.build, uploader.step);
+        let group = self
+            .step(build, number)
+            .group
+            .as_ref()
+            .map(|group| group.number);
+        let inside = |placed: &Placed| {
+            let own = placed.group.as_ref().map(|group| group.number);
+            group.is_some() && own == group
+        };
+        let merged = steps.iter().take_while(|placed| inside(placed)).count();
+        let order = &self.progress.get(build).order;
+        let place = 1 + order
+            .iter()
+            .position(|step| *step == number)
+            .expect("a step of the build");
+        let is_same_group = |step: &usize| {
+            let own = self
+                .step(build, *step)
+                .group
+                .as_ref()
+                .map(|group| group.number);
+            group.is_some() && own == group
+        };
+        let behind = 1 + order.iter().rposition(is_same_group).unwrap_or(place - 1);
+        let growth = |range: std::ops::Range<usize>, place| Growth {
+            steps: steps[range.clone()].into(),
+            excluded: excluded[range].to_vec(),
+            uploaded_by: Some(job),
+            place,
+        };
+        let parts = [
+            growth(0..merged, place),
+            growth(merged..steps.len(), behind + merged),
+        ];
+        parts
+            .into_iter()
+            .filter(|part| !part.steps.is_empty())
+            .collect()
+    }
+
+    /// Whether nothing of a step has begun, ended, or been decided by a person.
+    fn is_pending_step(&self, build: BuildKey, step: usize) -> bool {
+        let jobs = &self.step(build, step).jobs;
+        let is_pending = |key: &JobKey| {
+            let job = self.jobs.get(*key);
+            let has_not_begun = match job.state {
+                State::Pending
+                | State::Waiting
+                | State::WaitingFailed
+                | State::Blocked
+                | State::BlockedFailed
+                | State::Limiting
+                | State::Limited
+                | State::PlatformLimiting
+                | State::PlatformLimited
+                | State::Scheduled
+                | State::Reserved => true,
+                State::Unblocked
+                | State::UnblockedFailed
+                | State::Assigned
+                | State::Accepted
+                | State::Running
+                | State::Passed
+                | State::Failed
+                | State::Canceling
+                | State::Canceled
+                | State::TimingOut
+                | State::TimedOut
+                | State::Expired
+                | State::Skipped
+                | State::Broken => false,
+            };
+            has_not_begun && job.attempt == 1
+        };
+        !jobs.is_empty() && jobs.iter().all(is_pending)
+    }
+
+    /// Takes the steps out of a build of which nothing has begun.
+    fn remove_pending_steps(&mut self, build: BuildKey) {
+        let order = Arc::clone(&self.progress.get(build).order);
+        let (gone, kept): (Vec<usize>, Vec<usize>) = order
+            .iter()
+            .partition(|step| self.is_pending_step(build, **step));
+        for step in gone {
+            for key in self.step(build, step).jobs.clone() {
+                let job = self.jobs.get(key);
+                let counted = Tally::of(job, self.step_of(job).readiness);
+                self.recount(build, counted, Tally::default());
+                self.remove_job(key);
+            }
+            self.change_step(build, step, |run| {
+                run.jobs.clear();
+                run.class = Class::Satisfied;
+            });
+        }
+        let mut steps: Vec<_> = self
+            .progress
+            .get(build)
+            .steps
+            .iter()
+            .map(Arc::clone)
+            .collect();
+        let changed = plan::relink(&mut steps, &kept);
+        let progress = self.progress.change(build);
+        progress.steps = steps.into_iter().collect();
+        progress.order = kept.into();
+        self.agenda
+            .steps
+            .extend(changed.into_iter().map(|step| (build, step)));
+    }
+}
+
+/// What a file sets for all of its steps is below what a step sets itself.
+fn with_env(step: Step, env: &[(String, String)]) -> Step {
+    let with = |own: Vec<(String, String)>| {
+        let mut all = env.to_vec();
+        for (name, value) in own {
+            crate::engine::build::put(&mut all, name, value);
+        }
+        all
+    };
+    match step {
+        Step::Command(mut step) => {
+            step.env = with(step.env);
+            Step::Command(step)
+        }
+        Step::Group(mut group) => {
+            let steps = group.steps.into_iter();
+            group.steps = steps.map(|step| with_env(step, env)).collect();
+            Step::Group(group)
+        }
+        step @ (Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Trigger(_)) => step,
+    }
+}
+
+/// Puts the steps of the first group into one that is there. What the uploaded group says goes for its own steps; it is
+/// shown as part of the other.
+fn merge_first_group(steps: &mut [Placed], into: &Group) {
+    let Some(uploaded) = steps.first().and_then(|first| first.group.clone()) else {
+        return;
+    };
+    let mut step: GroupStep = uploaded.step.clone();
+    step.common.key = step.common.key.or_else(|| into.step.common.key.clone());
+    let merged = Arc::new(Group {
+        number: into.number,
+        step,
+    });
+    for placed in steps {
+        if placed
+            .group
+            .as_ref()
+            .is_some_and(|group| group.number == uploaded.number)
+        {
+            placed.group = Some(Arc::clone(&merged));
+        }
+    }
+}

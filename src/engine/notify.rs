@@ -1,0 +1,389 @@
+//! Whom Buildkite would tell: the `notify` of builds, steps and groups, as events. Nothing leaves the fake.
+//!
+//! Elsewhere: reading `notify` (`crate::pipeline`), webhooks an organization set up.
+//! Source: Buildkite docs, "Triggering notifications", the list of events under each service; "Promise job failure".
+
+use std::sync::Arc;
+
+use crate::engine::Engine;
+use crate::engine::build::BuildKey;
+use crate::engine::graph::{Class, StepRun};
+use crate::engine::job::{Job, JobKey, State};
+use crate::engine::tally::Tally;
+use crate::pipeline::{Conditional, EntryPoint, Fact, Facts, Notification, Step};
+use crate::vocabulary::event::EventKind;
+use crate::vocabulary::states::{BuildState, JobType};
+
+/// What a build or a step does that somebody may want to be told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Occasion {
+    Created,
+    Started,
+    Blocked,
+    Failing,
+    Finished,
+    Skipped,
+}
+
+impl Occasion {
+    /// What a build does on entering a state.
+    const fn of(from: BuildState, to: BuildState) -> Option<Self> {
+        match to {
+            BuildState::Scheduled => Some(Self::Created),
+            // A build that goes on after a block step, or after a retry, does not start again.
+            BuildState::Running if matches!(from, BuildState::Scheduled) => Some(Self::Started),
+            BuildState::Blocked => Some(Self::Blocked),
+            BuildState::Failing => Some(Self::Failing),
+            BuildState::Passed | BuildState::Failed | BuildState::Canceled | BuildState::NotRun => {
+                Some(Self::Finished)
+            }
+            BuildState::Skipped => Some(Self::Skipped),
+            BuildState::Creating | BuildState::Running | BuildState::Canceling => None,
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Created => "build.created",
+            Self::Started => "build.started",
+            Self::Blocked => "build.blocked",
+            Self::Failing => "build.failing",
+            Self::Finished => "build.finished",
+            Self::Skipped => "build.skipped",
+        }
+    }
+}
+
+/// On what a service tells of a build, in its words.
+///
+/// Chosen: a blocked build is a finished one to services that know no other word for it, as it is to webhooks; a
+/// `PagerDuty` change is none until the build is over.
+fn told(service: &str, occasion: Occasion) -> Option<&'static str> {
+    use Occasion as O;
+    let is_told = match service {
+        "basecamp_campfire" => matches!(
+            occasion,
+            O::Created | O::Started | O::Blocked | O::Finished | O::Skipped
+        ),
+        "webhook" => matches!(occasion, O::Created | O::Started | O::Blocked | O::Finished),
+        "pagerduty_change_event" => occasion == O::Finished,
+        // E-mail, Slack, GitHub.
+        _ if occasion == O::Blocked => return Some(O::Finished.word()),
+        _ => matches!(occasion, O::Failing | O::Finished),
+    };
+    is_told.then(|| occasion.word())
+}
+
+impl Engine {
+    /// A build entered a state.
+    pub(super) fn notify_of_build(&mut self, key: BuildKey, from: BuildState, to: BuildState) {
+        if self.progress.get(key).notify.is_empty() {
+            return;
+        }
+        let Some(occasion) = Occasion::of(from, to) else {
+            return;
+        };
+        let facts = self.facts_of(key);
+        let wanted = self.progress.get(key).notify.iter();
+        let wanted = wanted.filter(|one| is_meant(one, EntryPoint::BuildNotification, &facts));
+        let told = wanted.filter_map(|one| Some((told(&one.service, occasion)?, one)));
+        let events: Vec<_> = told
+            .map(|(event, one)| self.notification(key, None, event, one))
+            .collect();
+        for event in events {
+            self.record(event);
+        }
+    }
+
+    /// A step has nothing left to do, or so it seems: a retry may have followed at once.
+    pub(super) fn notify_of_finished_step(&mut self, key: BuildKey, step: usize) {
+        let run = self.step(key, step);
+        if run.class == Class::Pending {
+            return;
+        }
+        let mut events = Vec::new();
+        if let (Step::Command(command), Some(outcome)) = (&*run.step, self.outcome(&run.jobs)) {
+            let facts = StepFacts::of(run, outcome.state(), outcome);
+            events.extend(self.told_of_step(
+                key,
+                &run.name,
+                "step.finished",
+                &command.notify,
+                &facts,
+            ));
+        }
+        if let Some(group) = run
+            .group
+            .as_ref()
+            .filter(|group| !group.step.notify.is_empty())
+        {
+            let jobs = self.jobs_of_group(key, group.number);
+            let is_over = self
+                .group(key, group.number)
+                .all(|run| run.class != Class::Pending);
+            if let Some(outcome) = self.outcome(&jobs).filter(|_| is_over) {
+                let facts = StepFacts::of_group(run, outcome.state(), outcome);
+                let name = group_name(run);
+                events.extend(self.told_of_step(
+                    key,
+                    &name,
+                    "step.finished",
+                    &group.step.notify,
+                    &facts,
+                ));
+            }
+        }
+        for event in events {
+            self.record(event);
+        }
+    }
+
+    /// A job failed for good, or promised to: its step and its group are failing, if others of theirs still run.
+    pub(super) fn note_failing(&mut self, key: JobKey) {
+        let job = self.jobs.get(key);
+        let (build, run) = (job.build, self.step_of(job));
+        if job.kind != JobType::Script || !self.counts_as_failed(key) {
+            return;
+        }
+        let is_first = |jobs: &[JobKey]| {
+            jobs.iter()
+                .filter(|job| self.counts_as_failed(**job))
+                .count()
+                == 1
+        };
+        let mut events = Vec::new();
+        if let Step::Command(command) = &*run.step {
+            if run.class == Class::Pending && is_first(&run.jobs) {
+                let facts = StepFacts::of(run, "failing", Outcome::HardFailed);
+                events.extend(self.told_of_step(
+                    build,
+                    &run.name,
+                    "step.failing",
+                    &command.notify,
+                    &facts,
+                ));
+            }
+        }
+        if let Some(group) = run
+            .group
+            .as_ref()
+            .filter(|group| !group.step.notify.is_empty())
+        {
+            let is_pending = self
+                .group(build, group.number)
+                .any(|run| run.class == Class::Pending);
+            if is_pending && is_first(&self.jobs_of_group(build, group.number)) {
+                let facts = StepFacts::of_group(run, "failing", Outcome::HardFailed);
+                let name = group_name(run);
+                events.extend(self.told_of_step(
+                    build,
+                    &name,
+                    "step.failing",
+                    &group.step.notify,
+                    &facts,
+                ));
+            }
+        }
+        for event in events {
+            self.record(event);
+        }
+    }
+
+    fn counts_as_failed(&self, key: JobKey) -> bool {
+        let job = self.jobs.get(key);
+        Tally::of(job, self.step_of(job).readiness).hard > 0
+    }
+
+    fn group(&self, key: BuildKey, number: usize) -> impl Iterator<Item = &StepRun> {
+        let is_inside = move |run: &&StepRun| {
+            run.group
+                .as_ref()
+                .is_some_and(|group| group.number == number)
+        };
+        self.steps(key).filter(is_inside)
+    }
+
+    fn jobs_of_group(&self, key: BuildKey, number: usize) -> Vec<JobKey> {
+        self.group(key, number)
+            .flat_map(|run| run.jobs.iter().copied())
+            .collect()
+    }
+
+    fn told_of_step(
+        &self,
+        key: BuildKey,
+        name: &Arc<str>,
+        event: &'static str,
+        wanted: &[Notification],
+        facts: &StepFacts<'_>,
+    ) -> Vec<EventKind> {
+        let wanted = wanted
+            .iter()
+            .filter(|one| is_meant(one, EntryPoint::StepNotification, facts));
+        wanted
+            .map(|one| self.notification(key, Some(Arc::clone(name)), event, one))
+            .collect()
+    }
+
+    fn notification(
+        &self,
+        key: BuildKey,
+        step: Option<Arc<str>>,
+        event: &'static str,
+        wanted: &Notification,
+    ) -> EventKind {
+        EventKind::Notification {
+            build: self.build_ref(key),
+            step,
+            event: event.into(),
+            service: wanted.service.as_str().into(),
+            configuration: wanted.configuration.0.as_str().into(),
+        }
+    }
+
+    /// What these jobs amount to. Nothing for a step that was left out, or never had its turn.
+    fn outcome(&self, jobs: &[JobKey]) -> Option<Outcome> {
+        let jobs = jobs
+            .iter()
+            .map(|key| self.jobs.get(*key))
+            .filter(|job| !job.is_superseded());
+        jobs.filter_map(Outcome::of).max()
+    }
+}
+
+/// What a step came to, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Passed,
+    SoftFailed,
+    HardFailed,
+    /// Timed out, canceled or expired.
+    Errored,
+    Canceled,
+}
+
+impl Outcome {
+    fn of(job: &Job) -> Option<Self> {
+        match job.state {
+            State::Passed | State::Unblocked => Some(Self::Passed),
+            State::Failed | State::TimedOut | State::Canceled if job.soft_failed => {
+                Some(Self::SoftFailed)
+            }
+            State::Failed => Some(Self::HardFailed),
+            State::TimedOut | State::Expired => Some(Self::Errored),
+            State::Canceled => Some(Self::Canceled),
+            State::Pending
+            | State::Waiting
+            | State::WaitingFailed
+            | State::Blocked
+            | State::BlockedFailed
+            | State::UnblockedFailed
+            | State::Limiting
+            | State::Limited
+            | State::PlatformLimiting
+            | State::PlatformLimited
+            | State::Scheduled
+            | State::Reserved
+            | State::Assigned
+            | State::Accepted
+            | State::Running
+            | State::Canceling
+            | State::TimingOut
+            | State::Skipped
+            | State::Broken => None,
+        }
+    }
+
+    const fn state(self) -> &'static str {
+        match self {
+            Self::Passed | Self::SoftFailed | Self::HardFailed | Self::Errored => "finished",
+            Self::Canceled => "canceled",
+        }
+    }
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::SoftFailed => "soft_failed",
+            Self::HardFailed => "hard_failed",
+            Self::Errored | Self::Canceled => "errored",
+        }
+    }
+}
+
+/// A step, as far as the condition of its notification can ask about it.
+struct StepFacts<'e> {
+    id: String,
+    key: Option<&'e str>,
+    label: Option<&'e str>,
+    kind: &'static str,
+    state: &'static str,
+    outcome: Outcome,
+}
+
+impl<'e> StepFacts<'e> {
+    fn of(run: &'e StepRun, state: &'static str, outcome: Outcome) -> Self {
+        Self {
+            id: run.id.to_string(),
+            key: run.step.common().key.as_deref(),
+            label: run.step.label(),
+            kind: "command",
+            state,
+            outcome,
+        }
+    }
+
+    /// Of the group a step is in.
+    ///
+    /// Chosen: its id is null, because nothing else shows one.
+    fn of_group(run: &'e StepRun, state: &'static str, outcome: Outcome) -> Self {
+        Self {
+            id: String::new(),
+            key: run.group_key(),
+            label: run
+                .group
+                .as_ref()
+                .and_then(|group| group.step.label.as_deref()),
+            kind: "group",
+            state,
+            outcome,
+        }
+    }
+}
+
+impl Facts for StepFacts<'_> {
+    fn variable(&self, name: &str) -> Fact {
+        let text = |text: &str| Fact::String(text.to_owned());
+        match name {
+            "step.id" => text(&self.id),
+            "step.key" => self.key.map_or(Fact::Null, text),
+            "step.label" => self.label.map_or(Fact::Null, text),
+            "step.type" => text(self.kind),
+            "step.state" => text(self.state),
+            "step.outcome" => text(self.outcome.word()),
+            _ => Fact::Null,
+        }
+    }
+
+    fn env(&self, _: &str) -> Option<String> {
+        None
+    }
+}
+
+fn group_name(run: &StepRun) -> Arc<str> {
+    let label = run
+        .group
+        .as_ref()
+        .and_then(|group| group.step.label.as_deref());
+    run.group_key().or(label).unwrap_or("group").into()
+}
+
+/// Whether a notification's condition, if it has one, holds. One that cannot be read or evaluated does not.
+fn is_meant(wanted: &Notification, entry: EntryPoint, facts: &impl Facts) -> bool {
+    let Some(condition) = &wanted.condition else {
+        return true;
+    };
+    Conditional::parse(&condition.text, entry)
+        .and_then(|condition| condition.evaluate(facts))
+        .unwrap_or(false)
+}

@@ -1,0 +1,113 @@
+//! What a test is told when it asks for something by hand that cannot be.
+
+use std::fmt;
+
+use crate::engine::commands::Move;
+use crate::fake::Moment;
+use crate::vocabulary::event::JobRef;
+use crate::vocabulary::states::JobState;
+
+/// A move by hand that the job cannot make, with its history and the moves it can.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, Move};
+///
+/// let fake = FakeBuildkite::start();
+/// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+/// let illegal = build.job("test").try_move(Move::TimeOut).unwrap_err();
+/// assert_eq!(illegal.to_string(), "\
+/// app#1 test cannot make the move `time_out()`: it is scheduled
+///   history: scheduled at 2030-01-01T00:00:00.000Z
+///   possible now: start(), cancel(), expire()");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IllegalMove {
+    /// Which job.
+    pub job: JobRef,
+    /// What was tried.
+    pub tried: Move,
+    /// The state the job is in.
+    pub state: JobState,
+    /// How it got there.
+    pub history: Vec<Moment>,
+    /// What would have been possible.
+    pub possible: Vec<Move>,
+}
+
+impl fmt::Display for IllegalMove {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} cannot make the move `{}`: it is {}",
+            self.job, self.tried, self.state
+        )?;
+        let history: Vec<_> = self.history.iter().map(ToString::to_string).collect();
+        writeln!(f, "  history: {}", history.join(", "))?;
+        // Any status is possible where one is.
+        let name = |wanted: &Move| match wanted {
+            Move::Finish { .. } => "finish(..)".to_owned(),
+            Move::PromiseFailure { .. } => "promise_failure(..)".to_owned(),
+            Move::Start
+            | Move::Cancel
+            | Move::TimeOut
+            | Move::Expire
+            | Move::SilenceAgent
+            | Move::LoseAgent
+            | Move::Unblock
+            | Move::Retry => wanted.to_string(),
+        };
+        let possible: Vec<_> = self.possible.iter().map(name).collect();
+        let possible = if possible.is_empty() {
+            "nothing".to_owned()
+        } else {
+            possible.join(", ")
+        };
+        write!(f, "  possible now: {possible}")
+    }
+}
+
+impl std::error::Error for IllegalMove {}
+
+/// An upload of a pipeline that was refused.
+///
+/// ```
+/// let fake = fake_buildkite::FakeBuildkite::start();
+/// let build = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create_build();
+/// build.job("gen").start();
+/// let refused = build.job("gen").try_upload_pipeline("steps: [{command: make, key: gen}]").unwrap_err();
+/// assert_eq!(refused.to_string(), "\
+/// app#1 gen cannot upload this pipeline: The key \"gen\" has already been used by another step in this build");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UploadError {
+    /// The job that tried.
+    pub job: JobRef,
+    /// Who refused.
+    pub by: UploadStage,
+    /// Why, in Buildkite's words where they are known.
+    pub message: String,
+}
+
+/// How far an upload came before it was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UploadStage {
+    /// The agent gave up before it sent anything: no agent works on the job, or it cannot read the YAML.
+    Agent,
+    /// The server rejected it.
+    Server,
+}
+
+impl fmt::Display for UploadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} cannot upload this pipeline: {}",
+            self.job, self.message
+        )
+    }
+}
+
+impl std::error::Error for UploadError {}
