@@ -9,6 +9,7 @@ mod concurrency;
 mod conditions;
 mod determinism;
 mod edge;
+mod edges;
 mod errors;
 mod expansion;
 mod golden;

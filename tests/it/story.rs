@@ -56,6 +56,11 @@ impl Story {
         let fake = fake.start();
         let app = fake.pipeline("app").steps(yaml).create();
         set_up(&app);
+        Self::of_first_build(fake, app)
+    }
+
+    /// The first build of a pipeline `app`, in a world that is made already.
+    pub(crate) fn of_first_build(fake: FakeBuildkite, app: PipelineHandle) -> Self {
         let client = client(&fake);
         let created = client.create_build("app");
         let build = app.build_number(1);
@@ -175,7 +180,8 @@ pub(crate) fn text(text: &str) -> Json {
     Json::String(text.to_owned())
 }
 
-fn usual() -> FakeBuildkiteBuilder {
+/// The fake of a story that wants no other: wait steps show their state.
+pub(crate) fn usual() -> FakeBuildkiteBuilder {
     FakeBuildkite::builder().waiters_with_state()
 }
 
