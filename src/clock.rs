@@ -127,7 +127,8 @@ impl Journey {
         };
         let mut events = Vec::new();
         while let Some(timer) = self.fire(engine, key.due, &mut events)? {
-            if self.until == Until::NextStep && timer.is_progress() {
+            // A pick-up for which no agent is free is no step anyone could see.
+            if self.until == Until::NextStep && timer.is_progress() && !events.is_empty() {
                 self.over = true;
                 break;
             }

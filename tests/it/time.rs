@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use fake_buildkite::{
-    Agents, Clock, EventKind, Events, FakeBuildkite, JobState, days, hours, millis, minutes,
+    Agents, Clock, EventKind, Events, FakeBuildkite, JobState, agent, days, hours, millis, minutes,
     seconds,
 };
 
@@ -139,6 +139,26 @@ fn step_does_one_thing_even_when_more_is_due_at_that_instant() {
     // And nothing is left
     assert!(fake.step().is_empty());
     assert_eq!(fake.clock().now(), at(11));
+}
+
+#[test]
+fn step_goes_on_past_a_job_that_no_agent_is_free_for() {
+    // Given one agent and two jobs that want it
+    let fake = FakeBuildkite::builder()
+        .agents(Agents::fleet([agent("only")]))
+        .start();
+    let build = fake.pipeline("app").steps(TWO_AT_ONCE).create_build();
+    // When the test goes on step by step, then each step shows something, to the end
+    let mut steps = 0;
+    while !fake.step().is_empty() {
+        steps += 1;
+    }
+    assert!(build.is_finished());
+    assert_eq!(
+        steps, 3,
+        "one starts, it ends and the other starts, that ends"
+    );
+    assert_eq!(fake.clock().now(), at(21));
 }
 
 #[test]
