@@ -49,10 +49,11 @@ pub(crate) struct Edge {
 /// Why a step waits for another, and so which failures it overlooks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Because {
-    /// It says so, or its place does: its own attributes decide about failures.
-    Depends,
-    /// It says so, and that a failure does not matter.
-    AllowsFailure,
+    /// It says so, or its place does.
+    Depends {
+        /// What the dependency says of itself. It wins over what its step allows of all.
+        allow_failure: Option<bool>,
+    },
     /// The other one uploaded it: that has to pass, whatever the step allows.
     Uploaded,
 }
@@ -217,8 +218,9 @@ impl StepRun {
             let (class, is_barrier) = class_of(edge.on);
             let is_scope_over = self.is_barrier && is_implicit && is_barrier;
             let allows = match edge.why {
-                Because::Depends => allows_all || continues,
-                Because::AllowsFailure => true,
+                Because::Depends { allow_failure } => {
+                    allow_failure.unwrap_or(allows_all) || continues
+                }
                 Because::Uploaded => false,
             };
             let stops = match class {

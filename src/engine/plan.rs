@@ -15,6 +15,11 @@ use std::sync::Arc;
 use crate::engine::graph::{Because, Class, Edge, Placed, StepRun};
 use crate::pipeline::{Dependency, Step};
 
+/// Nothing is said about a dependency that follows from where a step stands.
+const PLACE: Because = Because::Depends {
+    allow_failure: None,
+};
+
 /// What a step turned out to wait for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Links {
@@ -137,10 +142,8 @@ impl<'p> Plan<'p> {
 
     fn named(&self, place: usize, named: &[Dependency], links: &mut Links) {
         for dependency in named {
-            let why = if dependency.allow_failure {
-                Because::AllowsFailure
-            } else {
-                Because::Depends
+            let why = Because::Depends {
+                allow_failure: dependency.allow_failure,
             };
             match self.by_key.get(dependency.step.as_str()) {
                 Some(places) => {
@@ -171,14 +174,12 @@ impl<'p> Plan<'p> {
             let counts = |before: &usize| !matches!(&*self.run(*before).step, Step::Input(_));
             let before = (0..place).filter(is_in_scope).filter(counts);
             let all = nearest.into_iter().chain(before);
-            links
-                .edges
-                .extend(self.with_uploads(place, all, Because::Depends));
+            links.edges.extend(self.with_uploads(place, all, PLACE));
         } else {
             nearest.extend(barriers.nearest(group));
             let edge = |on: usize| Edge {
                 on: self.order[on],
-                why: Because::Depends,
+                why: PLACE,
             };
             links.edges.extend(nearest.into_iter().map(edge));
         }

@@ -26,7 +26,8 @@ pub(crate) struct Common {
 pub(crate) struct Dependency {
     /// Its key; the step may come later, or in a later upload.
     pub(crate) step: String,
-    pub(crate) allow_failure: bool,
+    /// What was said of this one; it wins over what its step allows of all.
+    pub(crate) allow_failure: Option<bool>,
 }
 
 impl Common {
@@ -103,7 +104,7 @@ fn dependency(node: &Node) -> Result<Dependency, PipelineError> {
     let name = "depends_on";
     if node.value.entries().is_some() {
         let attributes = attributes::mapping(name, node, &["step", "allow_failure"])?;
-        let allow_failure = attributes.flag("allow_failure")?;
+        let allow_failure = attributes.typed(&["allow_failure"], attributes::boolean)?;
         return match attributes.text(&["step"])? {
             Some(step) => Ok(Dependency {
                 step,
@@ -115,7 +116,7 @@ fn dependency(node: &Node) -> Result<Dependency, PipelineError> {
     match node.value.text() {
         Some(step) if !step.is_empty() => Ok(Dependency {
             step,
-            allow_failure: false,
+            allow_failure: None,
         }),
         Some(_) | None => Err(must_be(name, node, "a step key or a list of them")),
     }
@@ -196,7 +197,7 @@ mod tests {
                 let common = step.common().clone();
                 let pair = |one: Dependency| (one.step, one.allow_failure);
                 let pairs = |list: Vec<Dependency>| list.into_iter().map(pair).collect();
-                let depends_on: Option<Vec<(String, bool)>> = common.depends_on.map(pairs);
+                let depends_on: Option<Vec<(String, Option<bool>)>> = common.depends_on.map(pairs);
                 (depends_on, common.allow_dependency_failure)
             },
             &[
@@ -206,15 +207,19 @@ mod tests {
                 ("{wait: ~, depends_on: ''}", "Some((None, false))"),
                 (
                     "{wait: ~, depends_on: a, allow_dependency_failure: 'true'}",
-                    r#"Some((Some([("a", false)]), true))"#,
+                    r#"Some((Some([("a", None)]), true))"#,
                 ),
                 (
-                    "{block: b, depends_on: [a, {step: b}, {step: c, allow_failure: 'true'}]}",
-                    r#"Some((Some([("a", false), ("b", false), ("c", true)]), false))"#,
+                    "{block: b, depends_on: [a, {step: b, allow_failure: false}, {step: c, allow_failure: 'true'}]}",
+                    r#"Some((Some([("a", None), ("b", Some(false)), ("c", Some(true))]), false))"#,
+                ),
+                (
+                    "{block: b, depends_on: [{step: a}, {step: b, allow_failure: ''}]}",
+                    r#"Some((Some([("a", None), ("b", None)]), false))"#,
                 ),
                 (
                     "{command: a, depends_on: 5}",
-                    r#"Some((Some([("5", false)]), false))"#,
+                    r#"Some((Some([("5", None)]), false))"#,
                 ),
                 ("{command: a, depends_on: {step: a}}", &list),
                 ("{command: a, depends_on: [{allow_failure: true}]}", &list),

@@ -259,6 +259,9 @@ fn a_dependent_goes_on_only_if_it_may() {
         "failed passed",
         "failed",
     );
+    // What a dependency says of itself wins
+    let strict = format!("{refused}, allow_dependency_failure: true");
+    after("key: x1", &strict, "failed waiting_failed", "failed");
     after("key: x0", "depends_on: x0", "passed passed", "passed");
     after(
         "key: x1, soft_fail: true",
