@@ -7,6 +7,7 @@ mod arrows;
 mod blocked;
 mod concurrency;
 mod conditions;
+mod derived;
 mod determinism;
 mod edge;
 mod edges;
