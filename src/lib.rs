@@ -107,6 +107,7 @@ pub use fake::{
 pub use journal::RequestRecord;
 pub use script::PipelineUpload;
 pub use timeline::Timeline;
+pub use vocabulary::access::Access;
 pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef};
 pub use vocabulary::ids::{BuildId, JobId, PipelineId, UserId};
 pub use vocabulary::route::Route;

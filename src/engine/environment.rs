@@ -7,7 +7,6 @@
 use crate::engine::Engine;
 use crate::engine::build::put;
 use crate::engine::job::JobKey;
-use crate::engine::pipeline::ProviderKind;
 use crate::pipeline::Step;
 
 /// Buildkite's own variables, in the order in which a job shows them.
@@ -104,7 +103,7 @@ impl Engine {
         let or_empty = |value: Option<&str>| Some(value.unwrap_or_default().to_owned());
         match name {
             "CI" | "BUILDKITE" => Some("true".to_owned()),
-            "BUILDKITE_PIPELINE_PROVIDER" => Some(provider(pipeline.provider.kind).to_owned()),
+            "BUILDKITE_PIPELINE_PROVIDER" => Some(pipeline.provider.kind.word().to_owned()),
             "BUILDKITE_PIPELINE_DEFAULT_BRANCH" => Some(pipeline.settings.default_branch.clone()),
             "BUILDKITE_BUILD_ID" => Some(build.id.to_string()),
             "BUILDKITE_BUILD_NUMBER" => Some(build.number.to_string()),
@@ -143,14 +142,5 @@ impl Engine {
             "BUILDKITE_AGENT_NAME" => Some(agent?.name.clone()),
             other => facts.builtin(other),
         }
-    }
-}
-
-fn provider(kind: ProviderKind) -> &'static str {
-    match kind {
-        ProviderKind::GitHub => "github",
-        ProviderKind::GitLab => "gitlab",
-        ProviderKind::Bitbucket => "bitbucket",
-        ProviderKind::PrivateGit => "private",
     }
 }

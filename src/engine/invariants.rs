@@ -33,12 +33,15 @@ impl Engine {
                 assert_eq!(self.job_by_id(job.id), Some(key), "an id leads to its job");
             }
         }
-        for (_, pipeline) in self.pipelines.iter() {
+        assert_eq!(self.slugs.size(), self.pipelines.iter().count());
+        for (key, pipeline) in self.pipelines.iter() {
             let mut counts = Counts::default();
             for build in &pipeline.builds {
                 counts.add(counts_of(self.builds.get(*build).state, self.tally(*build)));
             }
             assert_eq!(pipeline.counts, counts, "the counts of `{}`", pipeline.slug);
+            let found = self.pipeline_by_slug(pipeline.organization, &pipeline.slug);
+            assert_eq!(found, Some(key), "a slug leads to its pipeline");
         }
         self.check_timers();
         self.check_groups();

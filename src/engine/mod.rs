@@ -7,12 +7,15 @@
 //! Every table is persistent, so a clone is a snapshot and costs nothing.
 //!
 //! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`] say what a thing is; [`graph`]
-//! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's transition and what belongs to it; [`settle`]
-//! follows the consequences; [`dispatch`] is who runs jobs; [`timers`] is what is due; [`commands`] is what can be asked
-//! for; [`invariants`] is what must always hold.
+//! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's
+//! transition and what belongs to it; [`settle`] follows the consequences; [`recipe`] is what builds are made of and
+//! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile; [`notify`] is who
+//! would be told; [`timers`] is what is due; [`commands`] is what can be asked for; [`invariants`] is what must always
+//! hold.
 
 pub(crate) mod account;
 mod acts;
+pub(crate) mod admission;
 pub(crate) mod agent;
 pub(crate) mod build;
 pub(crate) mod change;
@@ -31,6 +34,8 @@ pub(crate) mod job;
 mod notify;
 pub(crate) mod pipeline;
 mod plan;
+pub(crate) mod provider;
+pub(crate) mod recipe;
 mod settle;
 pub(crate) mod table;
 pub(crate) mod tally;

@@ -1,18 +1,23 @@
 //! Pipelines: what is stored about them, and how names become slugs.
 //!
-//! Elsewhere: the parsed steps (`crate::pipeline`), the checks of creating one (`commands::create_pipeline`).
+//! Elsewhere: the parsed steps (`crate::pipeline`, `recipe`), what is set for its repository's host (`provider`), the
+//! checks of creating and changing one (`commands`), what its settings do to new builds (`admission`, `intermediate`).
 //! Source: Buildkite docs, "Pipelines API".
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use rpds::VectorSync;
+use uuid::Uuid;
 
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::build::BuildKey;
 use crate::engine::graph::Placed;
+use crate::engine::provider::{Provider, ProviderSettings};
+use crate::engine::recipe::Source;
 use crate::engine::table::key;
 use crate::pipeline::{Definition, Notification};
+use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::PipelineId;
 
 key! {
@@ -32,17 +37,23 @@ pub(crate) struct Pipeline {
     pub(crate) slug: Arc<str>,
     pub(crate) settings: Settings,
     pub(crate) provider: Provider,
-    /// The YAML, byte for byte as it was given.
-    pub(crate) configuration: String,
+    /// What its steps were given as.
+    pub(crate) source: Source,
     pub(crate) definition: Arc<Definition>,
     /// As written, out of their groups.
     pub(crate) steps: Arc<[Placed]>,
-    /// The YAML's top-level `env`.
+    /// The YAML's top-level `env`, or the one set beside visual steps.
     pub(crate) env: Option<Vec<(String, String)>>,
     /// Whom to tell of its builds.
     pub(crate) notify: Vec<Notification>,
     pub(crate) created_by: Option<UserKey>,
     pub(crate) created_at: DateTime<Utc>,
+    /// It is read-only since then.
+    pub(crate) archived_at: Option<DateTime<Utc>>,
+    /// Whether its repository tells Buildkite of pushes.
+    pub(crate) has_webhook: bool,
+    /// What the users of the fake may do with it.
+    pub(crate) access: Access,
     /// The unguessable parts of `badge_url` and `webhook_url`.
     pub(crate) badge: String,
     pub(crate) webhook: String,
@@ -53,7 +64,7 @@ pub(crate) struct Pipeline {
     pub(crate) counts: Counts,
 }
 
-/// What can be set on a pipeline, as far as it is modelled.
+/// What can be set on a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     pub(crate) repository: String,
@@ -70,6 +81,14 @@ pub(crate) struct Settings {
     pub(crate) maximum_command_step_timeout: Option<u32>,
     pub(crate) skip_queued: Intermediate,
     pub(crate) cancel_running: Intermediate,
+    /// Branch patterns of the builds it makes; none means every branch.
+    pub(crate) branch_configuration: Option<String>,
+    /// Shown once it was given.
+    pub(crate) clone_mirror_url: Option<String>,
+    pub(crate) cluster: Option<Uuid>,
+    /// Templates are not modelled: a pipeline that has one makes no builds.
+    pub(crate) template: Option<Uuid>,
+    pub(crate) provider: ProviderSettings,
 }
 
 /// Whether a newer build of a branch does something to the older ones.
@@ -81,11 +100,15 @@ pub(crate) struct Intermediate {
 }
 
 impl Settings {
+    /// What a pipeline without a default branch of its own has.
+    /// Source: a recorded response; an organization can choose another.
+    pub(crate) const DEFAULT_BRANCH: &str = "main";
+
     pub(crate) fn for_repository(repository: String) -> Self {
         Self {
             repository,
             description: None,
-            default_branch: "main".to_owned(),
+            default_branch: Self::DEFAULT_BRANCH.to_owned(),
             allow_rebuilds: true,
             visibility: Visibility::Private,
             tags: None,
@@ -95,6 +118,11 @@ impl Settings {
             maximum_command_step_timeout: None,
             skip_queued: Intermediate::default(),
             cancel_running: Intermediate::default(),
+            branch_configuration: None,
+            clone_mirror_url: None,
+            cluster: None,
+            template: None,
+            provider: ProviderSettings::none(),
         }
     }
 }
@@ -144,51 +172,11 @@ impl Counts {
     }
 }
 
-/// Where the repository lives.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Provider {
-    pub(crate) kind: ProviderKind,
-    /// `owner/name`, taken from the repository's address.
-    pub(crate) repository: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ProviderKind {
-    GitHub,
-    GitLab,
-    Bitbucket,
-    PrivateGit,
-}
-
-impl Provider {
-    /// Reads the host and `owner/name` out of `https://host/owner/name.git`, `git@host:owner/name.git` and the like.
-    pub(crate) fn of(repository: &str) -> Self {
-        let address = repository
-            .split_once("://")
-            .map_or(repository, |(_, rest)| rest);
-        let address = address.rsplit_once('@').map_or(address, |(_, rest)| rest);
-        let (host, path) = match address.find([':', '/']) {
-            Some(at) => (&address[..at], &address[at + 1..]),
-            None => ("", address),
-        };
-        let kind = match host {
-            "github.com" => ProviderKind::GitHub,
-            "gitlab.com" => ProviderKind::GitLab,
-            "bitbucket.org" => ProviderKind::Bitbucket,
-            _ => ProviderKind::PrivateGit,
-        };
-        let path = path.trim_matches('/');
-        Self {
-            kind,
-            repository: path.strip_suffix(".git").unwrap_or(path).to_owned(),
-        }
-    }
-}
-
 /// The slug of a name: lower-case, every run of other characters than letters and digits one hyphen, no hyphen at
 /// either end, at most 100 characters. `None` if nothing is left.
 ///
-/// Chosen: the documentation speaks of spaces only; a recorded pipeline `shipit_ci` has the slug `shipit-ci`.
+/// Chosen: the documentation speaks of spaces only; a recorded pipeline `shipit_ci` has the slug `shipit-ci`. What is
+/// too long is cut.
 pub(crate) fn slug_of(name: &str) -> Option<String> {
     let mut slug = String::new();
     for c in name.chars() {
@@ -234,42 +222,5 @@ mod tests {
         assert!(
             is_slug("a-1") && is_slug("A") && !is_slug("-a") && !is_slug("a_b") && !is_slug("")
         );
-    }
-
-    #[test]
-    fn the_provider_comes_from_the_host() {
-        let table = [
-            (
-                "https://github.com/acme/app.git",
-                ProviderKind::GitHub,
-                "acme/app",
-            ),
-            (
-                "git@github.com:acme/app.git",
-                ProviderKind::GitHub,
-                "acme/app",
-            ),
-            (
-                "ssh://git@gitlab.com/acme/sub/app",
-                ProviderKind::GitLab,
-                "acme/sub/app",
-            ),
-            (
-                "https://user:secret@bitbucket.org/acme/app.git",
-                ProviderKind::Bitbucket,
-                "acme/app",
-            ),
-            ("/srv/git/app.git", ProviderKind::PrivateGit, "srv/git/app"),
-            ("app", ProviderKind::PrivateGit, "app"),
-            ("", ProviderKind::PrivateGit, ""),
-        ];
-        for (repository, kind, name) in table {
-            let provider = Provider::of(repository);
-            assert_eq!(
-                (provider.kind, provider.repository.as_str()),
-                (kind, name),
-                "{repository}"
-            );
-        }
     }
 }

@@ -11,12 +11,14 @@ use crate::engine::account::UserKey;
 use crate::engine::agent::Fleet;
 use crate::engine::build::{BuildKey, Cancellation, Head};
 use crate::engine::commands::{
-    Answers, CancelBuild, CreateBuild, CreatePipeline, DeletePipeline, MakeMove, Move,
-    RebuildBuild, RetryJob, UnblockJob,
+    Answers, ArchivePipeline, CancelBuild, CreateBuild, CreatePipeline, DeletePipeline, MakeMove,
+    Move, NewSlug, RebuildBuild, RetryJob, UnarchivePipeline, UnblockJob, UpdatePipeline,
 };
 use crate::engine::job::JobKey;
 use crate::engine::pipeline::{PipelineKey, Settings};
+use crate::engine::recipe::Source;
 use crate::script::{Ending, PickUp, Takes};
+use crate::vocabulary::access::Access;
 use crate::vocabulary::event::{Event, EventKind};
 use crate::vocabulary::states::{BuildSource, JobState};
 
@@ -169,7 +171,9 @@ impl Walk {
             name,
             slug: None,
             settings: Settings::for_repository("git@github.com:acme/app.git".to_owned()),
-            configuration,
+            steps: Source::Yaml(configuration),
+            env: Vec::new(),
+            access: Access::ManageBuildAndRead,
             created_by: None,
         });
         let key = match created {
@@ -282,9 +286,44 @@ impl Walk {
                 return self.engine.apply(UnblockJob { job, by, answers }).is_err();
             }
             42..62 => return self.move_by_hand(),
+            62..65 => return self.change_pipeline(),
             _ => self.advance(),
         }
         false
+    }
+
+    /// Renames a pipeline, gives it new steps, archives it or takes it back; returns whether it was refused.
+    fn change_pipeline(&mut self) -> bool {
+        let pipelines = self.pipelines.clone();
+        let Some(pipeline) = self.pick(&pipelines) else {
+            return false;
+        };
+        match self.random.random_range(0..4) {
+            0 => {
+                self.log.push(format!("archive {pipeline:?}"));
+                self.engine.apply(ArchivePipeline { pipeline }).is_err()
+            }
+            1 | 2 => {
+                self.log.push(format!("unarchive {pipeline:?}"));
+                self.engine.apply(UnarchivePipeline { pipeline }).is_err()
+            }
+            _ => {
+                // Some names are taken.
+                let name = format!("q{}", self.random.random_range(0..4));
+                let steps = self.yaml();
+                self.log.push(format!("{pipeline:?} is {name}: {steps}"));
+                let settings = self.engine.pipeline(pipeline).settings.clone();
+                let update = UpdatePipeline {
+                    pipeline,
+                    name: Some(name),
+                    slug: NewSlug::Follow,
+                    settings,
+                    steps: Some(Source::Yaml(steps)),
+                    env: None,
+                };
+                self.engine.apply(update).is_err()
+            }
+        }
     }
 
     /// One random move of one random job; returns whether it was refused.

@@ -161,9 +161,8 @@ impl BuildBuilder {
             head,
             meta_data,
         });
-        let key = created.unwrap_or_else(|refused| {
-            panic!("the steps of this pipeline make no build: {refused}")
-        });
+        let key =
+            created.unwrap_or_else(|refused| panic!("this pipeline makes no build: {refused}"));
         BuildHandle::new(tie, home, key)
     }
 }

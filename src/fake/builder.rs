@@ -11,9 +11,9 @@ use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::engine::agent::Fleet;
 use crate::fake::{FakeBuildkite, Home};
-use crate::http::Options;
 use crate::http::connection::Limits;
 use crate::http::server::Server;
+use crate::http::{Clusters, Options};
 use crate::vocabulary::scope::Scope;
 use crate::wire::Waiters;
 
@@ -282,6 +282,20 @@ impl FakeBuildkiteBuilder {
     /// Shows the `state` of wait steps, which recorded answers leave out.
     pub fn waiters_with_state(mut self) -> Self {
         self.options.waiters = Waiters::WithState;
+        self
+    }
+
+    /// A new pipeline has to name its cluster, as in new organizations of Buildkite: without `cluster_id` clients get 422.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::builder().clusters_required().start();
+    /// let url = format!("{}organizations/acme/pipelines", fake.api_url());
+    /// let app = r#"{"name":"app","repository":"git@example.com:app.git","configuration":"steps: []"}"#;
+    /// let answer = reqwest::blocking::Client::new().post(url).bearer_auth(fake.token()).body(app).send().unwrap();
+    /// assert!(answer.text().unwrap().contains(r#"{"field":"cluster_id","code":"missing"}"#));
+    /// ```
+    pub fn clusters_required(mut self) -> Self {
+        self.options.clusters = Clusters::Required;
         self
     }
 

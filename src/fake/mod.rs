@@ -8,6 +8,7 @@ mod builder;
 mod events;
 mod job;
 mod pipeline;
+mod pipeline_settings;
 mod refusals;
 mod requests;
 mod script;

@@ -3,13 +3,15 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::engine::commands::{CreatePipeline, CreatePipelineRefused};
+use crate::engine::commands::{CreatePipeline, PipelineRefused};
 use crate::engine::expand;
 use crate::engine::graph;
 use crate::engine::pipeline::{Pipeline, PipelineKey, Settings};
+use crate::engine::recipe::Source;
 use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, Tie};
 use crate::pipeline::{Definition, DimensionOrder, Step};
 use crate::script::{PipelineUpload, is_meant};
+use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::PipelineId;
 use crate::vocabulary::states::JobType;
 
@@ -25,7 +27,8 @@ pub struct PipelineBuilder {
     name: String,
     slug: Option<String>,
     yaml: String,
-    settings: Settings,
+    pub(super) settings: Settings,
+    pub(super) access: Access,
 }
 
 impl PipelineBuilder {
@@ -43,6 +46,7 @@ impl PipelineBuilder {
             slug: None,
             yaml: ONE_STEP.to_owned(),
             settings,
+            access: Access::ManageBuildAndRead,
         }
     }
 
@@ -127,7 +131,9 @@ impl PipelineBuilder {
             name: self.name.clone(),
             slug: self.slug.clone(),
             settings: self.settings,
-            configuration: self.yaml,
+            steps: Source::Yaml(self.yaml),
+            env: Vec::new(),
+            access: self.access,
             created_by: Some(self.home.user),
         };
         let name = &self.name;
@@ -137,23 +143,23 @@ impl PipelineBuilder {
                 home: self.home,
                 key,
             },
-            Err(CreatePipelineRefused::Condition(text)) => {
-                panic!("the YAML of pipeline `{name}`: {text}")
+            Err(PipelineRefused::Steps(refused)) => {
+                panic!("the YAML of pipeline `{name}`: {refused}")
             }
-            Err(CreatePipelineRefused::Configuration(error)) => {
-                panic!("the YAML of pipeline `{name}`: {error}")
+            Err(PipelineRefused::FilterCondition(text)) => {
+                panic!("the filter condition of pipeline `{name}`: {text}")
             }
-            Err(CreatePipelineRefused::NameTaken) => {
+            Err(PipelineRefused::NameTaken) => {
                 panic!("the slug of pipeline `{name}` is taken by a pipeline that is there already")
             }
-            Err(CreatePipelineRefused::SlugTaken) => {
+            Err(PipelineRefused::SlugTaken) => {
                 let slug = self.slug.unwrap_or_default();
                 panic!("there is a pipeline with the slug `{slug}` already")
             }
-            Err(CreatePipelineRefused::NameInvalid) => {
+            Err(PipelineRefused::NameInvalid) => {
                 panic!("no slug can be made of the name `{name}`")
             }
-            Err(CreatePipelineRefused::SlugInvalid) => {
+            Err(PipelineRefused::SlugInvalid) => {
                 let slug = self.slug.unwrap_or_default();
                 panic!("`{slug}` is no slug: letters, digits and hyphens")
             }
@@ -174,9 +180,9 @@ impl PipelineBuilder {
 /// A pipeline of the fake. Cheap to clone; reads live state.
 #[derive(Clone)]
 pub struct PipelineHandle {
-    tie: Tie,
+    pub(super) tie: Tie,
     home: Home,
-    key: PipelineKey,
+    pub(super) key: PipelineKey,
 }
 
 impl PipelineHandle {
@@ -358,7 +364,7 @@ impl PipelineHandle {
     }
 
     #[track_caller]
-    fn read<T>(
+    pub(super) fn read<T>(
         &self,
         look: impl FnOnce(&crate::engine::Engine, &crate::engine::pipeline::Pipeline) -> T,
     ) -> T {

@@ -4,14 +4,21 @@
 
 use serde::Serialize;
 
+use crate::engine::admission::{Closed, NotAdmitted};
 use crate::engine::commands::{
-    CancelRefused, CreateBuildRefused, CreatePipelineRefused, RebuildRefused, RetryRefused,
-    UnblockRefused,
+    AddWebhookRefused, ArchiveRefused, CancelRefused, CreateBuildRefused, PipelineRefused,
+    RebuildRefused, RequestBuildRefused, RetryRefused, UnarchiveRefused, UnblockRefused,
+    UpdatePipelineRefused,
 };
+use crate::engine::recipe::RecipeRefused;
 use crate::http::reply::Reply;
-use crate::pipeline::Refusal;
+use crate::pipeline::{PipelineError, Refusal};
 use crate::vocabulary::scope::Scope;
 use crate::wire;
+
+/// What is said of a pipeline without steps: documented to the letter.
+pub(crate) const STEPS_MISSING: &str =
+    r#"Step configuration is missing, expected `steps: { yaml: "..." }`"#;
 
 /// A request that is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +63,14 @@ impl ApiError {
         Self::validation(vec![(field.to_owned(), code.into())])
     }
 
+    /// Steps that were not taken, in the field they were given in.
+    fn of_steps(field: &str, error: &PipelineError) -> Self {
+        match error.refusal() {
+            Refusal::Parse | Refusal::Rejected => Self::invalid(field, error.message()),
+            Refusal::Unmodelled => Self::new(501, format!("fake-buildkite: {error}")),
+        }
+    }
+
     pub(crate) fn unauthorized() -> Self {
         Self::new(
             401,
@@ -69,6 +84,11 @@ impl ApiError {
             403,
             format!("Your access token doesn't have the {scope} scope"),
         )
+    }
+
+    /// The token may, its user may not.
+    pub(crate) fn forbidden() -> Self {
+        Self::new(403, "Forbidden")
     }
 
     /// `what`: organization, pipeline, build, job.
@@ -163,6 +183,13 @@ impl From<CreateBuildRefused> for ApiError {
                 Self::new(422, format!("`if` expression failed: {}", error.message()))
             }
             CreateBuildRefused::Limit(sentence) => Self::new(422, sentence),
+            // Chosen: that it runs no new builds is documented, in which words is not.
+            CreateBuildRefused::Closed(Closed::Archived) => {
+                Self::new(422, "Cannot create builds on an archived pipeline")
+            }
+            CreateBuildRefused::Closed(Closed::Template) => {
+                Self::unmodelled("builds of a pipeline with a pipeline template")
+            }
         }
     }
 }
@@ -181,21 +208,96 @@ impl From<UnblockRefused> for ApiError {
     }
 }
 
-impl From<CreatePipelineRefused> for ApiError {
-    fn from(refused: CreatePipelineRefused) -> Self {
+impl From<RequestBuildRefused> for ApiError {
+    fn from(refused: RequestBuildRefused) -> Self {
+        let refused = match refused {
+            RequestBuildRefused::NotAdmitted(refused) => refused,
+            RequestBuildRefused::Create(refused) => return refused.into(),
+        };
+        match refused {
+            NotAdmitted::BranchesDisabled => {
+                Self::new(422, "Branches have been disabled for this pipeline")
+            }
+            // Chosen: nobody has published the words.
+            NotAdmitted::Branch => {
+                Self::new(422, "Branch does not match the pipeline's branch filter")
+            }
+            NotAdmitted::Condition => {
+                Self::new(422, "Build does not match the pipeline's filter condition")
+            }
+            // Chosen: likewise.
+            NotAdmitted::ConditionFailed(error) => Self::new(
+                422,
+                format!(
+                    "The pipeline's filter condition failed: {}",
+                    error.message()
+                ),
+            ),
+        }
+    }
+}
+
+impl From<PipelineRefused> for ApiError {
+    fn from(refused: PipelineRefused) -> Self {
         // Chosen: only that these are validation errors of these fields is documented, not their codes.
         match refused {
-            CreatePipelineRefused::NameInvalid => Self::invalid("name", "invalid"),
-            CreatePipelineRefused::NameTaken => Self::invalid("name", "has already been taken"),
-            CreatePipelineRefused::SlugInvalid => Self::invalid("slug", "invalid"),
-            CreatePipelineRefused::SlugTaken => Self::invalid("slug", "has already been taken"),
-            CreatePipelineRefused::Condition(text) => Self::invalid("configuration", text),
-            CreatePipelineRefused::Configuration(error) => match error.refusal() {
-                Refusal::Parse | Refusal::Rejected => {
-                    Self::invalid("configuration", error.message())
-                }
-                Refusal::Unmodelled => Self::new(501, format!("fake-buildkite: {error}")),
-            },
+            PipelineRefused::NameInvalid => Self::invalid("name", "invalid"),
+            PipelineRefused::NameTaken => Self::invalid("name", "has already been taken"),
+            PipelineRefused::SlugInvalid => Self::invalid("slug", "invalid"),
+            PipelineRefused::SlugTaken => Self::invalid("slug", "has already been taken"),
+            PipelineRefused::FilterCondition(text) => {
+                Self::invalid("provider_settings.filter_condition", text)
+            }
+            PipelineRefused::Steps(RecipeRefused::Condition(text)) => {
+                Self::invalid("configuration", text)
+            }
+            PipelineRefused::Steps(RecipeRefused::Configuration(error)) => {
+                Self::of_steps("configuration", &error)
+            }
+            PipelineRefused::Steps(RecipeRefused::Visual(error)) => Self::of_steps("steps", &error),
         }
+    }
+}
+
+impl From<UpdatePipelineRefused> for ApiError {
+    fn from(refused: UpdatePipelineRefused) -> Self {
+        match refused {
+            UpdatePipelineRefused::Archived => Self::new(422, "Cannot update an archived pipeline"),
+            // Chosen: that it is a 422 is documented, in which words is not.
+            UpdatePipelineRefused::StepsOfYaml => Self::invalid(
+                "steps",
+                "cannot be changed on a YAML pipeline, use `configuration`",
+            ),
+            UpdatePipelineRefused::StepsMissing => Self::invalid("configuration", STEPS_MISSING),
+            UpdatePipelineRefused::Invalid(refused) => refused.into(),
+        }
+    }
+}
+
+impl From<ArchiveRefused> for ApiError {
+    fn from(_: ArchiveRefused) -> Self {
+        Self::new(422, "Pipeline could not be archived.")
+    }
+}
+
+impl From<UnarchiveRefused> for ApiError {
+    fn from(_: UnarchiveRefused) -> Self {
+        Self::new(422, "Pipeline could not be unarchived.")
+    }
+}
+
+impl From<AddWebhookRefused> for ApiError {
+    fn from(refused: AddWebhookRefused) -> Self {
+        Self::new(
+            422,
+            match refused {
+                AddWebhookRefused::NotSupported => {
+                    "Auto-creating webhooks is not supported for your repository."
+                }
+                AddWebhookRefused::NotCreated => {
+                    "Webhooks could not be created for your repository."
+                }
+            },
+        )
     }
 }

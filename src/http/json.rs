@@ -134,6 +134,11 @@ impl Fields {
             .filter(|value| **value != Json::Null)
     }
 
+    /// Whether a field is there at all, be it null.
+    pub(crate) fn has(&self, field: &str) -> bool {
+        self.entries.iter().any(|(name, _)| name == field)
+    }
+
     /// Notes that a field is not as it should be.
     pub(crate) fn refuse(&mut self, field: &str, code: &str) {
         self.wrong.push((field.to_owned(), code.to_owned()));
@@ -251,6 +256,31 @@ impl Fields {
                 wrong: Vec::new(),
             }),
             Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => None,
+        })
+    }
+
+    /// A list of objects, each to be read by itself.
+    pub(crate) fn objects(&mut self, field: &str) -> Option<Vec<Self>> {
+        let object = |value: &Json| match value {
+            Json::Object(entries) => Some(Self {
+                entries: entries.clone(),
+                wrong: Vec::new(),
+            }),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => None,
+        };
+        self.read(field, |value| match value {
+            Json::Array(items) => items.iter().map(object).collect(),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+                None
+            }
+        })
+    }
+
+    /// An id.
+    pub(crate) fn id(&mut self, field: &str) -> Option<uuid::Uuid> {
+        self.read(field, |value| match value {
+            Json::String(text) => text.parse().ok(),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
         })
     }
 

@@ -42,12 +42,23 @@ use crate::wire::{View, Waiters};
 
 pub(crate) use rates::Rates;
 
+/// Whether a new pipeline has to name its cluster.
+///
+/// Chosen: the documentation says so, recordings do without, and new organizations are said to refuse it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Clusters {
+    #[default]
+    Optional,
+    Required,
+}
+
 /// What a test can choose about answers.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Options {
     /// Where URLs begin; by default where the client reached the fake.
     pub(crate) origin: Option<String>,
     pub(crate) waiters: Waiters,
+    pub(crate) clusters: Clusters,
     /// Where the fake listens, for requests that do not say how they reached it.
     pub(crate) own_origin: OnceLock<String>,
 }

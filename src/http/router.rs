@@ -84,7 +84,11 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
             let at = Place { pipeline, ..at };
             match (method, rest) {
                 ("GET", []) => (Route::GetPipeline, at),
+                ("PATCH", []) => (Route::UpdatePipeline, at),
                 ("DELETE", []) => (Route::DeletePipeline, at),
+                ("POST", ["archive"]) => (Route::ArchivePipeline, at),
+                ("POST", ["unarchive"]) => (Route::UnarchivePipeline, at),
+                ("POST", ["webhook"]) => (Route::AddWebhook, at),
                 ("GET", ["builds"]) => (Route::ListPipelineBuilds, at),
                 ("POST", ["builds"]) => (Route::CreateBuild, at),
                 ("GET", ["builds", build]) => (Route::GetBuild, Place { build, ..at }),
@@ -115,7 +119,7 @@ pub(crate) fn nearest(method: &Method, segments: &[&str]) -> (Route, &'static st
     if let Target::Known(route, _) = find(method, &with_version) {
         return (route, "; `/v2` is missing: give the program `api_url()`");
     }
-    for other in ["GET", "PUT", "POST", "DELETE"] {
+    for other in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
         if let Some((route, _)) = known(other, segments) {
             return (route, "; the method is another");
         }

@@ -23,10 +23,6 @@ fn fits(template: &str, path: &[&str]) -> bool {
 #[rustfmt::skip]
 const ENDPOINTS: &[(&str, &str)] = &[
     ("POST", "/v1/graphql"),
-    ("PATCH", "/v2/organizations/{org.slug}/pipelines/{slug}"),
-    ("POST", "/v2/organizations/{org.slug}/pipelines/{slug}/archive"),
-    ("POST", "/v2/organizations/{org.slug}/pipelines/{slug}/unarchive"),
-    ("POST", "/v2/organizations/{org.slug}/pipelines/{slug}/webhook"),
     ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules"),
     ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"),
     ("POST", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules"),

@@ -30,7 +30,7 @@ impl Definition {
         yaml::load_all(text)?.into_iter().map(Self::of).collect()
     }
 
-    fn of(root: Node) -> Result<Self, PipelineError> {
+    pub(super) fn of(root: Node) -> Result<Self, PipelineError> {
         agent::check(&root)?;
         let has_dollars = interpolate::has_dollars(&root);
         Ok(Self { root, has_dollars })

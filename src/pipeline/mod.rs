@@ -50,6 +50,7 @@ mod steps;
 mod syntax;
 mod tokens;
 mod trigger;
+mod visual;
 mod yaml;
 
 use attributes::Attributes;
@@ -77,6 +78,7 @@ pub(crate) use soft_fail::SoftFail;
 pub(crate) use steps::Step;
 pub(crate) use tokens::parallel_label;
 pub(crate) use trigger::TriggerStep;
+pub(crate) use visual::{VisualScript, VisualStep, VisualTrigger};
 
 /// What a pipeline file says.
 #[derive(Debug, Clone, PartialEq, Eq)]

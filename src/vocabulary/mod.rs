@@ -3,6 +3,7 @@
 //! Leftmost room: it imports nothing of ours. What a word means for the machine is in `engine`, how it looks in
 //! `wire`.
 
+pub(crate) mod access;
 pub(crate) mod event;
 pub(crate) mod ids;
 pub(crate) mod route;

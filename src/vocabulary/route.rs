@@ -95,8 +95,16 @@ routes! {
     GetPipeline = "GET" "/v2/organizations/{org.slug}/pipelines/{slug}" Some(Scope::ReadPipelines),
     /// Makes a pipeline.
     CreatePipeline = "POST" "/v2/organizations/{org.slug}/pipelines" Some(Scope::WritePipelines),
+    /// Changes a pipeline.
+    UpdatePipeline = "PATCH" "/v2/organizations/{org.slug}/pipelines/{slug}" Some(Scope::WritePipelines),
+    /// Makes a pipeline read-only.
+    ArchivePipeline = "POST" "/v2/organizations/{org.slug}/pipelines/{slug}/archive" Some(Scope::WritePipelines),
+    /// Takes a pipeline out of the archive.
+    UnarchivePipeline = "POST" "/v2/organizations/{org.slug}/pipelines/{slug}/unarchive" Some(Scope::WritePipelines),
     /// Deletes a pipeline with its builds.
     DeletePipeline = "DELETE" "/v2/organizations/{org.slug}/pipelines/{slug}" Some(Scope::WritePipelines),
+    /// Makes a webhook in a pipeline's repository.
+    AddWebhook = "POST" "/v2/organizations/{org.slug}/pipelines/{slug}/webhook" Some(Scope::WritePipelines),
 }
 
 impl fmt::Display for Route {

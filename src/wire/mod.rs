@@ -12,6 +12,7 @@ pub(crate) mod agent;
 pub(crate) mod build;
 pub(crate) mod job;
 pub(crate) mod pipeline;
+mod provider;
 
 use std::cell::Cell;
 use std::fmt;
@@ -124,6 +125,8 @@ impl<'e> View<'e> {
 
     pub(crate) fn pipeline_url(&self, key: PipelineKey) -> String {
         let pipeline = self.engine.pipeline(key);
+        // Slugs change, and then so does every URL below.
+        self.saw_text(&pipeline.slug);
         let organization = &self.engine.organization(pipeline.organization).slug;
         format!(
             "{}/v2/organizations/{organization}/pipelines/{}",
@@ -133,6 +136,7 @@ impl<'e> View<'e> {
 
     pub(crate) fn pipeline_web_url(&self, key: PipelineKey) -> String {
         let pipeline = self.engine.pipeline(key);
+        self.saw_text(&pipeline.slug);
         format!(
             "{}/{}/{}",
             self.origin,

@@ -2,16 +2,18 @@
 //!
 //! Source: Buildkite docs, "Pipelines API"; key order and defaults from recorded responses.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::engine::change::counts_of;
-use crate::engine::pipeline::{Pipeline, PipelineKey, ProviderKind, Visibility};
-use crate::pipeline::Step;
+use crate::engine::pipeline::{PipelineKey, Visibility};
+use crate::engine::recipe::Source;
+use crate::pipeline::{Step, VisualScript, VisualStep, VisualTrigger};
 use crate::vocabulary::ids::Kind;
 use crate::wire::account::UserJson;
+use crate::wire::provider::ProviderJson;
 use crate::wire::{Instant, Pairs, View, graphql_id};
 
 /// A pipeline.
@@ -28,6 +30,9 @@ pub(crate) struct PipelineJson<'e> {
     cluster_id: Option<Uuid>,
     pipeline_template_uuid: Option<Uuid>,
     branch_configuration: Option<&'e str>,
+    /// Chosen: the documentation shows it where an organization has the feature; here once it was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clone_mirror_url: Option<&'e str>,
     default_branch: &'e str,
     skip_queued_branch_builds: bool,
     skip_queued_branch_builds_filter: Option<&'e str>,
@@ -52,51 +57,11 @@ pub(crate) struct PipelineJson<'e> {
     color: Option<&'e str>,
     default_command_step_timeout: Option<u32>,
     maximum_command_step_timeout: Option<u32>,
-    configuration: &'e str,
+    /// Only YAML has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    configuration: Option<&'e str>,
     steps: Vec<StepJson<'e>>,
     cluster_url: Option<String>,
-}
-
-#[derive(Debug, Serialize)]
-struct ProviderJson<'e> {
-    id: &'static str,
-    settings: SettingsJson<'e>,
-    webhook_url: String,
-}
-
-/// A provider's settings: clients fail without the object, whatever is in it.
-#[derive(Debug, Serialize)]
-#[serde(untagged)]
-enum SettingsJson<'e> {
-    GitHub(GitHubSettingsJson<'e>),
-    Other(BTreeMap<&'static str, &'e str>),
-}
-
-/// The settings a new GitHub pipeline has.
-#[derive(Debug, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "Buildkite's own shape")]
-struct GitHubSettingsJson<'e> {
-    build_branches: bool,
-    build_merge_group_checks_requested: bool,
-    build_pull_request_base_branch_changed: bool,
-    build_pull_request_forks: bool,
-    build_pull_request_labels_changed: bool,
-    build_pull_request_ready_for_review: bool,
-    build_pull_requests: bool,
-    build_tags: bool,
-    cancel_deleted_branch_builds: bool,
-    filter_enabled: bool,
-    prefix_pull_request_fork_branch_names: bool,
-    publish_blocked_as_pending: bool,
-    publish_commit_status_per_step: bool,
-    publish_commit_status: bool,
-    pull_request_branch_filter_enabled: bool,
-    separate_pull_request_statuses: bool,
-    skip_builds_for_existing_commits: bool,
-    skip_pull_request_builds_for_existing_commits: bool,
-    trigger_mode: &'static str,
-    use_step_key_as_commit_status: bool,
-    repository: &'e str,
 }
 
 #[derive(Debug, Serialize)]
@@ -106,7 +71,7 @@ enum StepJson<'e> {
         name: Option<&'e str>,
         command: Option<&'e str>,
         artifact_paths: Option<&'e str>,
-        branch_configuration: Option<String>,
+        branch_configuration: Option<Cow<'e, str>>,
         env: Pairs<'e>,
         timeout_in_minutes: Option<u32>,
         agent_query_rules: &'e [String],
@@ -122,7 +87,7 @@ enum StepJson<'e> {
         pipeline: &'e str,
         build: TriggeredBuildJson<'e>,
         r#async: bool,
-        branch_configuration: Option<String>,
+        branch_configuration: Option<Cow<'e, str>>,
         concurrency: Option<u32>,
         parallelism: Option<u32>,
     },
@@ -156,9 +121,10 @@ impl<'e> PipelineJson<'e> {
             description: settings.description.as_deref(),
             slug: &pipeline.slug,
             repository: &settings.repository,
-            cluster_id: None,
-            pipeline_template_uuid: None,
-            branch_configuration: None,
+            cluster_id: settings.cluster,
+            pipeline_template_uuid: settings.template,
+            branch_configuration: settings.branch_configuration.as_deref(),
+            clone_mirror_url: settings.clone_mirror_url.as_deref(),
             default_branch: &settings.default_branch,
             skip_queued_branch_builds: settings.skip_queued.is_on,
             skip_queued_branch_builds_filter: settings.skip_queued.filter.as_deref(),
@@ -170,7 +136,7 @@ impl<'e> PipelineJson<'e> {
             badge_url: format!("https://badge.buildkite.com/{}.svg", pipeline.badge),
             created_by: UserJson::maybe(view, pipeline.created_by),
             created_at: Instant(pipeline.created_at),
-            archived_at: None,
+            archived_at: Instant::maybe(pipeline.archived_at),
             env: pipeline.env.as_deref().map(Pairs),
             scheduled_builds_count: counts.scheduled_builds,
             running_builds_count: counts.running_builds,
@@ -186,74 +152,22 @@ impl<'e> PipelineJson<'e> {
             color: settings.color.as_deref(),
             default_command_step_timeout: settings.default_command_step_timeout,
             maximum_command_step_timeout: settings.maximum_command_step_timeout,
-            configuration: &pipeline.configuration,
-            steps: pipeline
-                .steps
-                .iter()
-                .map(|placed| StepJson::new(&placed.step))
-                .collect(),
-            cluster_url: None,
+            configuration: match &pipeline.source {
+                Source::Yaml(text) => Some(text),
+                Source::Visual(_) | Source::Template => None,
+            },
+            steps: match &pipeline.source {
+                Source::Visual(steps) => steps.iter().map(StepJson::visual).collect(),
+                Source::Yaml(_) | Source::Template => {
+                    let steps = pipeline.steps.iter();
+                    steps.map(|placed| StepJson::new(&placed.step)).collect()
+                }
+            },
+            cluster_url: settings.cluster.map(|id| {
+                let organization = view.organization_url(pipeline.organization);
+                format!("{organization}/clusters/{id}")
+            }),
             url,
-        }
-    }
-}
-
-impl<'e> ProviderJson<'e> {
-    fn new(view: &View<'e>, pipeline: &'e Pipeline) -> Self {
-        let repository = pipeline.provider.repository.as_str();
-        let (id, settings) = match pipeline.provider.kind {
-            ProviderKind::GitHub => (
-                "github",
-                SettingsJson::GitHub(GitHubSettingsJson::defaults(repository)),
-            ),
-            ProviderKind::GitLab => ("gitlab", SettingsJson::only(repository)),
-            ProviderKind::Bitbucket => ("bitbucket", SettingsJson::only(repository)),
-            ProviderKind::PrivateGit => ("private_git", SettingsJson::only(repository)),
-        };
-        // Buildkite shows it to those who may edit the pipeline, and an empty string to everybody else.
-        let webhook_url = if view.may_edit {
-            format!("https://webhook.buildkite.com/deliver/{}", pipeline.webhook)
-        } else {
-            String::new()
-        };
-        Self {
-            id,
-            settings,
-            webhook_url,
-        }
-    }
-}
-
-impl<'e> SettingsJson<'e> {
-    fn only(repository: &'e str) -> Self {
-        Self::Other(BTreeMap::from([("repository", repository)]))
-    }
-}
-
-impl<'e> GitHubSettingsJson<'e> {
-    fn defaults(repository: &'e str) -> Self {
-        Self {
-            build_branches: true,
-            build_merge_group_checks_requested: false,
-            build_pull_request_base_branch_changed: false,
-            build_pull_request_forks: false,
-            build_pull_request_labels_changed: false,
-            build_pull_request_ready_for_review: false,
-            build_pull_requests: true,
-            build_tags: false,
-            cancel_deleted_branch_builds: false,
-            filter_enabled: false,
-            prefix_pull_request_fork_branch_names: true,
-            publish_blocked_as_pending: false,
-            publish_commit_status_per_step: false,
-            publish_commit_status: true,
-            pull_request_branch_filter_enabled: false,
-            separate_pull_request_statuses: false,
-            skip_builds_for_existing_commits: false,
-            skip_pull_request_builds_for_existing_commits: true,
-            trigger_mode: "code",
-            use_step_key_as_commit_status: false,
-            repository,
         }
     }
 }
@@ -265,7 +179,10 @@ impl<'e> StepJson<'e> {
                 name: step.label.as_deref(),
                 command: step.command.as_deref(),
                 artifact_paths: step.artifact_paths.as_deref(),
-                branch_configuration: step.branches.as_ref().map(|patterns| patterns.join(" ")),
+                branch_configuration: step
+                    .branches
+                    .as_ref()
+                    .map(|patterns| patterns.join(" ").into()),
                 env: Pairs(&step.env),
                 timeout_in_minutes: step.timeout_in_minutes,
                 agent_query_rules: &step.agents,
@@ -289,11 +206,76 @@ impl<'e> StepJson<'e> {
                     env: (!step.build.env.is_empty()).then_some(Pairs(&step.build.env)),
                 },
                 r#async: step.is_async,
-                branch_configuration: step.branches.as_ref().map(|patterns| patterns.join(" ")),
+                branch_configuration: step
+                    .branches
+                    .as_ref()
+                    .map(|patterns| patterns.join(" ").into()),
                 concurrency: None,
                 parallelism: step.parallelism,
             },
             Step::Group(_) => unreachable!("groups are taken apart when a pipeline is stored"),
+        }
+    }
+
+    /// As it was given: empty texts stay empty texts.
+    fn visual(step: &'e VisualStep) -> Self {
+        match step {
+            VisualStep::Script(step) => {
+                let VisualScript {
+                    name,
+                    command,
+                    artifact_paths,
+                    branch_configuration,
+                    env,
+                    timeout_in_minutes,
+                    agent_query_rules,
+                    concurrency,
+                    concurrency_group: _,
+                    parallelism,
+                } = step;
+                Self::Script {
+                    name: name.as_deref(),
+                    command: command.as_deref(),
+                    artifact_paths: artifact_paths.as_deref(),
+                    branch_configuration: branch_configuration.as_deref().map(Cow::Borrowed),
+                    env: Pairs(env),
+                    timeout_in_minutes: *timeout_in_minutes,
+                    agent_query_rules,
+                    concurrency: *concurrency,
+                    parallelism: *parallelism,
+                }
+            }
+            VisualStep::Waiter => Self::Waiter,
+            VisualStep::Manual { label } => Self::Manual {
+                label: label.as_deref(),
+            },
+            VisualStep::Trigger(step) => {
+                let VisualTrigger {
+                    label,
+                    pipeline,
+                    message,
+                    commit,
+                    branch,
+                    env,
+                    is_async,
+                    branch_configuration,
+                    parallelism,
+                } = step;
+                Self::Trigger {
+                    label: label.as_deref(),
+                    pipeline,
+                    build: TriggeredBuildJson {
+                        message: message.as_deref(),
+                        branch: branch.as_deref(),
+                        commit: commit.as_deref(),
+                        env: (!env.is_empty()).then_some(Pairs(env)),
+                    },
+                    r#async: *is_async,
+                    branch_configuration: branch_configuration.as_deref().map(Cow::Borrowed),
+                    concurrency: None,
+                    parallelism: *parallelism,
+                }
+            }
         }
     }
 }

@@ -134,7 +134,7 @@ fn a_sign_of_life_needs_no_token() {
 }
 
 /// Routes that need a body or do not answer 200.
-const BODIES: [(Route, &str, u16); 3] = [
+const BODIES: [(Route, &str, u16); 4] = [
     (
         Route::CreateBuild,
         r#"{"commit":"HEAD","branch":"main"}"#,
@@ -146,6 +146,7 @@ const BODIES: [(Route, &str, u16); 3] = [
         201,
     ),
     (Route::DeletePipeline, "", 204),
+    (Route::AddWebhook, "", 201),
 ];
 
 #[test]
@@ -177,6 +178,9 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
             .iter()
             .find(|(known, ..)| *known == route)
             .map_or(("", 200), |(_, body, status)| (*body, *status));
+        if route == Route::UnarchivePipeline {
+            app.archive();
+        }
         let before = world(&fake, &["acme"]);
         for token in ["none", "others"] {
             let refused =
@@ -449,9 +453,9 @@ fn what_buildkite_has_and_this_fake_not_is_named() {
         ("GET", "/meta", "/v2/meta"),
         ("DELETE", "/access-token", "/v2/access-token"),
         (
-            "PATCH",
-            APP,
-            "/v2/organizations/{org.slug}/pipelines/{slug}",
+            "PUT",
+            "/organizations/acme/pipelines/app/github-webhooks",
+            "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks",
         ),
         (
             "GET",
@@ -502,6 +506,10 @@ fn a_body_that_is_no_json_object_is_a_400_and_changes_nothing() {
     let requests = [
         ("POST", BUILDS.to_owned()),
         ("POST", "/organizations/acme/pipelines".to_owned()),
+        ("PATCH", APP.to_owned()),
+        ("POST", format!("{APP}/archive")),
+        ("POST", format!("{APP}/unarchive")),
+        ("POST", format!("{APP}/webhook")),
         ("PUT", format!("{BUILDS}/5/cancel")),
         ("PUT", format!("{BUILDS}/1/rebuild")),
         ("PUT", job_path(&fake, 1, "make", "retry")),
@@ -556,6 +564,11 @@ fn requests_that_need_no_body_take_none_an_empty_one_and_an_object() {
         put(&format!("{BUILDS}/5/cancel")).expect(200);
         put(&format!("{BUILDS}/1/rebuild")).expect(200);
         put(&job_path(&fake, 4, "ship", "unblock")).expect(200);
+        let post = |verb| client.send("POST", &format!("{APP}/{verb}"), &[], body);
+        assert_eq!(post("webhook").status, 201, "{n}");
+        post("archive").expect(200);
+        post("unarchive").expect(200);
+        client.send("PATCH", APP, &[], body).expect(200);
         assert_eq!(client.send("DELETE", APP, &[], body).status, 204, "{n}");
     }
 }

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::engine::admission::Closed;
 use crate::engine::build::{Build, BuildKey, Head, Progress};
 use crate::engine::change::build_counts;
 use crate::engine::expand;
@@ -33,6 +34,14 @@ pub(crate) enum CreateBuildRefused {
     Condition(ConditionalError),
     /// A limit of the platform, in a sentence.
     Limit(String),
+    /// The pipeline makes no builds.
+    Closed(Closed),
+}
+
+impl From<Closed> for CreateBuildRefused {
+    fn from(closed: Closed) -> Self {
+        Self::Closed(closed)
+    }
 }
 
 impl fmt::Display for CreateBuildRefused {
@@ -41,6 +50,10 @@ impl fmt::Display for CreateBuildRefused {
             Self::Configuration(error) => error.fmt(f),
             Self::Condition(error) => f.write_str(error.message()),
             Self::Limit(sentence) => f.write_str(sentence),
+            Self::Closed(Closed::Archived) => f.write_str("the pipeline is archived"),
+            Self::Closed(Closed::Template) => {
+                f.write_str("the steps come from a template, which is not modelled")
+            }
         }
     }
 }
@@ -50,6 +63,7 @@ impl Command for CreateBuild {
     type Refused = CreateBuildRefused;
 
     fn apply(self, engine: &mut Engine) -> Result<BuildKey, CreateBuildRefused> {
+        engine.check_open(self.pipeline)?;
         let Outline { id, growth, notify } = engine.outline(&self)?;
         let key = engine.insert_build(self, id, notify);
         engine.grow(key, &growth);

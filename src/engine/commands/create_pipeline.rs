@@ -1,18 +1,21 @@
-//! A new pipeline from YAML.
+//! A new pipeline, from YAML, from visual steps or from a template.
 //!
-//! Source: Buildkite docs, "Pipelines API", section "Create a YAML pipeline".
+//! Source: Buildkite docs, "Pipelines API", sections "Create a YAML pipeline", "Create a visual step pipeline", "Deriving
+//! a pipeline slug from the pipeline's name".
 
 use std::sync::Arc;
 
 use rpds::VectorSync;
 
 use crate::engine::account::{OrganizationKey, UserKey};
-use crate::engine::graph::{self, Placed};
-use crate::engine::pipeline::{self, Counts, Pipeline, PipelineKey, Provider, Settings};
+use crate::engine::pipeline::{self, Counts, Pipeline, PipelineKey, Settings};
+use crate::engine::provider::Provider;
+use crate::engine::recipe::{Recipe, RecipeRefused, Source};
 use crate::engine::table::Key as _;
 use crate::engine::{Command, Engine};
-use crate::pipeline::{Conditional, Definition, EntryPoint, PipelineError};
+use crate::pipeline::{Conditional, EntryPoint};
 use crate::script::Scripts;
+use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::{self, Kind, PipelineId};
 
 pub(crate) struct CreatePipeline {
@@ -21,73 +24,58 @@ pub(crate) struct CreatePipeline {
     /// Derived from the name if absent.
     pub(crate) slug: Option<String>,
     pub(crate) settings: Settings,
-    pub(crate) configuration: String,
+    pub(crate) steps: Source,
+    /// Of a pipeline with visual steps; the YAML of one says it itself.
+    pub(crate) env: Vec<(String, String)>,
+    pub(crate) access: Access,
     pub(crate) created_by: Option<UserKey>,
 }
 
+/// What is not accepted of a pipeline, new or changed.
 #[derive(Debug)]
-pub(crate) enum CreatePipelineRefused {
+pub(crate) enum PipelineRefused {
     /// The name has no letter or digit to make a slug of.
     NameInvalid,
     NameTaken,
     SlugInvalid,
     SlugTaken,
-    Configuration(PipelineError),
-    /// A condition of a step; the text is Buildkite's.
-    Condition(String),
-}
-
-/// Conditions are read when a pipeline is saved; what they say is asked of every build.
-fn check_conditions(steps: &[Placed]) -> Result<(), CreatePipelineRefused> {
-    for Placed { step, group } in steps {
-        let of_group = group
-            .as_ref()
-            .and_then(|group| group.step.condition.as_ref());
-        for condition in [of_group, step.condition()].into_iter().flatten() {
-            // What a build fills in is checked with the build.
-            if condition.text.contains('$') {
-                continue;
-            }
-            if let Err(error) = Conditional::parse(&condition.text, EntryPoint::BuildCondition) {
-                return Err(CreatePipelineRefused::Condition(format!(
-                    "`if` expression failed to parse: {}",
-                    error.message()
-                )));
-            }
-        }
-    }
-    Ok(())
+    Steps(RecipeRefused),
+    /// The condition that new builds have to meet; the text is Buildkite's.
+    FilterCondition(String),
 }
 
 impl Command for CreatePipeline {
     type Output = PipelineKey;
-    type Refused = CreatePipelineRefused;
+    type Refused = PipelineRefused;
 
-    fn apply(self, engine: &mut Engine) -> Result<PipelineKey, CreatePipelineRefused> {
-        let slug = self.checked_slug(engine)?;
-        let definition =
-            Definition::load(&self.configuration).map_err(CreatePipelineRefused::Configuration)?;
-        let shown = definition
-            .pipeline()
-            .map_err(CreatePipelineRefused::Configuration)?;
-        let steps: Arc<[Placed]> = graph::place(shown.steps, 0).into();
-        check_conditions(&steps)?;
+    fn apply(self, engine: &mut Engine) -> Result<PipelineKey, PipelineRefused> {
+        let slug = engine.free_slug(self.organization, None, &self.name, self.slug.as_deref())?;
         let key = engine.pipelines.next_key();
+        let id = PipelineId(engine.mint(Kind::Pipeline, key));
+        let recipe = Recipe::read(self.steps, id).map_err(PipelineRefused::Steps)?;
+        check_filter_condition(&self.settings)?;
         let ordinal = u64::from(key.row());
+        let env = match recipe.source {
+            Source::Yaml(_) => recipe.env,
+            Source::Visual(_) | Source::Template => Some(self.env),
+        };
         let pipeline = Pipeline {
-            id: PipelineId(engine.mint(Kind::Pipeline, key)),
+            id,
             organization: self.organization,
             name: self.name,
             slug: Arc::clone(&slug),
             provider: Provider::of(&self.settings.repository),
             settings: self.settings,
-            configuration: self.configuration,
-            definition: Arc::new(definition),
-            steps,
-            env: shown.env,
-            notify: shown.notify,
+            source: recipe.source,
+            definition: recipe.definition,
+            steps: recipe.steps,
+            env,
+            notify: recipe.notify,
             created_by: self.created_by,
             created_at: engine.now,
+            archived_at: None,
+            has_webhook: false,
+            access: self.access,
             badge: ids::hex(engine.seed, Kind::Badge, ordinal, 50),
             webhook: ids::hex(engine.seed, Kind::Webhook, ordinal, 50),
             last_number: 0,
@@ -106,26 +94,41 @@ impl Command for CreatePipeline {
     }
 }
 
-impl CreatePipeline {
-    fn checked_slug(&self, engine: &Engine) -> Result<Arc<str>, CreatePipelineRefused> {
-        let mut others = engine.organization(self.organization).pipelines.iter();
-        if others.any(|other| engine.pipelines.get(*other).name == self.name) {
-            return Err(CreatePipelineRefused::NameTaken);
+/// A condition is read when it is set, whether it is on or not.
+pub(super) fn check_filter_condition(settings: &Settings) -> Result<(), PipelineRefused> {
+    let condition = settings.provider.text("filter_condition").unwrap_or("");
+    match Conditional::parse(condition, EntryPoint::BuildCondition) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(PipelineRefused::FilterCondition(error.message().to_owned())),
+    }
+}
+
+impl Engine {
+    /// The slug a pipeline of this name gets, if neither is anybody else's. `own` is the pipeline itself, once it is there.
+    pub(super) fn free_slug(
+        &self,
+        organization: OrganizationKey,
+        own: Option<PipelineKey>,
+        name: &str,
+        slug: Option<&str>,
+    ) -> Result<Arc<str>, PipelineRefused> {
+        let others = self.organization(organization).pipelines.iter().copied();
+        let mut others = others.filter(|other| Some(*other) != own);
+        if others.any(|other| self.pipelines.get(other).name == name) {
+            return Err(PipelineRefused::NameTaken);
         }
-        let (slug, taken) = match &self.slug {
-            Some(slug) if pipeline::is_slug(slug) => {
-                (slug.clone(), CreatePipelineRefused::SlugTaken)
-            }
-            Some(_) => return Err(CreatePipelineRefused::SlugInvalid),
+        let (slug, taken) = match slug {
+            Some(slug) if pipeline::is_slug(slug) => (slug.to_owned(), PipelineRefused::SlugTaken),
+            Some(_) => return Err(PipelineRefused::SlugInvalid),
             // Chosen: two names that derive the same slug clash like two equal names.
-            None => match pipeline::slug_of(&self.name) {
-                Some(slug) => (slug, CreatePipelineRefused::NameTaken),
-                None => return Err(CreatePipelineRefused::NameInvalid),
+            None => match pipeline::slug_of(name) {
+                Some(slug) => (slug, PipelineRefused::NameTaken),
+                None => return Err(PipelineRefused::NameInvalid),
             },
         };
-        match engine.pipeline_by_slug(self.organization, &slug) {
-            None => Ok(slug.into()),
-            Some(_) => Err(taken),
+        match self.pipeline_by_slug(organization, &slug) {
+            Some(other) if Some(other) != own => Err(taken),
+            Some(_) | None => Ok(slug.into()),
         }
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! A refusal is an enum of the command's own with no HTTP in it; status and text are given in `http::error`.
 
+mod add_webhook;
+mod archive_pipeline;
 mod by_hand;
 mod cancel_build;
 mod create_build;
@@ -9,18 +11,26 @@ mod create_pipeline;
 mod delete_pipeline;
 mod promise_failure;
 mod rebuild_build;
+mod request_build;
 mod retry_job;
 mod unblock_job;
+mod update_pipeline;
 mod upload_pipeline;
 
+pub(crate) use add_webhook::{AddWebhook, AddWebhookRefused};
+pub(crate) use archive_pipeline::{
+    ArchivePipeline, ArchiveRefused, UnarchivePipeline, UnarchiveRefused,
+};
 pub(crate) use by_hand::MakeMove;
 pub use by_hand::Move;
 pub(crate) use cancel_build::{CancelBuild, CancelRefused};
 pub(crate) use create_build::{CreateBuild, CreateBuildRefused};
-pub(crate) use create_pipeline::{CreatePipeline, CreatePipelineRefused};
+pub(crate) use create_pipeline::{CreatePipeline, PipelineRefused};
 pub(crate) use delete_pipeline::DeletePipeline;
 pub(crate) use promise_failure::PromiseFailure;
 pub(crate) use rebuild_build::{RebuildBuild, RebuildRefused};
+pub(crate) use request_build::{RequestBuild, RequestBuildRefused};
 pub(crate) use retry_job::{RetryJob, RetryRefused};
 pub(crate) use unblock_job::{Answers, UnblockJob, UnblockRefused};
+pub(crate) use update_pipeline::{NewSlug, UpdatePipeline, UpdatePipelineRefused};
 pub(crate) use upload_pipeline::UploadPipeline;

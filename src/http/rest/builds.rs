@@ -6,8 +6,9 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::engine::Engine;
+use crate::engine::admission::BranchFilters;
 use crate::engine::build::{Author, Build, BuildKey, Cancellation, Head, PullRequest};
-use crate::engine::commands::{CancelBuild, CreateBuild, RebuildBuild};
+use crate::engine::commands::{CancelBuild, CreateBuild, RebuildBuild, RequestBuild};
 use crate::engine::job::State;
 use crate::http::Cx;
 use crate::http::error::ApiError;
@@ -15,6 +16,7 @@ use crate::http::json::Fields;
 use crate::http::pagination::Page;
 use crate::http::query::{self, Query};
 use crate::http::reply::Reply;
+use crate::vocabulary::access::Access;
 use crate::vocabulary::states::{BuildSource, BuildState};
 use crate::vocabulary::wildcard;
 use crate::wire::build::{Attempts, BuildJson, Jobs, Parts};
@@ -69,7 +71,7 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 }
 
 pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let pipeline = cx.pipeline()?;
+    let pipeline = cx.pipeline_to(Access::BuildAndRead)?;
     let mut body = Fields::parse(&cx.request.body)?;
     let head = Head {
         commit: body.required_text("commit"),
@@ -87,19 +89,25 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         changed_files: None,
     };
     let meta_data = body.pairs("meta_data");
-    // No pipeline filters branches yet, so there is nothing to ignore; its type still counts.
-    body.flag("ignore_pipeline_branch_filters");
+    let branch_filters = match body.flag("ignore_pipeline_branch_filters") {
+        Some(true) => BranchFilters::Ignore,
+        Some(false) | None => BranchFilters::Apply,
+    };
     body.check()?;
-    let build = cx.apply(CreateBuild {
+    let build = CreateBuild {
         pipeline,
         head,
         meta_data,
+    };
+    let build = cx.apply(RequestBuild {
+        build,
+        branch_filters,
     })?;
     Ok(show_new(cx, 201, build))
 }
 
 pub(super) fn cancel(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let build = cx.build()?;
+    let build = cx.build_to_change()?;
     Fields::parse(&cx.request.body)?;
     cx.apply(CancelBuild {
         build,
@@ -115,7 +123,7 @@ pub(super) fn cancel(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 /// 200 and not 201, although it makes a build.
 pub(super) fn rebuild(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let build = cx.build()?;
+    let build = cx.build_to_change()?;
     Fields::parse(&cx.request.body)?;
     let by = cx.engine.token(cx.token).user;
     let new = cx.apply(RebuildBuild { build, by })?;
@@ -308,6 +316,12 @@ fn is_in_state(build: &Build, word: &str) -> bool {
 }
 
 impl Cx<'_> {
+    fn build_to_change(&mut self) -> Result<BuildKey, ApiError> {
+        let build = self.build()?;
+        self.check_access(self.engine.build(build).pipeline, Access::BuildAndRead)?;
+        Ok(build)
+    }
+
     /// Chosen: an id in the place of the number is understood where nothing changes, because a client does that.
     fn build_for_reading(&mut self) -> Result<BuildKey, ApiError> {
         let is_id = self.place.build.len() == 36;

@@ -6,12 +6,13 @@ use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::json::Fields;
 use crate::http::reply::Reply;
+use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::{JobId, UserId};
 use crate::wire::job::JobJson;
 
 /// Answers with the new job.
 pub(super) fn retry(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let job = cx.job()?;
+    let job = cx.job_to_change()?;
     Fields::parse(&cx.request.body)?;
     let by = cx.engine.token(cx.token).user;
     let new = cx.apply(RetryJob { job, by })?;
@@ -20,7 +21,7 @@ pub(super) fn retry(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 }
 
 pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let job = cx.job()?;
+    let job = cx.job_to_change()?;
     let mut body = Fields::parse(&cx.request.body)?;
     let unblocker = body.text("unblocker");
     let answers = Answers::Form(body.answers("fields"));
@@ -46,6 +47,13 @@ pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 }
 
 impl Cx<'_> {
+    fn job_to_change(&mut self) -> Result<JobKey, ApiError> {
+        let job = self.job()?;
+        let build = self.engine.job(job).build;
+        self.check_access(self.engine.build(build).pipeline, Access::BuildAndRead)?;
+        Ok(job)
+    }
+
     /// The job of the path, if it is where the path says.
     fn job(&mut self) -> Result<JobKey, ApiError> {
         let organization = self.organization()?;

@@ -3,6 +3,7 @@
 mod accounts;
 mod builds;
 mod jobs;
+mod pipeline_body;
 mod pipelines;
 
 use crate::engine::account::OrganizationKey;
@@ -11,6 +12,7 @@ use crate::engine::pipeline::PipelineKey;
 use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::reply::Reply;
+use crate::vocabulary::access::Access;
 use crate::vocabulary::route::Route;
 
 pub(crate) use accounts::root;
@@ -35,7 +37,11 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::ListPipelines => pipelines::list(cx),
         Route::GetPipeline => pipelines::get(cx),
         Route::CreatePipeline => pipelines::create(cx),
+        Route::UpdatePipeline => pipelines::update(cx),
+        Route::ArchivePipeline => pipelines::archive(cx),
+        Route::UnarchivePipeline => pipelines::unarchive(cx),
         Route::DeletePipeline => pipelines::delete(cx),
+        Route::AddWebhook => pipelines::add_webhook(cx),
     }
 }
 
@@ -69,6 +75,20 @@ impl Cx<'_> {
             ));
             ApiError::not_found("pipeline")
         })
+    }
+
+    /// The pipeline, if the user may do that with it.
+    fn pipeline_to(&mut self, needed: Access) -> Result<PipelineKey, ApiError> {
+        let pipeline = self.pipeline()?;
+        self.check_access(pipeline, needed)?;
+        Ok(pipeline)
+    }
+
+    fn check_access(&self, pipeline: PipelineKey, needed: Access) -> Result<(), ApiError> {
+        if self.engine.pipeline(pipeline).access < needed {
+            return Err(ApiError::forbidden());
+        }
+        Ok(())
     }
 
     fn build(&mut self) -> Result<BuildKey, ApiError> {

@@ -1,19 +1,23 @@
-//! Pipelines: list, get, create from YAML, delete.
+//! Pipelines: list, get, create, update, archive, unarchive, delete, and their webhooks.
+//!
+//! Elsewhere: what a body says about settings and visual steps (`pipeline_body`).
 //!
 //! Source: Buildkite docs, "Pipelines API".
 
-use crate::engine::commands::{CreatePipeline, DeletePipeline};
-use crate::engine::pipeline::{Intermediate, PipelineKey, Settings, Visibility};
-use crate::http::Cx;
-use crate::http::error::ApiError;
+use crate::engine::commands::{
+    AddWebhook, ArchivePipeline, CreatePipeline, DeletePipeline, NewSlug, UnarchivePipeline,
+    UpdatePipeline,
+};
+use crate::engine::pipeline::{PipelineKey, Settings};
+use crate::engine::recipe::Source;
+use crate::http::error::{ApiError, STEPS_MISSING};
 use crate::http::json::{Fields, Json};
 use crate::http::pagination::Page;
 use crate::http::reply::Reply;
+use crate::http::rest::pipeline_body;
+use crate::http::{Clusters, Cx};
+use crate::vocabulary::access::Access;
 use crate::wire::pipeline::PipelineJson;
-
-/// The most tags a pipeline can have, and the most characters of one.
-const MOST_TAGS: usize = 10;
-const TAG_LENGTH: usize = 128;
 
 /// Newest first; `name` and `repository` match a part, in any case.
 pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -41,19 +45,31 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let pipeline = cx.pipeline()?;
-    let view = cx.view();
-    Ok(Cx::show(&view, 200, &PipelineJson::new(&view, pipeline)))
+    Ok(show(cx, 200, pipeline))
 }
 
 pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let organization = cx.organization()?;
     let mut body = Fields::parse(&cx.request.body)?;
-    refuse_unmodelled(&body)?;
     let name = body.required_text("name");
     let repository = body.required_text("repository");
-    let configuration = configuration(&mut body);
     let slug = body.text("slug").filter(|slug| !slug.is_empty());
-    let settings = settings(&mut body, repository);
+    let settings = pipeline_body::settings(&mut body, Settings::for_repository(repository));
+    let steps = steps(&mut body);
+    let steps = match (steps, settings.template) {
+        (Some(steps), _) => steps,
+        (None, Some(_)) => Source::Template,
+        (None, None) => {
+            if !are_there_steps(&body) {
+                body.refuse("configuration", STEPS_MISSING);
+            }
+            Source::Template
+        }
+    };
+    let env = body.pairs("env");
+    if cx.options.clusters == Clusters::Required && settings.cluster.is_none() {
+        body.refuse("cluster_id", "missing");
+    }
     body.check()?;
     let created_by = Some(cx.engine.token(cx.token).user);
     let pipeline = cx.apply(CreatePipeline {
@@ -61,107 +77,93 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         name,
         slug,
         settings,
-        configuration,
+        steps,
+        env,
+        access: Access::ManageBuildAndRead,
         created_by,
     })?;
-    let view = cx.view();
-    Ok(Cx::show(&view, 201, &PipelineJson::new(&view, pipeline)))
+    Ok(show(cx, 201, pipeline))
+}
+
+pub(super) fn update(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let pipeline = cx.pipeline_to(Access::ManageBuildAndRead)?;
+    let mut body = Fields::parse(&cx.request.body)?;
+    let mut given = |field| {
+        let is_given = body.value(field).is_some();
+        is_given.then(|| body.required_text(field))
+    };
+    let (name, repository) = (given("name"), given("repository"));
+    let slug = match body.text("slug").filter(|slug| !slug.is_empty()) {
+        Some(slug) => NewSlug::This(slug),
+        None if body.has("slug") => NewSlug::Derive,
+        None => NewSlug::Follow,
+    };
+    let mut old = cx.engine.pipeline(pipeline).settings.clone();
+    old.repository = repository.unwrap_or(old.repository);
+    let settings = pipeline_body::settings(&mut body, old);
+    let steps = steps(&mut body);
+    let env = body.value("env").is_some().then(|| body.pairs("env"));
+    body.check()?;
+    cx.apply(UpdatePipeline {
+        pipeline,
+        name,
+        slug,
+        settings,
+        steps,
+        env,
+    })?;
+    Ok(show(cx, 200, pipeline))
+}
+
+pub(super) fn archive(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let pipeline = cx.pipeline_to(Access::ManageBuildAndRead)?;
+    Fields::parse(&cx.request.body)?;
+    cx.apply(ArchivePipeline { pipeline })?;
+    Ok(show(cx, 200, pipeline))
+}
+
+pub(super) fn unarchive(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let pipeline = cx.pipeline_to(Access::ManageBuildAndRead)?;
+    Fields::parse(&cx.request.body)?;
+    cx.apply(UnarchivePipeline { pipeline })?;
+    Ok(show(cx, 200, pipeline))
 }
 
 pub(super) fn delete(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let pipeline = cx.pipeline()?;
+    let pipeline = cx.pipeline_to(Access::ManageBuildAndRead)?;
     let Ok(()) = cx.apply(DeletePipeline { pipeline });
     Ok(Reply::new(204))
 }
 
-fn configuration(body: &mut Fields) -> String {
+/// The answer is empty, and was recorded with this content type.
+pub(super) fn add_webhook(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let pipeline = cx.pipeline_to(Access::ManageBuildAndRead)?;
+    Fields::parse(&cx.request.body)?;
+    cx.apply(AddWebhook { pipeline })?;
+    Ok(Reply::new(201).with_header("content-type", "text/html"))
+}
+
+fn show(cx: &Cx<'_>, status: u16, pipeline: PipelineKey) -> Reply {
+    let view = cx.view();
+    Cx::show(&view, status, &PipelineJson::new(&view, pipeline))
+}
+
+/// Whether steps were given, right or wrong.
+fn are_there_steps(body: &Fields) -> bool {
+    let none = Json::Array(Vec::new());
+    body.value("configuration").is_some() || body.value("steps").is_some_and(|steps| *steps != none)
+}
+
+/// The steps a request brings: with both kinds, Buildkite takes the YAML.
+///
+/// Chosen: YAML that is there and blank is refused, also when a template is given.
+fn steps(body: &mut Fields) -> Option<Source> {
     match body.value("configuration") {
-        Some(Json::String(text)) if !text.trim().is_empty() => text.clone(),
-        Some(_) | None => {
-            let code = r#"Step configuration is missing, expected `steps: { yaml: "..." }`"#;
-            body.refuse("configuration", code);
-            String::new()
-        }
-    }
-}
-
-fn settings(body: &mut Fields, repository: String) -> Settings {
-    let defaults = Settings::for_repository(repository);
-    let visibility = match body.text("visibility").as_deref() {
-        None | Some("private") => Visibility::Private,
-        Some("public") => Visibility::Public,
+        Some(Json::String(text)) if !text.trim().is_empty() => Some(Source::Yaml(text.clone())),
         Some(_) => {
-            body.refuse("visibility", "invalid");
-            Visibility::Private
+            body.refuse("configuration", STEPS_MISSING);
+            None
         }
-    };
-    let tags = body.texts("tags").filter(|tags| !tags.is_empty());
-    if tags
-        .iter()
-        .flatten()
-        .any(|tag| tag.chars().count() > TAG_LENGTH)
-        || tags.as_ref().is_some_and(|tags| tags.len() > MOST_TAGS)
-    {
-        body.refuse("tags", "invalid");
-    }
-    let given = |text: Option<String>| text.filter(|text| !text.is_empty());
-    Settings {
-        description: body.text("description"),
-        default_branch: given(body.text("default_branch")).unwrap_or(defaults.default_branch),
-        allow_rebuilds: body
-            .flag("allow_rebuilds")
-            .unwrap_or(defaults.allow_rebuilds),
-        visibility,
-        tags,
-        emoji: given(body.text("emoji")),
-        color: given(body.text("color")),
-        default_command_step_timeout: body
-            .count("default_command_step_timeout")
-            .filter(|minutes| *minutes > 0),
-        maximum_command_step_timeout: body
-            .count("maximum_command_step_timeout")
-            .filter(|minutes| *minutes > 0),
-        skip_queued: intermediate(body, "skip_queued_branch_builds"),
-        cancel_running: intermediate(body, "cancel_running_branch_builds"),
-        ..Settings::for_repository(defaults.repository)
-    }
-}
-
-/// A flag and, beside it, the branches it is limited to.
-fn intermediate(body: &mut Fields, field: &str) -> Intermediate {
-    let filter = body
-        .text(&format!("{field}_filter"))
-        .filter(|filter| !filter.is_empty());
-    Intermediate {
-        is_on: body.flag(field) == Some(true),
-        filter,
-    }
-}
-
-/// Settings that would change what builds do, and that this fake cannot honour yet, are refused rather than stored and
-/// forgotten. Clients that always send them with a value that means nothing are let through.
-fn refuse_unmodelled(body: &Fields) -> Result<(), ApiError> {
-    const FIELDS: [&str; 5] = [
-        "branch_configuration",
-        "clone_mirror_url",
-        "cluster_id",
-        "pipeline_template_uuid",
-        "provider_settings",
-    ];
-    let means_something = |field: &&&str| match body.value(field) {
-        None | Some(Json::Null | Json::Bool(false)) => false,
-        Some(Json::String(text)) => !text.is_empty(),
-        Some(Json::Object(entries)) => !entries.is_empty(),
-        Some(Json::Bool(true) | Json::Number(_) | Json::Array(_)) => true,
-    };
-    if let Some(field) = FIELDS.iter().find(means_something) {
-        return Err(ApiError::unmodelled(&format!(
-            "the pipeline setting `{field}`"
-        )));
-    }
-    // With both, Buildkite takes the YAML.
-    match (body.value("steps"), body.value("configuration")) {
-        (Some(_), None) => Err(ApiError::unmodelled("pipelines with visual `steps`")),
-        _ => Ok(()),
+        None => pipeline_body::steps(body).map(|steps| Source::Visual(steps.into())),
     }
 }

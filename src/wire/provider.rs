@@ -1,0 +1,59 @@
+//! The `provider` of a pipeline: where its repository lives and what is set for that place.
+//!
+//! Clients fail without `settings`, whatever is in it, so it is always there.
+//! Source: Buildkite docs, "Pipelines API", section "Provider settings properties"; key order from recorded responses.
+
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
+
+use crate::engine::pipeline::Pipeline;
+use crate::engine::provider::{Preset, Value};
+use crate::vocabulary::access::Access;
+use crate::wire::View;
+
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct ProviderJson<'e> {
+    id: &'static str,
+    settings: SettingsJson<'e>,
+    webhook_url: String,
+}
+
+impl<'e> ProviderJson<'e> {
+    pub(crate) fn new(view: &View<'e>, pipeline: &'e Pipeline) -> Self {
+        // Shown to those who may edit the pipeline, with a token that may; everybody else sees an empty string.
+        let may_edit = view.may_edit && pipeline.access == Access::ManageBuildAndRead;
+        let webhook_url = if may_edit {
+            format!("https://webhook.buildkite.com/deliver/{}", pipeline.webhook)
+        } else {
+            String::new()
+        };
+        Self {
+            id: pipeline.provider.kind.word(),
+            settings: SettingsJson(pipeline),
+            webhook_url,
+        }
+    }
+}
+
+/// Every setting of the kind of place that was given or has a default, and the repository.
+#[derive(Debug)]
+struct SettingsJson<'e>(&'e Pipeline);
+
+impl Serialize for SettingsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(pipeline) = self;
+        let given = &pipeline.settings.provider;
+        let mut map = serializer.serialize_map(None)?;
+        for setting in pipeline.provider.kind.settings() {
+            let name = setting.name;
+            match (given.get(name), setting.default) {
+                (Some(Value::Flag(flag)), _) => map.serialize_entry(name, flag)?,
+                (Some(Value::Text(text)), _) => map.serialize_entry(name, text)?,
+                (None, Some(Preset::Flag(flag))) => map.serialize_entry(name, &flag)?,
+                (None, Some(Preset::Word(word))) => map.serialize_entry(name, word)?,
+                (None, None) => {}
+            }
+        }
+        map.serialize_entry("repository", &pipeline.provider.repository)?;
+        map.end()
+    }
+}
