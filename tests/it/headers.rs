@@ -7,7 +7,7 @@ use crate::support::{Answer, client};
 const BUILDS: &str = "/organizations/acme/pipelines/app/builds";
 const BUILD: &str = "/organizations/acme/pipelines/app/builds/1";
 
-/// What every answer has; `*` is looked at elsewhere.
+/// What every answer has; `*` is looked at elsewhere. The first is not there where there is nothing to show.
 const ALWAYS: &[(&str, &str)] = &[
     ("vary", "Accept"),
     ("x-request-id", "*"),
@@ -150,7 +150,7 @@ fn every_kind_of_answer_has_exactly_its_headers() {
     assert_headers(
         &deleted,
         204,
-        &[ALWAYS, KNOWN, &[NO_CACHE], &accepted_delete],
+        &[&ALWAYS[1..], KNOWN, &[NO_CACHE], &accepted_delete],
     );
     assert_eq!(deleted.text, "");
 }

@@ -3,12 +3,14 @@
 //! Each module is one behaviour; each test reads as given, when, then.
 
 mod agents;
+mod archive;
 mod arrows;
 mod blocked;
 mod concurrency;
 mod conditions;
 mod derived;
 mod determinism;
+mod documented;
 mod edge;
 mod edges;
 mod errors;
@@ -23,11 +25,15 @@ mod life;
 mod lists;
 mod notify;
 mod odd;
+mod pipelines;
 mod promises;
+mod providers;
 mod real_files;
+mod recipes;
 mod recorded;
 mod retries;
 mod rules;
+mod settings;
 mod soft;
 mod story;
 mod support;

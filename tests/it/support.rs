@@ -71,6 +71,10 @@ impl Client {
         self.send("POST", path, &[], Some(body))
     }
 
+    pub(crate) fn patch(&self, path: &str, body: &str) -> Answer {
+        self.send("PATCH", path, &[], Some(body))
+    }
+
     /// Without a body, as most clients send it.
     pub(crate) fn put(&self, path: &str) -> Answer {
         self.send("PUT", path, &[], None)
