@@ -135,7 +135,7 @@ impl BuildBuilder {
     ///
     /// # Panics
     ///
-    /// If its branch or commit is blank, which Buildkite refuses, or its pipeline was deleted meanwhile.
+    /// If its branch or commit is blank, which Buildkite refuses, or its pipeline was archived or deleted meanwhile.
     #[track_caller]
     pub fn create(self) -> BuildHandle {
         assert!(
@@ -383,7 +383,7 @@ impl BuildHandle {
                 ..self.clone()
             },
             Err(RebuildRefused::Create(refused)) => {
-                panic!("the steps of {} make no build: {refused}", self.name())
+                panic!("{} makes no other build: {refused}", self.name())
             }
             Err(RebuildRefused::NotAllowed) => {
                 panic!("the pipeline of {} does not allow rebuilds", self.name())

@@ -4,8 +4,8 @@
 //! endpoint can be exercised without a socket. The edge around it (`server`, `connection`, `io`, `failures`) is where
 //! threads, sockets and hyper are; hyper types stop in `connection`.
 //!
-//! Order of checks: route, token (401), scope (403), organization, pipeline, build, job (404), body (400, 422), state
-//! (400, 422).
+//! Order of checks: route, token (401), scope (403), organization, pipeline, build, job (404), what the user may do (403),
+//! body (400, 422), state (400, 422).
 //! Source: Buildkite docs, "REST API"; recorded responses for headers.
 
 mod auth;

@@ -503,6 +503,149 @@ func pipelines(f *fake) {
 	check(elsewhere.Provider.Settings.(*buildkite.BitbucketSettings).Repository, "acme/elsewhere")
 }
 
+// pipelineLife is everything that can become of a pipeline, of both kinds.
+func pipelineLife(f *fake) {
+	client := f.client()
+	get := func(slug string) buildkite.Pipeline {
+		pipeline, _, err := client.Pipelines.Get(ctx, f.Organization, slug)
+		must(err)
+		return pipeline
+	}
+	update := func(slug string, changes buildkite.UpdatePipeline) buildkite.Pipeline {
+		changed, response, err := client.Pipelines.Update(ctx, f.Organization, slug, changes)
+		must(err)
+		check(response.StatusCode, 200)
+		check(get(changed.Slug), changed)
+		return changed
+	}
+	build := func(slug, branch string) error {
+		_, _, err := client.Builds.Create(ctx, f.Organization, slug,
+			buildkite.CreateBuild{Commit: "HEAD", Branch: branch})
+		return err
+	}
+
+	// From YAML, with settings of its provider.
+	yaml, response, err := client.Pipelines.Create(ctx, f.Organization, buildkite.CreatePipeline{
+		Name:                "Tidy Up",
+		Repository:          "git@github.com:acme/tidy.git",
+		Configuration:       "env:\n  A: one\nsteps:\n  - command: make tidy\n",
+		BranchConfiguration: "main",
+		Tags:                []string{"tidy"},
+		ProviderSettings:    &buildkite.GitHubSettings{TriggerMode: "code", BuildBranches: true, BuildTags: true},
+	})
+	must(err)
+	check(response.StatusCode, 201)
+	check(yaml.Env["A"], "one")
+	settings := yaml.Provider.Settings.(*buildkite.GitHubSettings)
+	check(settings.BuildTags, true)
+	check(settings.BuildPullRequests, false)
+	check(settings.Repository, "acme/tidy")
+
+	// From visual steps.
+	ten := 10
+	visual, _, err := client.Pipelines.Create(ctx, f.Organization, buildkite.CreatePipeline{
+		Name:       "Old Style",
+		Repository: "git@bitbucket.org:acme/old.git",
+		Env:        map[string]string{"B": "two"},
+		Steps: []buildkite.Step{
+			{Type: "script", Name: "Build", Command: "make", TimeoutInMinutes: &ten, AgentQueryRules: []string{"queue=linux"}},
+			{Type: "waiter"},
+			{Type: "script", Name: "Ship", Command: "make ship", Env: map[string]string{"C": "three"}},
+		},
+	})
+	must(err)
+	check(visual.Configuration, "")
+	check(visual.Env["B"], "two")
+	check(len(visual.Steps), 3)
+	check(*visual.Steps[0].TimeoutInMinutes, 10)
+	check(visual.Steps[2].Env, map[string]string{"C": "three"})
+	must(build("old-style", "main"))
+	check(last(poll(f, client, "old-style", "1")).State, "passed")
+
+	// Found by their names and repositories.
+	for _, wanted := range []struct {
+		name, repository string
+		slugs            []string
+	}{
+		{"tidy", "", []string{"tidy-up"}},
+		{"", "BITBUCKET", []string{"old-style"}},
+		{"", "acme/", []string{"old-style", "tidy-up", "app", "flaky", "gate", "slow", "history"}},
+		{"tidy", "bitbucket", []string{}},
+	} {
+		found, _, err := client.Pipelines.List(ctx, f.Organization,
+			&buildkite.PipelineListOptions{Name: wanted.name, Repository: wanted.repository})
+		must(err)
+		check(slugsOf(found), wanted.slugs)
+	}
+
+	// Changed: what is not sent stays.
+	refused(build("tidy-up", "feature"), 422, "Branch does not match the pipeline's branch filter")
+	changed := update("tidy-up", buildkite.UpdatePipeline{
+		Description:         "Once more",
+		BranchConfiguration: "main feature",
+		Configuration:       "steps:\n  - command: make tidier\n",
+	})
+	check(changed.Description, "Once more")
+	check(changed.Tags, []string{"tidy"})
+	check(changed.Steps[0].Command, "make tidier")
+	must(build("tidy-up", "feature"))
+	check(last(poll(f, client, "tidy-up", "1")).State, "passed")
+	_, _, err = client.Pipelines.Update(ctx, f.Organization, "tidy-up",
+		buildkite.UpdatePipeline{Steps: []buildkite.Step{{Type: "waiter"}}})
+	check(fields(refused(err, 422, "Validation Failed")), []string{"steps"})
+	_, _, err = client.Pipelines.Update(ctx, f.Organization, "tidy-up", buildkite.UpdatePipeline{Name: "app"})
+	check(fields(refused(err, 422, "Validation Failed")), []string{"name"})
+
+	// Renamed: every address follows.
+	moved := update("tidy-up", buildkite.UpdatePipeline{Name: "Spotless"})
+	check(moved.Slug, "spotless")
+	check(moved.URL, f.at("organizations/"+f.Organization+"/pipelines/spotless"))
+	_, _, err = client.Pipelines.Get(ctx, f.Organization, "tidy-up")
+	refused(err, 404, "No pipeline found")
+
+	// Its webhook, and its provider.
+	response, err = client.Pipelines.AddWebhook(ctx, f.Organization, "spotless")
+	must(err)
+	check(response.StatusCode, 201)
+	_, err = client.Pipelines.AddWebhook(ctx, f.Organization, "spotless")
+	refused(err, 422, "Webhooks could not be created for your repository.")
+	_, err = client.Pipelines.AddWebhook(ctx, f.Organization, "old-style")
+	refused(err, 422, "Auto-creating webhooks is not supported for your repository.")
+	moved = update("spotless", buildkite.UpdatePipeline{
+		ProviderSettings: &buildkite.GitHubSettings{TriggerMode: "none"},
+	})
+	check(moved.Provider.Settings.(*buildkite.GitHubSettings).TriggerMode, "none")
+	refused(build("spotless", "main"), 422, "Branches have been disabled for this pipeline")
+	moved = update("spotless", buildkite.UpdatePipeline{Repository: "git@gitlab.com:acme/spotless.git"})
+	check(moved.Provider.ID, "gitlab")
+	check(moved.Provider.Settings.(*buildkite.GitLabSettings).Repository, "acme/spotless")
+
+	// Archived, and taken back.
+	response, err = client.Pipelines.Archive(ctx, f.Organization, "spotless")
+	must(err)
+	check(response.StatusCode, 200)
+	isSet(get("spotless").ArchivedAt)
+	_, err = client.Pipelines.Archive(ctx, f.Organization, "spotless")
+	refused(err, 422, "Pipeline could not be archived.")
+	_, _, err = client.Pipelines.Update(ctx, f.Organization, "spotless", buildkite.UpdatePipeline{})
+	refused(err, 422, "Cannot update an archived pipeline")
+	refused(build("spotless", "main"), 422, "Cannot create builds on an archived pipeline")
+	response, err = client.Pipelines.Unarchive(ctx, f.Organization, "spotless")
+	must(err)
+	check(response.StatusCode, 200)
+	check(get("spotless").ArchivedAt == nil, true)
+	_, err = client.Pipelines.Unarchive(ctx, f.Organization, "spotless")
+	refused(err, 422, "Pipeline could not be unarchived.")
+
+	for _, slug := range []string{"spotless", "old-style"} {
+		response, err = client.Pipelines.Delete(ctx, f.Organization, slug)
+		must(err)
+		check(response.StatusCode, 204)
+		_, _, err = client.Pipelines.Get(ctx, f.Organization, slug)
+		refused(err, 404, "No pipeline found")
+	}
+}
+
 func errorsOfEveryKind(f *fake) {
 	client := f.client()
 	create := func(client *buildkite.Client, build buildkite.CreateBuild) error {

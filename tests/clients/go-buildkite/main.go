@@ -30,6 +30,7 @@ var flows = []struct {
 	{"retry", retry},
 	{"unblock", unblock},
 	{"pipelines", pipelines},
+	{"pipeline_life", pipelineLife},
 	{"errors", errorsOfEveryKind},
 }
 

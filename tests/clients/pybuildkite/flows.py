@@ -452,6 +452,113 @@ def pipelines(fake):
 
 
 @flow
+def pipeline_life(fake):
+    """Everything that can become of a pipeline; the client knows no filters of the list and no webhooks."""
+    client = fake.client()
+    organization, pipelines, builds = fake.organization, client.pipelines(), client.builds()
+
+    # From YAML, with settings of its provider.
+    made = pipelines.create_yaml_pipeline(
+        organization,
+        "Tidy Up",
+        "git@github.com:acme/tidy.git",
+        "env: {A: one}\nsteps: [{command: make tidy}]\n",
+        branch_configuration="main",
+        provider_settings={"build_tags": True, "trigger_mode": "code"},
+    )
+    check((made["slug"], made["env"]), ("tidy-up", {"A": "one"}))
+    check(made["provider"]["settings"]["build_tags"], True)
+    check(made["provider"]["settings"]["build_pull_requests"], True)
+
+    # From visual steps: the client's own, and one of every kind.
+    plain = pipelines.create_pipeline(organization, "Plain", "git@github.com:acme/plain.git")
+    check([step["command"] for step in plain["steps"]], ["buildkite-agent pipeline upload"])
+    check("configuration" in plain, False)
+    steps = [
+        {"type": "script", "name": "Build", "command": "make", "timeout_in_minutes": 10},
+        {"type": "waiter"},
+        {"type": "trigger", "label": "Tidy", "trigger_project_slug": "plain"},
+        {"type": "manual", "label": "Ship?"},
+    ]
+    visual = pipelines.create_pipeline(
+        organization, "Old Style", "git@bitbucket.org:acme/old.git", build_steps=steps
+    )
+    check([step["type"] for step in visual["steps"]], [step["type"] for step in steps])
+    check((visual["provider"]["id"], visual["env"]), ("bitbucket", {}))
+    builds.create_build(organization, "old-style", "HEAD", "main")
+    check(poll(fake, client, "old-style", 1)[-1]["blocked"], True)
+    check(poll(fake, client, "plain", 1)[-1]["source"], "trigger_job")
+    slugs = [pipeline["slug"] for pipeline in pipelines.list_pipelines(organization)]
+    check(slugs[:3], ["old-style", "plain", "tidy-up"])
+
+    # Changed: what is not sent stays.
+    def build(branch):
+        return builds.create_build(organization, "tidy-up", "HEAD", branch)
+
+    refused(422, "Branch does not match the pipeline's branch filter", lambda: build("feature"))
+    changed = pipelines.update_pipeline(
+        organization,
+        "tidy-up",
+        branch_configuration="main feature",
+        description="Once more",
+        configuration="steps: [{command: make tidier}]",
+        skip_queued_branch_builds=True,
+        visibility="public",
+        provider_settings={"filter_enabled": True, "filter_condition": "build.branch != 'main'"},
+    )
+    check((changed["description"], changed["visibility"]), ("Once more", "public"))
+    check((changed["env"], changed["steps"][0]["command"]), (None, "make tidier"))
+    check(changed["provider"]["settings"]["build_tags"], True)
+    check(pipelines.get_pipeline(organization, "tidy-up"), changed)
+    refused(422, "Build does not match the pipeline's filter condition", lambda: build("main"))
+    build("feature")
+    check(poll(fake, client, "tidy-up", 1)[-1]["state"], "passed")
+    error = refused(
+        422,
+        "Validation Failed",
+        lambda: pipelines.update_pipeline(organization, "tidy-up", steps=steps),
+    )
+    check([entry["field"] for entry in error["errors"]], ["steps"])
+    changed = pipelines.update_pipeline(organization, "old-style", steps=steps[:1], env={"B": "two"})
+    check((len(changed["steps"]), changed["env"]), (1, {"B": "two"}))
+
+    # Renamed: every address follows.
+    moved = pipelines.update_pipeline(organization, "tidy-up", name="Spotless")
+    check(moved["slug"], "spotless")
+    check(moved["url"], fake.at(f"organizations/{organization}/pipelines/spotless"))
+    refused(404, "No pipeline found", lambda: pipelines.get_pipeline(organization, "tidy-up"))
+
+    # Archived, and taken back.
+    archived = pipelines.archive_pipeline(organization, "spotless")
+    instant(archived["archived_at"])
+    check(pipelines.get_pipeline(organization, "spotless"), archived)
+    refused(
+        422,
+        "Pipeline could not be archived.",
+        lambda: pipelines.archive_pipeline(organization, "spotless"),
+    )
+    refused(
+        422,
+        "Cannot update an archived pipeline",
+        lambda: pipelines.update_pipeline(organization, "spotless", description="No"),
+    )
+    refused(
+        422,
+        "Cannot create builds on an archived pipeline",
+        lambda: builds.create_build(organization, "spotless", "HEAD", "feature"),
+    )
+    check(pipelines.unarchive_pipeline(organization, "spotless")["archived_at"], None)
+    refused(
+        422,
+        "Pipeline could not be unarchived.",
+        lambda: pipelines.unarchive_pipeline(organization, "spotless"),
+    )
+    for slug in ("spotless", "old-style", "plain"):
+        check(pipelines.delete_pipeline(organization, slug), True)
+        refused(404, "No pipeline found", lambda: pipelines.get_pipeline(organization, slug))
+
+
+@flow
 def errors(fake):
     client = fake.client()
     organization = fake.organization
