@@ -59,8 +59,9 @@
 //!
 //! Pipelines are read from YAML: every kind of step with every attribute, and `$` expressions are filled in as the
 //! service fills them in when a build is made from a pipeline's own steps. What would change which jobs run, and when,
-//! takes effect or is refused, never ignored. What only concerns the agent (plugins, image, secrets, cache, checkout) and
-//! notifications are accepted and have no effect.
+//! takes effect or is refused, never ignored. What only concerns the agent (plugins, image, secrets, cache, checkout) is
+//! accepted and has no effect; whom `notify` would tell is an [`EventKind::Notification`]. Steps that jobs upload are read
+//! and filled in as an agent does.
 //!
 //! # The map
 //!

@@ -3,7 +3,7 @@
 //! This is the only place where a job's state is written. What follows for other jobs and for the build is put on the
 //! agenda and done in `settle`.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
 use crate::engine::agent::AGENT_LOSS;
@@ -26,6 +26,35 @@ pub(crate) const CANCEL_GRACE_PERIOD: TimeDelta = TimeDelta::seconds(10);
 /// How long a job may wait for an agent, from its creation: 30 days.
 /// Source: Buildkite docs, "Build timeouts", section "Scheduled job expiry".
 pub(crate) const JOB_EXPIRY: TimeDelta = TimeDelta::days(30);
+
+/// When a job that waited too long expires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// At that instant.
+    Exact,
+    /// When the service next looks: at the fifth minute of an hour.
+    Hourly,
+}
+
+impl Expiry {
+    fn of(self, created_at: DateTime<Utc>) -> DateTime<Utc> {
+        let exact = created_at.checked_add_signed(JOB_EXPIRY);
+        let due = match self {
+            Self::Exact => exact,
+            Self::Hourly => exact.and_then(next_sweep),
+        };
+        due.unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+}
+
+/// The first fifth minute of an hour at or after an instant.
+fn next_sweep(from: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    const HOUR: i64 = 3_600_000;
+    const SWEEP: i64 = 5 * 60_000;
+    let since = (from.timestamp_millis() - SWEEP).rem_euclid(HOUR);
+    let wait = if since == 0 { 0 } else { HOUR - since };
+    from.checked_add_signed(TimeDelta::milliseconds(wait))
+}
 
 impl Engine {
     /// Makes a transition that carries nothing with it.
@@ -250,10 +279,7 @@ impl Engine {
         }
         match state {
             State::Scheduled => {
-                let expiry = self.jobs.get(key).created_at.checked_add_signed(JOB_EXPIRY);
-                let expiry = expiry
-                    .unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC)
-                    .max(self.now);
+                let expiry = self.expiry.of(self.jobs.get(key).created_at).max(self.now);
                 self.arm_timer(key, expiry, Timer::Expire(key));
                 self.arm_pick_up(key);
             }
@@ -299,12 +325,7 @@ impl Engine {
         }
     }
 
-    pub(crate) fn arm_timer(
-        &mut self,
-        key: JobKey,
-        due: chrono::DateTime<chrono::Utc>,
-        timer: Timer,
-    ) {
+    pub(crate) fn arm_timer(&mut self, key: JobKey, due: DateTime<Utc>, timer: Timer) {
         let armed = self.timers.arm(due, timer);
         self.jobs.change(key).timers.push(armed);
     }
@@ -376,7 +397,7 @@ impl Engine {
 }
 
 /// The instants that belong to a state, in one place.
-fn stamp(job: &mut Job, to: State, now: chrono::DateTime<chrono::Utc>) {
+fn stamp(job: &mut Job, to: State, now: DateTime<Utc>) {
     let times = &mut job.times;
     match to {
         State::Limiting => times.limited_at = times.limited_at.or(Some(now)),
@@ -442,4 +463,30 @@ pub(crate) fn counts_of(state: BuildState, tally: Tally) -> Counts {
     let mut counts = build_counts(state);
     counts.add(job_counts(tally));
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sweep_comes_at_the_fifth_minute_of_an_hour() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().expect("an instant");
+        for (created, expires) in [
+            ("2030-01-01T00:00:00Z", "2030-01-31T00:05:00Z"),
+            ("2030-01-01T00:05:00Z", "2030-01-31T00:05:00Z"),
+            ("2030-01-01T00:05:00.001Z", "2030-01-31T01:05:00Z"),
+            ("1969-06-01T23:59:59Z", "1969-07-02T00:05:00Z"),
+        ] {
+            assert_eq!(Expiry::Hourly.of(at(created)), at(expires), "{created}");
+        }
+        assert_eq!(
+            Expiry::Hourly.of(DateTime::<Utc>::MAX_UTC),
+            DateTime::<Utc>::MAX_UTC
+        );
+        assert_eq!(
+            Expiry::Exact.of(at("2030-01-01T00:00:00Z")),
+            at("2030-01-31T00:00:00Z")
+        );
+    }
 }

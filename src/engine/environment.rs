@@ -48,6 +48,9 @@ const STANDARD: &[&str] = &[
     "BUILDKITE_TIMEOUT",
     "BUILDKITE_STEP_KEY",
     "BUILDKITE_STEP_ID",
+    "BUILDKITE_PROJECT_SLUG",
+    "BUILDKITE_PROJECT_PROVIDER",
+    "BUILDKITE_SCRIPT_PATH",
     "BUILDKITE_PARALLEL_JOB",
     "BUILDKITE_PARALLEL_JOB_COUNT",
     "BUILDKITE_GROUP_KEY",
@@ -83,7 +86,26 @@ impl Engine {
                 put(&mut environment, (*name).to_owned(), value);
             }
         }
+        for tag in self.agent_tags(key) {
+            if let Some((name, value)) = tag.split_once('=') {
+                let name = format!("BUILDKITE_AGENT_META_DATA_{}", shouted(name));
+                put(&mut environment, name, value.to_owned());
+            }
+        }
+        if let Step::Command(step) = &*job.spec {
+            let key = step.common.key.clone().unwrap_or_default();
+            put(
+                &mut environment,
+                "BUILDKITE_STEP_IDENTIFIER".to_owned(),
+                key,
+            );
+        }
         environment
+    }
+
+    fn agent_tags(&self, key: JobKey) -> &[String] {
+        let agent = self.jobs.get(key).agent;
+        agent.map_or(&[], |agent| &self.agents.get(agent).tags[..])
     }
 
     /// One of Buildkite's own variables; `None` if this job has none of this name.
@@ -103,7 +125,9 @@ impl Engine {
         let or_empty = |value: Option<&str>| Some(value.unwrap_or_default().to_owned());
         match name {
             "CI" | "BUILDKITE" => Some("true".to_owned()),
-            "BUILDKITE_PIPELINE_PROVIDER" => Some(pipeline.provider.kind.word().to_owned()),
+            "BUILDKITE_PIPELINE_PROVIDER" | "BUILDKITE_PROJECT_PROVIDER" => {
+                Some(pipeline.provider.kind.word().to_owned())
+            }
             "BUILDKITE_PIPELINE_DEFAULT_BRANCH" => Some(pipeline.settings.default_branch.clone()),
             "BUILDKITE_BUILD_ID" => Some(build.id.to_string()),
             "BUILDKITE_BUILD_NUMBER" => Some(build.number.to_string()),
@@ -120,7 +144,9 @@ impl Engine {
             "BUILDKITE_BUILD_CREATOR_EMAIL" => or_empty(creator.map(|user| user.email.as_str())),
             "BUILDKITE_JOB_ID" => Some(job.id.to_string()),
             "BUILDKITE_LABEL" => or_empty(step.label.as_deref()),
-            "BUILDKITE_COMMAND" => or_empty(step.command.as_deref()),
+            "BUILDKITE_PROJECT_SLUG" => Some(format!("{}/{}", organization.slug, pipeline.slug)),
+            // Recorded: the command itself, whatever the name says.
+            "BUILDKITE_COMMAND" | "BUILDKITE_SCRIPT_PATH" => or_empty(step.command.as_deref()),
             "BUILDKITE_ARTIFACT_PATHS" => or_empty(step.artifact_paths.as_deref()),
             "BUILDKITE_RETRY_COUNT" => Some((job.attempt - 1).to_string()),
             "BUILDKITE_TIMEOUT" => {
@@ -143,4 +169,16 @@ impl Engine {
             other => facts.builtin(other),
         }
     }
+}
+
+/// The name of a tag as it stands in a variable's name: upper case, and `_` for what such a name cannot have.
+fn shouted(name: &str) -> String {
+    let letter = |c: char| {
+        if c.is_ascii_alphanumeric() {
+            c.to_ascii_uppercase()
+        } else {
+            '_'
+        }
+    };
+    name.chars().map(letter).collect()
 }

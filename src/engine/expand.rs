@@ -154,27 +154,19 @@ pub(crate) fn variants(step: &Arc<Step>, order: DimensionOrder) -> Vec<Variant> 
 
 /// Shares the step unless its label tells the jobs apart.
 fn parallel_spec(step: &Arc<Step>, index: u32, total: u32) -> Arc<Step> {
+    let label = step.label().filter(|label| label.contains('%'));
+    let Some(label) = label.map(|label| parallel_label(label, index, total, total)) else {
+        return Arc::clone(step);
+    };
     match &**step {
-        Step::Command(command)
-            if command
-                .label
-                .as_deref()
-                .is_some_and(|label| label.contains('%')) =>
-        {
-            let label = command
-                .label
-                .as_deref()
-                .map(|label| parallel_label(label, index, total, total));
-            Arc::new(Step::Command(CommandStep {
-                label,
-                ..command.clone()
-            }))
-        }
-        Step::Command(_)
-        | Step::Wait(_)
-        | Step::Block(_)
-        | Step::Input(_)
-        | Step::Trigger(_)
-        | Step::Group(_) => Arc::clone(step),
+        Step::Command(command) => Arc::new(Step::Command(CommandStep {
+            label: Some(label),
+            ..command.clone()
+        })),
+        Step::Trigger(trigger) => Arc::new(Step::Trigger(TriggerStep {
+            label: Some(label),
+            ..trigger.clone()
+        })),
+        Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Group(_) => Arc::clone(step),
     }
 }

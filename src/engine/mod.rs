@@ -54,6 +54,7 @@ use uuid::Uuid;
 use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
 use crate::engine::agent::{Agent, AgentKey, Fleet, Idle};
 use crate::engine::build::{Build, BuildKey, Progress};
+use crate::engine::change::Expiry;
 use crate::engine::concurrency::{GroupKey, Place};
 use crate::engine::dispatch::Turn;
 use crate::engine::graph::StepRun;
@@ -142,6 +143,7 @@ pub(crate) struct Engine {
     steps_created: u64,
     /// Whether the platform's documented limits hold, which not every organization is held to.
     enforces_limits: bool,
+    expiry: Expiry,
     agenda: Agenda,
     events: Vec<Event>,
 }
@@ -171,6 +173,7 @@ impl Engine {
             groups: RedBlackTreeMapSync::new_sync(),
             steps_created: 0,
             enforces_limits: false,
+            expiry: Expiry::Exact,
             agenda: Agenda::default(),
             events: Vec::new(),
         }
@@ -422,6 +425,10 @@ impl Engine {
 
     pub(crate) fn enforce_limits(&mut self) {
         self.enforces_limits = true;
+    }
+
+    pub(crate) fn expire_hourly(&mut self) {
+        self.expiry = Expiry::Hourly;
     }
 
     /// How many jobs a build can have, retries included.

@@ -237,6 +237,31 @@ impl BuildHandle {
         self.read(|_, build| build.head.commit.clone())
     }
 
+    /// Its message, if it has one.
+    #[must_use]
+    #[track_caller]
+    pub fn message(&self) -> Option<String> {
+        self.read(|_, build| build.head.message.clone())
+    }
+
+    /// What made it.
+    #[must_use]
+    #[track_caller]
+    pub fn source(&self) -> BuildSource {
+        self.read(|_, build| build.head.source)
+    }
+
+    /// The value of a variable it was asked to have in its environment.
+    #[must_use]
+    #[track_caller]
+    pub fn env(&self, name: &str) -> Option<String> {
+        self.read(|_, build| {
+            let mut env = build.head.env.iter();
+            let found = env.find(|(known, _)| known == name)?;
+            Some(found.1.clone())
+        })
+    }
+
     /// The value of one of its meta-data.
     #[must_use]
     #[track_caller]

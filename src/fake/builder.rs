@@ -129,6 +129,7 @@ pub struct FakeBuildkiteBuilder {
     agents: Agents,
     event_limit: usize,
     enforces_limits: bool,
+    expires_hourly: bool,
     options: Options,
     limits: Limits,
 }
@@ -145,6 +146,7 @@ impl FakeBuildkiteBuilder {
             agents: Agents::unlimited(),
             event_limit: EVENT_LIMIT,
             enforces_limits: false,
+            expires_hourly: false,
             options: Options::default(),
             limits: Limits::default(),
         }
@@ -272,6 +274,24 @@ impl FakeBuildkiteBuilder {
         self
     }
 
+    /// Jobs expire as on the service, which looks once an hour, at its fifth minute, for those that waited 30 days. Without
+    /// it they expire at the very instant.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, JobState, days, minutes};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::none()).hourly_expiry().start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// fake.advance(days(30));
+    /// assert_eq!(build.job("test").state(), JobState::Scheduled);
+    /// fake.advance(minutes(5));
+    /// assert_eq!(build.job("test").state(), JobState::Expired);
+    /// ```
+    pub fn hourly_expiry(mut self) -> Self {
+        self.expires_hourly = true;
+        self
+    }
+
     /// Where every URL in every body begins, such as `http://fake.test`, instead of the host the client asked. Bodies
     /// are then the same in every run, whatever the port.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
@@ -325,6 +345,9 @@ impl FakeBuildkiteBuilder {
         let mut engine = Engine::new(self.seed, self.starting_at, fleet);
         if self.enforces_limits {
             engine.enforce_limits();
+        }
+        if self.expires_hourly {
+            engine.expire_hourly();
         }
         let mut organizations = self.organizations;
         if organizations.is_empty() {

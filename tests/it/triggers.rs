@@ -434,6 +434,23 @@ fn a_build_that_only_triggers_others_ran_all_the_same() {
 }
 
 #[test]
+fn parallel_triggers_are_told_apart_by_their_labels() {
+    let (_fake, app, lib) = pair(", parallelism: 2, label: 'Lib %N of %t'", MAKE);
+    let build = app.create_build();
+    let names: Vec<_> = build
+        .all_jobs()
+        .iter()
+        .map(fake_buildkite::JobHandle::name)
+        .collect();
+    assert_eq!(names, ["Lib 1 of 2", "Lib 2 of 2"]);
+    assert_eq!(
+        lib.build_number(2).message().as_deref(),
+        Some("Lib 2 of 2"),
+        "a label is the default message"
+    );
+}
+
+#[test]
 fn parallel_triggers_tell_their_builds_which_they_are() {
     let (fake, app, lib) = pair(", parallelism: 2", MAKE);
     app.create_build();

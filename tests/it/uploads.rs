@@ -327,6 +327,36 @@ fn command_of(fake: &FakeBuildkite, key: &str) -> String {
 }
 
 #[test]
+fn an_upload_finds_the_variables_a_recorded_job_had() {
+    // In the recorded order; what is not here is only there for some jobs
+    let recorded = "CI BUILDKITE BUILDKITE_ORGANIZATION_SLUG BUILDKITE_PIPELINE_SLUG BUILDKITE_PIPELINE_NAME BUILDKITE_PIPELINE_ID BUILDKITE_PIPELINE_PROVIDER BUILDKITE_PIPELINE_DEFAULT_BRANCH BUILDKITE_REPO BUILDKITE_BUILD_ID BUILDKITE_BUILD_NUMBER BUILDKITE_BUILD_URL BUILDKITE_BRANCH BUILDKITE_TAG BUILDKITE_COMMIT BUILDKITE_MESSAGE BUILDKITE_SOURCE BUILDKITE_BUILD_AUTHOR BUILDKITE_BUILD_AUTHOR_EMAIL BUILDKITE_BUILD_CREATOR BUILDKITE_BUILD_CREATOR_EMAIL BUILDKITE_REBUILT_FROM_BUILD_ID BUILDKITE_REBUILT_FROM_BUILD_NUMBER BUILDKITE_PULL_REQUEST BUILDKITE_PULL_REQUEST_BASE_BRANCH BUILDKITE_PULL_REQUEST_REPO BUILDKITE_TRIGGERED_FROM_BUILD_ID BUILDKITE_TRIGGERED_FROM_BUILD_NUMBER BUILDKITE_TRIGGERED_FROM_BUILD_PIPELINE_SLUG BUILDKITE_JOB_ID BUILDKITE_LABEL BUILDKITE_COMMAND BUILDKITE_ARTIFACT_PATHS BUILDKITE_RETRY_COUNT BUILDKITE_TIMEOUT BUILDKITE_STEP_KEY BUILDKITE_STEP_ID BUILDKITE_PROJECT_SLUG BUILDKITE_PROJECT_PROVIDER BUILDKITE_SCRIPT_PATH BUILDKITE_AGENT_ID BUILDKITE_AGENT_NAME BUILDKITE_AGENT_META_DATA_QUEUE BUILDKITE_STEP_IDENTIFIER";
+    let fake = FakeBuildkite::start();
+    let steps = "steps: [{command: generate, key: gen, timeout_in_minutes: 5, parallelism: 1, retry: {automatic: true}}]";
+    let build = fake
+        .pipeline("app")
+        .steps(steps)
+        .create()
+        .build()
+        .message("Try")
+        .create();
+    build.job("gen").fail(1);
+    build.job("gen").start();
+    // `?` refuses a variable that is not set, empty ones pass
+    let all = format!("${{{}?}}", recorded.replace(' ', "?}${"));
+    build
+        .job("gen")
+        .upload_pipeline(format!("steps: [{{command: '{all}', key: all}}]"));
+    let some = "$BUILDKITE_RETRY_COUNT $BUILDKITE_TIMEOUT $BUILDKITE_PULL_REQUEST $BUILDKITE_PARALLEL_JOB_COUNT $BUILDKITE_AGENT_META_DATA_QUEUE $BUILDKITE_PROJECT_SLUG $BUILDKITE_MESSAGE $BUILDKITE_SOURCE";
+    build
+        .job("gen")
+        .upload_pipeline(format!("steps: [{{command: '{some}', key: some}}]"));
+    assert_eq!(
+        command_of(&fake, "some"),
+        "1 5 false 1 default acme/app Try api"
+    );
+}
+
+#[test]
 fn what_excludes_a_step_is_asked_of_the_running_build_when_it_is_uploaded() {
     let fake = FakeBuildkite::start();
     let app = fake
