@@ -16,7 +16,7 @@ use crate::vocabulary::states::{BuildState, JobType};
 
 /// What a build or a step does that somebody may want to be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Occasion {
+pub(super) enum Occasion {
     Created,
     Started,
     Blocked,
@@ -26,12 +26,10 @@ enum Occasion {
 }
 
 impl Occasion {
-    /// What a build does on entering a state.
-    const fn of(from: BuildState, to: BuildState) -> Option<Self> {
+    /// What a build does on entering a state. That it starts is another matter: it may run again.
+    pub(super) const fn of(to: BuildState) -> Option<Self> {
         match to {
             BuildState::Scheduled => Some(Self::Created),
-            // A build that goes on after a block step, or after a retry, does not start again.
-            BuildState::Running if matches!(from, BuildState::Scheduled) => Some(Self::Started),
             BuildState::Blocked => Some(Self::Blocked),
             BuildState::Failing => Some(Self::Failing),
             BuildState::Passed | BuildState::Failed | BuildState::Canceled | BuildState::NotRun => {
@@ -75,14 +73,11 @@ fn told(service: &str, occasion: Occasion) -> Option<&'static str> {
 }
 
 impl Engine {
-    /// A build entered a state.
-    pub(super) fn notify_of_build(&mut self, key: BuildKey, from: BuildState, to: BuildState) {
+    /// A build did something.
+    pub(super) fn notify_of_build(&mut self, key: BuildKey, occasion: Occasion) {
         if self.progress.get(key).notify.is_empty() {
             return;
         }
-        let Some(occasion) = Occasion::of(from, to) else {
-            return;
-        };
         let facts = self.facts_of(key);
         let wanted = self.progress.get(key).notify.iter();
         let wanted = wanted.filter(|one| is_meant(one, EntryPoint::BuildNotification, &facts));

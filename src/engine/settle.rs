@@ -5,6 +5,7 @@ use crate::engine::build::{self, BuildKey};
 use crate::engine::change::build_counts;
 use crate::engine::graph::Readiness;
 use crate::engine::job::{Event, Job, JobKey, State, next};
+use crate::engine::notify::Occasion;
 use crate::engine::tally::Tally;
 use crate::pipeline::{BlockedState, Step};
 use crate::vocabulary::event::EventKind;
@@ -204,7 +205,14 @@ impl Engine {
             from: Some(from),
             to,
         });
-        self.notify_of_build(key, from, to);
+        let occasion = if begins {
+            Some(Occasion::Started)
+        } else {
+            Occasion::of(to)
+        };
+        if let Some(occasion) = occasion {
+            self.notify_of_build(key, occasion);
+        }
         self.agenda.builds.insert(key);
         if to == BuildState::Failing {
             self.cancel_on_failing(key);

@@ -121,7 +121,7 @@ pub(super) fn what_is_left(engine: &Engine) -> Vec<Waiting> {
         } else if job.state == State::Scheduled {
             "is scheduled: no agent picks it up"
         } else if engine.is_silent(key) {
-            "is running: its agent is not heard of, and will be lost"
+            "is with an agent that is not heard of, and will be lost"
         } else if job.state == State::Running {
             "is running: its command does not end by itself"
         } else if is_with_agent {

@@ -459,7 +459,9 @@ impl JobHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_job(self.key)?)));
-        found.unwrap_or_else(|| panic!("this job is gone: its pipeline was deleted"))
+        found.unwrap_or_else(|| {
+            panic!("this job is gone: its pipeline was deleted, or an upload replaced its step")
+        })
     }
 }
 

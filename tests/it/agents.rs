@@ -162,7 +162,7 @@ fn g30_an_agent_that_falls_silent_is_lost_after_three_minutes_and_its_job_fails(
     let idle = story.fake.run_until_idle();
     assert_eq!(
         idle.waiting_on[0].to_string(),
-        "app#1 x is running: its agent is not heard of, and will be lost"
+        "app#1 x is with an agent that is not heard of, and will be lost"
     );
     let job = &story.look()["jobs"][0];
     assert_eq!(

@@ -134,7 +134,7 @@ fn a_job_makes_the_moves_of_its_state_and_no_others() {
         "
         command                       | scheduled                                      | start() cancel() expire()
         command start                 | scheduled assigned accepted running            | finish(..) cancel() time_out() silence_agent() lose_agent() promise_failure(..)
-        command start silence_agent   | scheduled assigned accepted running            | finish(..) cancel() time_out() lose_agent() promise_failure(..)
+        command start silence_agent   | scheduled assigned accepted running            | finish(..) cancel() time_out() lose_agent()
         command start cancel          | scheduled assigned accepted running canceling  | finish(..) silence_agent() lose_agent()
         command start time_out        | scheduled assigned accepted running timing_out | finish(..) silence_agent() lose_agent()
         command start time_out silence_agent | scheduled assigned accepted running timing_out | finish(..) lose_agent()
@@ -655,7 +655,7 @@ fn handles_of_what_a_client_deleted_say_so() {
     let build_gone = "this build is gone: its pipeline was deleted";
     assert_eq!(panic_of(|| build.state()), build_gone);
     assert_eq!(panic_of(|| build.pass()), build_gone);
-    let job_gone = "this job is gone: its pipeline was deleted";
+    let job_gone = "this job is gone: its pipeline was deleted, or an upload replaced its step";
     assert_eq!(panic_of(|| job.state()), job_gone);
     assert_eq!(panic_of(|| job.start()), job_gone);
     assert_eq!(panic_of(|| new_build.create()), "this pipeline was deleted");

@@ -113,6 +113,33 @@ fn each_service_is_told_of_the_events_it_is_documented_for() {
 }
 
 #[test]
+fn a_build_starts_once_even_behind_a_block_step_and_when_it_is_retried() {
+    let fake = FakeBuildkite::start();
+    let yaml = "notify: [{webhook: u}]\nsteps: [{block: b}, {command: a, key: a}]";
+    let app = fake.pipeline("app").steps(yaml).create();
+    app.on_job("a").exits(1).then().exits(0);
+    let build = app.create_build();
+    build.job("b").unblock();
+    fake.run_until_idle();
+    build.job("a").retry();
+    fake.run_until_idle();
+    let events: Vec<_> = told(&fake)
+        .iter()
+        .map(|line| line.split(' ').nth(1).expect("an event").to_owned())
+        .collect();
+    assert_eq!(
+        events,
+        [
+            "build.created",
+            "build.blocked",
+            "build.started",
+            "build.finished",
+            "build.finished"
+        ]
+    );
+}
+
+#[test]
 fn a_notification_says_who_is_told_what_and_with_which_settings() {
     let told = run(
         "notify: [{slack: {channels: ['#a']}}, github_check]\nsteps: [{command: a}]",

@@ -520,7 +520,8 @@ fn rule_6_7_replace_removes_what_has_not_begun_and_keeps_the_rest() {
     build.job("done").pass();
     build.job("runs").start();
     build.job("gen").start();
-    let removed = build.job("last").id();
+    let gone = build.job("last");
+    let removed = gone.id();
     build
         .job("gen")
         .upload_pipeline(PipelineUpload::yaml("steps: [{command: new, key: last}]").replacing());
@@ -531,6 +532,10 @@ fn rule_6_7_replace_removes_what_has_not_begun_and_keeps_the_rest() {
     assert_eq!(states(&build), "passed passed passed passed");
     assert_eq!(build.state(), BuildState::Passed);
     // The removed job is nowhere any more
+    assert_eq!(
+        panic_of(|| gone.state()),
+        "this job is gone: its pipeline was deleted, or an upload replaced its step"
+    );
     let jobs = format!("/organizations/acme/jobs/{removed}/retry");
     assert_eq!(client(&fake).put(&jobs).status, 404);
     let counts = client(&fake)
@@ -640,6 +645,11 @@ fn only_a_job_on_an_agent_in_a_running_build_can_upload() {
     );
     assert_eq!(refused(&build).by, UploadStage::Agent);
     build.job("gen").pass();
+    assert_eq!(refused(&build).message, "no agent works on the job");
+    // While nobody hears of its agent
+    let build = app.create_build();
+    build.job("gen").start();
+    build.job("gen").silence_agent();
     assert_eq!(refused(&build).message, "no agent works on the job");
     // While its build is being canceled
     let build = app.create_build();

@@ -14,6 +14,7 @@ pub(crate) struct PromiseFailure {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PromiseRefused {
+    /// Or nobody hears what its command says.
     NotRunning,
     /// Success cannot be promised.
     Zero,
@@ -57,7 +58,7 @@ impl Engine {
         exit_status: i32,
     ) -> Result<(), PromiseRefused> {
         let job = self.jobs.get(key);
-        if job.kind != JobType::Script || job.state != State::Running {
+        if job.kind != JobType::Script || job.state != State::Running || self.is_silent(key) {
             return Err(PromiseRefused::NotRunning);
         }
         if exit_status == 0 {

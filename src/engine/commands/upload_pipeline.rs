@@ -150,7 +150,8 @@ impl Engine {
         upload: &PipelineUpload,
     ) -> Result<Vec<Document>, UploadRefused> {
         let job = self.jobs.get(key);
-        if !job.state.is_on_agent() || job.state == State::Accepted || job.agent.is_none() {
+        let is_at_work = job.state.is_on_agent() && job.state != State::Accepted;
+        if !is_at_work || job.agent.is_none() || self.is_silent(key) {
             return Err(UploadRefused::NotOnAgent);
         }
         let environment: BTreeMap<_, _> = self.environment_of(key).into_iter().collect();
