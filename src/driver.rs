@@ -13,11 +13,11 @@ use crate::http::{self, Answered, Options, Rates};
 use crate::journal::{Journal, RequestRecord};
 use crate::vocabulary::event::Event;
 
-/// Everything behind the lock.
-#[derive(Debug)]
-struct World {
-    engine: Engine,
-    journal: Journal,
+/// Everything behind the lock. Its parts are persistent, so that a clone is a snapshot and costs nothing.
+#[derive(Debug, Clone)]
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) journal: Journal,
     rates: Rates,
     /// How many requests were answered.
     requests: u64,
@@ -51,6 +51,27 @@ impl Driver {
             mode,
             options,
             event_limit,
+        }
+    }
+
+    /// The world as it is.
+    pub(crate) fn snapshot(&self) -> World {
+        self.world.lock().clone()
+    }
+
+    /// Puts another world in the place of this one.
+    pub(crate) fn rewind(&self, to: World) {
+        // Dropped after the lock is free: the last of a large world takes its time.
+        let _was = std::mem::replace(&mut *self.world.lock(), to);
+    }
+
+    /// Another driver that goes on from a world in the same way. Its server listens elsewhere.
+    pub(crate) fn fork(&self, world: World) -> Self {
+        Self {
+            world: Mutex::new(world),
+            mode: self.mode,
+            options: self.options.elsewhere(),
+            event_limit: self.event_limit,
         }
     }
 

@@ -2,11 +2,11 @@
 //!
 //! Elsewhere: what a transition is (`vocabulary::event`), the questions a test asks of requests (`fake::requests`).
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use rpds::QueueSync;
 
 use crate::vocabulary::event::Event;
 use crate::vocabulary::route::Route;
@@ -95,13 +95,23 @@ impl fmt::Display for RequestRecord {
     }
 }
 
-/// The record.
-#[derive(Debug, Clone, Default)]
+/// The record. Persistent, so that a clone is a snapshot and costs nothing.
+#[derive(Debug, Clone)]
 pub(crate) struct Journal {
-    requests: VecDeque<RequestRecord>,
+    requests: QueueSync<RequestRecord>,
     /// Bytes of all bodies kept.
     bodies: usize,
-    events: VecDeque<Event>,
+    events: QueueSync<Event>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self {
+            requests: QueueSync::new_sync(),
+            bodies: 0,
+            events: QueueSync::new_sync(),
+        }
+    }
 }
 
 impl Journal {
@@ -115,23 +125,26 @@ impl Journal {
             .retain(|(name, _)| !SECRET_HEADERS.contains(&name.as_str()));
         record.query = masked(&record.query);
         self.bodies += record.body.len();
-        self.requests.push_back(record);
+        self.requests.enqueue_mut(record);
         while self.requests.len() > REQUESTS || self.bodies > BODIES {
-            let gone = self
-                .requests
-                .pop_front()
-                .expect("a request more than there may be");
-            self.bodies -= gone.body.len();
+            let gone = self.requests.peek().map(|gone| gone.body.len());
+            self.bodies -= gone.expect("a request more than there may be");
+            self.requests.dequeue_mut();
         }
     }
 
     pub(crate) fn events(&mut self, events: &[Event]) {
         for event in events {
             if self.events.len() == EVENTS {
-                self.events.pop_front();
+                self.events.dequeue_mut();
             }
-            self.events.push_back(event.clone());
+            self.events.enqueue_mut(event.clone());
         }
+    }
+
+    /// How many requests and how many events are kept.
+    pub(crate) fn lengths(&self) -> (usize, usize) {
+        (self.requests.len(), self.events.len())
     }
 
     pub(crate) fn all_requests(&self) -> Vec<RequestRecord> {

@@ -51,6 +51,13 @@
 //! and [`BuildHandle`]. Without either, a simulated agent picks a job up after a second, runs it for ten, and it passes.
 //! Nobody picks up jobs with [`Agents::none`].
 //!
+//! # Going back, and walking around
+//!
+//! [`snapshot`](FakeBuildkite::snapshot) is the world as a value, and costs nothing; [`rewind`](FakeBuildkite::rewind)
+//! goes back to it, and [`fork`](FakeBuildkite::fork) starts another fake from here. [`explore`] walks through random legal
+//! events around the program under test, and prints a line that replays what failed; [`assert_repeatable`] holds a test to
+//! give the same twice.
+//!
 //! # How true it is
 //!
 //! States and transitions are those of [`job_transitions`] and [`build_transitions`], printed from the text that a test
@@ -101,9 +108,10 @@ mod wire;
 pub use clock::Clock;
 pub use engine::commands::Move;
 pub use fake::{
-    AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Events, FakeBuildkite,
+    AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Events, Explore, FakeBuildkite,
     FakeBuildkiteBuilder, Idle, IllegalMove, JobHandle, JobScript, Moment, PipelineBuilder,
-    PipelineHandle, Requests, UploadError, UploadStage, Waiting, agent,
+    PipelineHandle, Requests, Snapshot, UploadError, UploadStage, Waiting, Walk, agent,
+    assert_repeatable, explore,
 };
 pub use journal::RequestRecord;
 pub use script::PipelineUpload;

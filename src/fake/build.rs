@@ -568,7 +568,7 @@ impl BuildHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_build(self.key)?)));
-        found.unwrap_or_else(|| panic!("this build is gone: its pipeline was deleted"))
+        found.unwrap_or_else(|| panic!("this build is gone: its pipeline was deleted, or the fake went back to before it was made"))
     }
 }
 

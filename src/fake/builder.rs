@@ -10,9 +10,9 @@ use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
 use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::engine::agent::Fleet;
+use crate::fake::snapshot::Family;
 use crate::fake::{FakeBuildkite, Home};
 use crate::http::connection::Limits;
-use crate::http::server::Server;
 use crate::http::{Clusters, Options};
 use crate::vocabulary::scope::Scope;
 use crate::wire::Waiters;
@@ -385,20 +385,7 @@ impl FakeBuildkiteBuilder {
             self.options,
             self.event_limit,
         ));
-        let answering = Arc::clone(&driver);
-        let server = Server::start(
-            self.limits,
-            Arc::new(move |request| answering.answer(&request)),
-        );
-        let server = server.unwrap_or_else(|error| panic!("no server for the fake: {error}"));
-        let fake = FakeBuildkite {
-            driver,
-            server,
-            home,
-            token,
-        };
-        fake.driver.listens_at(fake.url());
-        fake
+        FakeBuildkite::serve(driver, self.limits, home, token, Family::default())
     }
 }
 

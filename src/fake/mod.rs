@@ -6,12 +6,14 @@
 mod build;
 mod builder;
 mod events;
+mod explore;
 mod job;
 mod pipeline;
 mod pipeline_settings;
 mod refusals;
 mod requests;
 mod script;
+mod snapshot;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -22,6 +24,8 @@ use chrono::{DateTime, Utc};
 use crate::clock::{self, Clock, Until};
 use crate::driver::Driver;
 use crate::engine::account::{OrganizationKey, UserKey};
+use crate::fake::snapshot::Family;
+use crate::http::connection::Limits;
 use crate::http::server::Server;
 use crate::vocabulary::ids::UserId;
 use crate::vocabulary::span;
@@ -29,11 +33,13 @@ use crate::vocabulary::span;
 pub use build::{BuildBuilder, BuildHandle};
 pub use builder::{AgentSpec, Agents, FakeBuildkiteBuilder, agent};
 pub use events::{Events, Idle, Waiting};
+pub use explore::{Explore, Walk, assert_repeatable, explore};
 pub use job::{JobHandle, Moment};
 pub use pipeline::{PipelineBuilder, PipelineHandle};
 pub use refusals::{IllegalMove, UploadError, UploadStage};
 pub use requests::Requests;
 pub use script::JobScript;
+pub use snapshot::Snapshot;
 
 /// A Buildkite of a test's own: a state machine for builds and jobs, a clock, and a server on a port of its own.
 ///
@@ -59,8 +65,10 @@ pub use script::JobScript;
 pub struct FakeBuildkite {
     driver: Arc<Driver>,
     server: Server,
+    limits: Limits,
     home: Home,
     token: String,
+    family: Family,
 }
 
 /// Where things are made when a test does not say.
@@ -100,6 +108,31 @@ impl FakeBuildkite {
     /// ```
     pub fn builder() -> FakeBuildkiteBuilder {
         FakeBuildkiteBuilder::new()
+    }
+
+    /// Serves a world.
+    #[track_caller]
+    fn serve(
+        driver: Arc<Driver>,
+        limits: Limits,
+        home: Home,
+        token: String,
+        family: Family,
+    ) -> Self {
+        let answering = Arc::clone(&driver);
+        let answer = Arc::new(move |request| answering.answer(&request));
+        let server = Server::start(limits.clone(), answer);
+        let server = server.unwrap_or_else(|error| panic!("no server for the fake: {error}"));
+        let fake = Self {
+            driver,
+            server,
+            limits,
+            home,
+            token,
+            family,
+        };
+        fake.driver.listens_at(fake.url());
+        fake
     }
 
     /// The origin of the fake, such as `http://127.0.0.1:43215`, without a path and without a slash at the end. For

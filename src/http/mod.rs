@@ -63,6 +63,17 @@ pub(crate) struct Options {
     pub(crate) own_origin: OnceLock<String>,
 }
 
+impl Options {
+    /// The same, for a server that listens elsewhere.
+    pub(crate) fn elsewhere(&self) -> Self {
+        Self {
+            origin: self.origin.clone(),
+            own_origin: OnceLock::new(),
+            ..*self
+        }
+    }
+}
+
 /// An answer, and what else came of the request.
 #[derive(Debug)]
 pub(crate) struct Answered {

@@ -27,18 +27,7 @@ impl Command for CancelBuild {
     type Refused = CancelRefused;
 
     fn apply(self, engine: &mut Engine) -> Result<(), CancelRefused> {
-        match engine.builds.get(self.build).state {
-            BuildState::Creating
-            | BuildState::Scheduled
-            | BuildState::Running
-            | BuildState::Failing
-            | BuildState::Blocked => {}
-            BuildState::Canceling => return Err(CancelRefused::Canceling),
-            BuildState::Canceled => return Err(CancelRefused::Canceled),
-            BuildState::Passed | BuildState::Failed | BuildState::Skipped | BuildState::NotRun => {
-                return Err(CancelRefused::Finished);
-            }
-        }
+        engine.check_cancel(self.build)?;
         engine.builds.change(self.build).cancellation = Some(self.cause);
         // Finished jobs keep their result, and so do those that rest because something failed: both refuse the event.
         let cancelable = |key: &JobKey| {
@@ -59,5 +48,22 @@ impl Command for CancelBuild {
         };
         engine.change_build(self.build, event);
         Ok(())
+    }
+}
+
+impl Engine {
+    pub(crate) fn check_cancel(&self, build: BuildKey) -> Result<(), CancelRefused> {
+        match self.builds.get(build).state {
+            BuildState::Creating
+            | BuildState::Scheduled
+            | BuildState::Running
+            | BuildState::Failing
+            | BuildState::Blocked => Ok(()),
+            BuildState::Canceling => Err(CancelRefused::Canceling),
+            BuildState::Canceled => Err(CancelRefused::Canceled),
+            BuildState::Passed | BuildState::Failed | BuildState::Skipped | BuildState::NotRun => {
+                Err(CancelRefused::Finished)
+            }
+        }
     }
 }

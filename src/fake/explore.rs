@@ -1,0 +1,376 @@
+//! Walking where no test was written for: random legal events around the program under test, until something does not hold.
+//!
+//! A walk is decided by a list of numbers drawn from a seed. What a number means depends on what is possible when it is
+//! used, so that any part of a list is a walk as well; that is how a failing walk is made shorter before it is shown.
+
+use std::any::Any;
+use std::fmt;
+use std::fmt::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+use crate::engine::build::{BuildKey, Cancellation};
+use crate::engine::commands::{CancelBuild, MakeMove, Move};
+use crate::engine::job::JobKey;
+use crate::fake::FakeBuildkite;
+
+/// Walks of [`explore`], and events in one of them.
+const WALKS: usize = 100;
+const EVENTS: usize = 40;
+
+/// How many shorter walks are tried before a failing one is shown.
+const TRIES: usize = 200;
+
+/// Names the environment variable that makes one walk again.
+const REPLAY: &str = "FAKE_BUILDKITE_REPLAY";
+
+/// Walks a hundred times through up to 40 random legal events each, in a fake of its own each time: jobs start, end, fail,
+/// time out and lose their agents, people unblock, cancel and retry, time passes. `body` sets things up, lets the program
+/// under test act between the events, and asserts what must always hold.
+///
+/// When `body` panics, the walk is made as short as it still fails, its events are printed, and a line to make it again:
+/// `FAKE_BUILDKITE_REPLAY=… cargo test name_of_the_test`.
+///
+/// ```
+/// use fake_buildkite::{BuildState, explore};
+///
+/// explore(7, |walk| {
+///     let app = walk.fake().pipeline("app").steps("steps: [{command: make}, wait, {command: ship}]").create();
+///     let build = app.create_build();
+///     while walk.step() {
+///         // … the program under test acts …
+///         assert!(build.state() != BuildState::Passed || build.job("ship").started_at().is_some());
+///     }
+/// });
+/// ```
+///
+/// # Panics
+///
+/// If `body` does, with what it said, the events that led there, and how to replay them.
+#[track_caller]
+pub fn explore(seed: u64, body: impl Fn(&mut Walk)) {
+    Explore::new(seed).run(body);
+}
+
+/// As [`explore`], with numbers and a fake of one's own.
+///
+/// ```
+/// use fake_buildkite::{Agents, Explore, FakeBuildkite};
+///
+/// Explore::new(7)
+///     .walks(10)
+///     .events(5)
+///     .starting(|| FakeBuildkite::builder().agents(Agents::none()).start())
+///     .run(|walk| {
+///         walk.fake().pipeline("app").create_build();
+///         while walk.step() {}
+///         assert!(walk.events().len() <= 5);
+///     });
+/// ```
+#[must_use = "nothing is walked before `run`"]
+pub struct Explore {
+    seed: u64,
+    walks: usize,
+    events: usize,
+    start: Box<dyn Fn() -> FakeBuildkite>,
+}
+
+impl Explore {
+    /// A hundred walks of 40 events in the usual fake.
+    pub fn new(seed: u64) -> Self {
+        Self {
+            seed,
+            walks: WALKS,
+            events: EVENTS,
+            start: Box::new(FakeBuildkite::start),
+        }
+    }
+
+    /// How many walks.
+    pub fn walks(mut self, count: usize) -> Self {
+        self.walks = count;
+        self
+    }
+
+    /// How many events one walk has at the most.
+    pub fn events(mut self, count: usize) -> Self {
+        self.events = count;
+        self
+    }
+
+    /// How the fake of each walk is started.
+    pub fn starting(mut self, start: impl Fn() -> FakeBuildkite + 'static) -> Self {
+        self.start = Box::new(start);
+        self
+    }
+
+    /// Walks.
+    ///
+    /// # Panics
+    ///
+    /// As [`explore`].
+    #[track_caller]
+    pub fn run(self, body: impl Fn(&mut Walk)) {
+        let walk = |draws: &[u32]| {
+            let mut walk = Walk::new((self.start)(), draws.to_vec());
+            let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut walk)));
+            outcome.err().map(|panic| Failure::new(walk, &*panic))
+        };
+        if let Ok(token) = std::env::var(REPLAY) {
+            let Some(draws) = draws_of(&token) else {
+                panic!("{REPLAY} is `{token}`, and not what a failing walk printed");
+            };
+            if let Some(failure) = walk(&draws) {
+                panic!("{failure}");
+            }
+            return;
+        }
+        for number in 0..self.walks {
+            // Each walk has a stream of its own, so that their number changes none of them.
+            let mut random = ChaCha8Rng::seed_from_u64(self.seed);
+            random.set_stream(number as u64);
+            let draws: Vec<u32> = (0..self.events).map(|_| random.random()).collect();
+            if let Some(failure) = walk(&draws) {
+                let shortest = shorten(failure, &walk);
+                let seed = self.seed;
+                panic!("walk {number} of seed {seed} does not end well: {shortest}");
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Explore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Explore")
+            .field("seed", &self.seed)
+            .field("walks", &self.walks)
+            .field("events", &self.events)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One walk: a fake, and events that happen to it one at a time.
+#[derive(Debug)]
+pub struct Walk {
+    fake: FakeBuildkite,
+    draws: Vec<u32>,
+    used: usize,
+    events: Vec<String>,
+}
+
+/// Something that may happen next.
+#[derive(Debug, Clone, Copy)]
+enum Next {
+    /// The next due thing.
+    Time,
+    Job(JobKey, Move),
+    Cancel(BuildKey),
+}
+
+impl Walk {
+    fn new(fake: FakeBuildkite, draws: Vec<u32>) -> Self {
+        Self {
+            fake,
+            draws,
+            used: 0,
+            events: Vec::new(),
+        }
+    }
+
+    /// The fake of this walk.
+    #[must_use]
+    pub fn fake(&self) -> &FakeBuildkite {
+        &self.fake
+    }
+
+    /// Makes one more event happen. False when the walk is over, or nothing can happen; then nothing did.
+    #[track_caller]
+    pub fn step(&mut self) -> bool {
+        let possible = self.possible();
+        let Some(draw) = self.draws.get(self.used).filter(|_| !possible.is_empty()) else {
+            return false;
+        };
+        let next = possible[*draw as usize % possible.len()];
+        self.used += 1;
+        let driver = &self.fake.driver;
+        let by = self.fake.home.user;
+        let event = match next {
+            Next::Time => {
+                self.fake.step();
+                format!(
+                    "time passes, to {}",
+                    crate::vocabulary::span::instant(self.fake.clock().now())
+                )
+            }
+            Next::Job(job, wanted) => {
+                let event = driver.read(|engine| format!("{} {wanted}", engine.job_ref(job)));
+                let moved = driver.apply(MakeMove { job, wanted, by });
+                assert!(moved.is_ok(), "a possible move");
+                event
+            }
+            Next::Cancel(build) => {
+                let event = driver.read(|engine| format!("{} cancel()", engine.build_ref(build)));
+                let canceled = driver.apply(CancelBuild {
+                    build,
+                    cause: Cancellation::Person,
+                });
+                assert!(canceled.is_ok(), "a build that can be canceled");
+                event
+            }
+        };
+        self.events.push(event);
+        true
+    }
+
+    /// What happened so far, one line for each event.
+    #[must_use]
+    pub fn events(&self) -> &[String] {
+        &self.events
+    }
+
+    /// Everything that may happen next. Time passes as often as all the rest together; a build is canceled rarely.
+    fn possible(&self) -> Vec<Next> {
+        self.fake.driver.read(|engine| {
+            let mut possible = Vec::new();
+            for build in engine.builds() {
+                for (job, _) in engine.jobs_of(build) {
+                    for wanted in engine.possible_moves(job) {
+                        possible.push(Next::Job(job, wanted));
+                        if matches!(wanted, Move::Finish { .. }) {
+                            possible.push(Next::Job(job, Move::Finish { exit_status: 1 }));
+                        }
+                    }
+                }
+            }
+            if engine.timers().first_progress().is_some() {
+                possible.extend(vec![Next::Time; possible.len().max(1)]);
+            }
+            let cancelable = engine
+                .builds()
+                .filter(|build| engine.check_cancel(*build).is_ok());
+            possible.extend(cancelable.map(Next::Cancel));
+            possible
+        })
+    }
+}
+
+/// A walk that did not end well.
+struct Failure {
+    draws: Vec<u32>,
+    events: Vec<String>,
+    said: String,
+}
+
+impl Failure {
+    fn new(walk: Walk, panic: &(dyn Any + Send)) -> Self {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+        Self {
+            said: text.unwrap_or("a panic without a text").to_owned(),
+            draws: walk.draws[..walk.used].to_vec(),
+            events: walk.events,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\nafter {} events:", self.said, self.events.len())?;
+        for event in &self.events {
+            write!(f, "\n  {event}")?;
+        }
+        let thread = std::thread::current();
+        let test = thread
+            .name()
+            .filter(|name| *name != "main")
+            .unwrap_or_default();
+        write!(
+            f,
+            "\nto see it again: {REPLAY}={} cargo test {test}",
+            token_of(&self.draws)
+        )
+    }
+}
+
+/// A shorter walk that fails as well, if one is found: pieces are left out, large ones first.
+fn shorten(mut failure: Failure, walk: &impl Fn(&[u32]) -> Option<Failure>) -> Failure {
+    let mut tries = 0;
+    let mut piece = failure.draws.len().div_ceil(2);
+    while piece > 0 {
+        let mut at = 0;
+        while at < failure.draws.len() && tries < TRIES {
+            let mut draws = failure.draws.clone();
+            draws.drain(at..(at + piece).min(draws.len()));
+            tries += 1;
+            match walk(&draws) {
+                Some(shorter) if shorter.draws.len() < failure.draws.len() => failure = shorter,
+                Some(_) | None => at += piece,
+            }
+        }
+        piece /= 2;
+    }
+    failure
+}
+
+fn token_of(draws: &[u32]) -> String {
+    let mut token = String::new();
+    for (n, draw) in draws.iter().enumerate() {
+        let dot = if n == 0 { "" } else { "." };
+        write!(token, "{dot}{draw:x}").expect("a String takes everything");
+    }
+    if token.is_empty() {
+        "-".to_owned()
+    } else {
+        token
+    }
+}
+
+fn draws_of(token: &str) -> Option<Vec<u32>> {
+    if token == "-" {
+        return Some(Vec::new());
+    }
+    token
+        .split('.')
+        .map(|draw| u32::from_str_radix(draw, 16).ok())
+        .collect()
+}
+
+/// Runs `body` twice, each time in a fake of its own, and compares what happened, line by line: a test that passes only
+/// sometimes shows here what is different.
+///
+/// ```
+/// use fake_buildkite::{assert_repeatable, minutes};
+///
+/// assert_repeatable(|fake| {
+///     fake.pipeline("app").create_build();
+///     fake.advance(minutes(1));
+/// });
+/// ```
+///
+/// # Panics
+///
+/// If the two differ: the message shows the first line that does. Also if `body` panics.
+#[track_caller]
+pub fn assert_repeatable(body: impl Fn(&FakeBuildkite)) {
+    let once = || {
+        let fake = FakeBuildkite::start();
+        body(&fake);
+        format!("{}{}", fake.events(), fake.requests())
+    };
+    let (first, second) = (once(), once());
+    let mut lines = first.lines().zip(second.lines()).enumerate();
+    if let Some((n, (a, b))) = lines.find(|(_, (a, b))| a != b) {
+        panic!(
+            "the two runs differ in line {}:\n  first:  {a}\n  second: {b}",
+            n + 1
+        );
+    }
+    let counts = [first.lines().count(), second.lines().count()];
+    let [least, most] = [counts[0].min(counts[1]), counts[0].max(counts[1])];
+    assert!(
+        least == most,
+        "one run ends after {least} lines, the other goes on to {most}"
+    );
+}

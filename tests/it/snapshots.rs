@@ -1,0 +1,182 @@
+//! Snapshots, going back, and forks: one beginning, several endings.
+
+use std::fmt::Write as _;
+
+use fake_buildkite::{BuildState, FakeBuildkite, JobState, Route, minutes, seconds};
+
+use crate::support::{Answer, client, panic_of};
+
+const STEPS: &str =
+    "steps: [{command: make, key: test}, wait, {block: Ship?}, {command: ship, key: ship}]";
+
+/// Everything a client does in these tests, and what it is told, headers and all.
+fn go_on(fake: &FakeBuildkite) -> String {
+    let client = client(fake);
+    let mut told = String::new();
+    let mut ask = |answer: Answer| {
+        let Answer {
+            status,
+            headers,
+            text,
+        } = answer;
+        write!(told, "{status} {headers:?} {text}").expect("a String");
+    };
+    let builds = "/organizations/acme/pipelines/app/builds";
+    ask(client.post(builds, r#"{"commit":"HEAD","branch":"main"}"#));
+    fake.advance(seconds(5));
+    ask(client.get(&format!("{builds}/2")));
+    fake.existing_pipeline("app")
+        .build_number(1)
+        .job("test")
+        .fail(3);
+    fake.run_until_idle();
+    ask(client.get(builds));
+    ask(client.put(&format!("{builds}/2/rebuild")));
+    ask(client.get("/organizations/acme/pipelines/app"));
+    told.push_str(&fake.events().to_string());
+    told.push_str(&fake.requests().to_string());
+    told
+}
+
+fn begun() -> FakeBuildkite {
+    let fake = FakeBuildkite::builder().origin("http://fake.test").start();
+    let app = fake.pipeline("app").steps(STEPS).create();
+    app.on_job("test")
+        .takes_between(minutes(1), minutes(9))
+        .exits(1)
+        .then()
+        .exits(0);
+    client(&fake).create_build("app");
+    fake.advance(seconds(2));
+    fake
+}
+
+#[test]
+fn going_back_and_on_gives_the_same_bytes_again() {
+    let fake = begun();
+    let before = fake.snapshot();
+    let first = go_on(&fake);
+    let after = fake.snapshot();
+    for _ in 0..3 {
+        fake.rewind(&before);
+        assert_eq!(fake.snapshot().to_string(), before.to_string());
+        assert_eq!(go_on(&fake), first);
+    }
+    // A later snapshot can be gone to as well, and an earlier one again
+    fake.rewind(&before);
+    fake.rewind(&after);
+    assert_eq!(fake.snapshot().to_string(), after.to_string());
+    fake.rewind(&before);
+    assert_eq!(go_on(&fake), first);
+}
+
+#[test]
+fn a_fork_goes_on_as_its_parent_would_and_neither_touches_the_other() {
+    let fake = begun();
+    let fork = fake.fork();
+    assert_ne!(fork.url(), fake.url());
+    assert_eq!(fork.token(), fake.token());
+    let (events, requests) = (fake.events(), fake.requests());
+    let in_fork = go_on(&fork);
+    assert_eq!(fake.events(), events, "the parent saw nothing");
+    assert_eq!(fake.requests(), requests);
+    assert_eq!(go_on(&fake), in_fork, "and goes on in the same way");
+    // From there each goes its own way
+    fork.existing_pipeline("app").create_build();
+    assert_ne!(fork.events(), fake.events());
+}
+
+#[test]
+fn ten_endings_from_one_beginning() {
+    let fake = begun();
+    let forks: Vec<_> = (0..10).map(|_| fake.fork()).collect();
+    for (n, fork) in forks.iter().enumerate() {
+        let job = fork.existing_pipeline("app").build_number(1).job("test");
+        job.finish(i32::try_from(n).expect("few"));
+        assert_eq!(job.exit_status(), Some(i32::try_from(n).expect("few")));
+    }
+    assert_eq!(
+        fake.existing_pipeline("app")
+            .build_number(1)
+            .job("test")
+            .state(),
+        JobState::Running
+    );
+    // A fork outlives its parent
+    drop(fake);
+    let last = forks.last().expect("ten");
+    assert_eq!(client(last).build("app", 1)["state"].str(), "failed");
+}
+
+#[test]
+fn what_was_made_after_a_snapshot_is_gone_when_it_is_gone_back_to() {
+    let fake = FakeBuildkite::start();
+    let app = fake.pipeline("app").create();
+    let before = fake.snapshot();
+    let build = app.create_build();
+    assert_eq!(build.state(), BuildState::Scheduled);
+    fake.rewind(&before);
+    assert_eq!(
+        panic_of(|| build.state()),
+        "this build is gone: its pipeline was deleted, or the fake went back to before it was made"
+    );
+    assert!(app.builds().is_empty());
+    fake.requests().to(Route::CreateBuild).assert_count(0);
+}
+
+#[test]
+fn connections_stay_open_when_a_fake_goes_back() {
+    let fake = begun();
+    let before = fake.snapshot();
+    let client = client(&fake);
+    let first = client.build("app", 1);
+    fake.run_until_idle();
+    assert_ne!(client.build("app", 1), first);
+    fake.rewind(&before);
+    assert_eq!(
+        client.build("app", 1),
+        first,
+        "the same client sees what it saw"
+    );
+}
+
+#[test]
+fn snapshots_are_exchanged_between_a_fake_and_its_forks_and_with_nobody_else() {
+    let fake = begun();
+    let before = fake.snapshot();
+    let fork = fake.fork();
+    fork.run_until_idle();
+    fork.rewind(&before);
+    assert_eq!(fork.events(), fake.events());
+    let stranger = FakeBuildkite::start();
+    assert_eq!(
+        panic_of(|| stranger.rewind(&before)),
+        "this snapshot is of another fake: rewind the one it was made of, or a fork of that one"
+    );
+}
+
+#[test]
+fn a_snapshot_says_what_is_in_it() {
+    let fake = FakeBuildkite::start();
+    assert_eq!(
+        fake.snapshot().to_string(),
+        "2030-01-01T00:00:00.000Z: 0 builds, 0 events, 0 requests"
+    );
+    let app = fake.pipeline("app").steps("steps: [{block: Go?}]").create();
+    for _ in 0..11 {
+        app.create_build();
+    }
+    let text = fake.snapshot().to_string();
+    assert!(
+        text.starts_with("2030-01-01T00:00:00.000Z: 11 builds (app#1 passed, app#2 passed,"),
+        "{text}"
+    );
+    assert!(
+        text.ends_with("app#10 passed, …), 44 events, 0 requests"),
+        "{text}"
+    );
+    assert_eq!(
+        format!("{:?}", fake.snapshot()),
+        format!("Snapshot({text})")
+    );
+}
