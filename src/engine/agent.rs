@@ -59,7 +59,7 @@ pub(crate) enum Fleet {
 }
 
 /// The agents that have nothing to do, by what they offer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Idle(RedBlackTreeSetSync<(Arc<[String]>, AgentKey)>);
 
 impl Idle {

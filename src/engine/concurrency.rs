@@ -211,6 +211,12 @@ impl Engine {
         }
     }
 
+    /// Who would get a slot now: nobody, once everything is settled.
+    #[cfg(test)]
+    pub(super) fn next_in(&self, group: &GroupKey) -> Vec<JobKey> {
+        admitted(&self.members(group))
+    }
+
     fn members(&self, group: &GroupKey) -> Vec<Member> {
         let places = self
             .groups

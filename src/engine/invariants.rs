@@ -1,19 +1,175 @@
 //! What must always hold between two commands, computed anew from the jobs themselves.
 
+use chrono::{DateTime, Utc};
+
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
 use crate::engine::change::counts_of;
 use crate::engine::concurrency::concurrency_of;
-use crate::engine::graph::{self, Class, Readiness};
+use crate::engine::graph::{Because, Class, Edge, Readiness, StepRun, class_of_job};
 use crate::engine::job::{Job, State};
 use crate::engine::pipeline::Counts;
 use crate::engine::tally::Tally;
 use crate::engine::timers::Timer;
+use crate::pipeline::Step;
 use crate::vocabulary::states::{BuildState, JobType};
+
+/// Whether nothing happens in a build any more unless somebody retries a job.
+pub(crate) const fn is_over(state: BuildState) -> bool {
+    match state {
+        BuildState::Passed
+        | BuildState::Failed
+        | BuildState::Canceled
+        | BuildState::Skipped
+        | BuildState::NotRun => true,
+        BuildState::Creating
+        | BuildState::Scheduled
+        | BuildState::Running
+        | BuildState::Failing
+        | BuildState::Canceling
+        | BuildState::Blocked => false,
+    }
+}
+
+/// Whether a step may go on when what it depends on is like this: said once more, in other words than the graph's.
+fn lets_on(run: &StepRun, edge: &Edge, on: &StepRun, class: Class) -> bool {
+    let own = run.step.common();
+    let of_group = run.group.as_ref().map(|group| &group.step.common);
+    let continues = matches!(&*run.step, Step::Wait(wait) if wait.continue_on_failure);
+    let of_all = own.allow_dependency_failure
+        || of_group.is_some_and(|group| group.allow_dependency_failure);
+    let overlooks = match edge.why {
+        Because::Uploaded => false,
+        Because::Depends {
+            allow_failure: Some(false),
+        } => continues,
+        Because::Depends {
+            allow_failure: Some(true),
+        } => true,
+        Because::Depends {
+            allow_failure: None,
+        } => of_all || continues,
+    };
+    // Nothing gets around a gate that failed but what names it.
+    let is_next_gate = run.is_barrier && own.depends_on.is_none() && run.is_held_by(on);
+    match class {
+        Class::Satisfied => true,
+        Class::Failed => overlooks && !is_next_gate,
+        Class::Errored | Class::Pending => false,
+    }
+}
 
 impl Engine {
     /// Panics with what does not hold.
     pub(crate) fn check_invariants(&self) {
+        for build in self.builds() {
+            self.check_edges(build);
+            self.check_build_and_jobs(build);
+        }
+        self.check_whole();
+    }
+
+    /// The same, of an engine that held before: builds that nobody wrote to since are left out.
+    pub(crate) fn check_changed(&self, before: &Self) {
+        for build in self.builds() {
+            let is_known = before.builds.find(build).is_some();
+            if !is_known || before.steps(build).len() != self.steps(build).len() {
+                self.check_edges(build);
+            }
+            let is_same = is_known
+                && self.builds.version(build) == before.builds.version(build)
+                && self.progress.version(build) == before.progress.version(build)
+                && self
+                    .jobs_of(build)
+                    .all(|(key, _)| self.jobs.version(key) == before.jobs.version(key));
+            if !is_same {
+                self.check_build_and_jobs(build);
+            }
+        }
+        self.check_whole();
+    }
+
+    /// Panics if anything is different from a clone of this engine. Writing what was there is a difference, too.
+    pub(crate) fn check_same(&self, before: &Self) {
+        // Whoever adds a field says here how it is compared.
+        let Self {
+            seed,
+            now,
+            organizations,
+            users,
+            tokens,
+            pipelines,
+            scripts,
+            slugs,
+            builds,
+            progress,
+            jobs,
+            job_ids,
+            logs,
+            acts,
+            agents,
+            idle,
+            fleet,
+            queue,
+            timers,
+            groups,
+            steps_created,
+            enforces_limits,
+            expiry,
+            agenda: _, // `check_whole` finds it empty
+            events,
+        } = self;
+        let is_same = [
+            ("seed", *seed == before.seed),
+            ("now", *now == before.now),
+            (
+                "organizations",
+                organizations.writes() == before.organizations.writes(),
+            ),
+            ("users", users.writes() == before.users.writes()),
+            ("tokens", tokens.writes() == before.tokens.writes()),
+            ("pipelines", pipelines.writes() == before.pipelines.writes()),
+            ("scripts", scripts.writes() == before.scripts.writes()),
+            ("slugs", *slugs == before.slugs),
+            ("builds", builds.writes() == before.builds.writes()),
+            ("progress", progress.writes() == before.progress.writes()),
+            ("jobs", jobs.writes() == before.jobs.writes()),
+            ("job_ids", *job_ids == before.job_ids),
+            ("logs", *logs == before.logs),
+            ("acts", *acts == before.acts),
+            ("agents", agents.writes() == before.agents.writes()),
+            ("idle", *idle == before.idle),
+            ("fleet", *fleet == before.fleet),
+            ("queue", *queue == before.queue),
+            ("timers", *timers == before.timers),
+            ("groups", *groups == before.groups),
+            ("steps_created", *steps_created == before.steps_created),
+            ("limits", *enforces_limits == before.enforces_limits),
+            ("expiry", *expiry == before.expiry),
+            ("events", *events == before.events),
+        ];
+        for (field, is_same) in is_same {
+            assert!(is_same, "a refused command changed the engine's `{field}`");
+        }
+    }
+
+    fn check_build_and_jobs(&self, build: BuildKey) {
+        self.check_graph(build);
+        self.check_build(build);
+        // A retry opens again what had ended, long after others went on because of that end.
+        let has_retries = self.jobs_of(build).any(|(_, job)| job.is_superseded());
+        for (key, job) in self.jobs_of(build) {
+            self.check_job(job);
+            if !has_retries {
+                self.check_order(job);
+            }
+            self.check_times(job);
+            assert_eq!(self.job_by_id(job.id), Some(key), "an id leads to its job");
+        }
+    }
+
+    /// What no build holds for itself.
+    fn check_whole(&self) {
         assert!(
             self.agenda.newer.is_empty()
                 && self.agenda.triggers.is_empty()
@@ -25,14 +181,6 @@ impl Engine {
                 && !self.agenda.offer_jobs,
             "something was left undone"
         );
-        for build in self.builds() {
-            self.check_graph(build);
-            self.check_build(build);
-            for (key, job) in self.jobs_of(build) {
-                self.check_job(job);
-                assert_eq!(self.job_by_id(job.id), Some(key), "an id leads to its job");
-            }
-        }
         assert_eq!(self.slugs.size(), self.pipelines.iter().count());
         for (key, pipeline) in self.pipelines.iter() {
             let mut counts = Counts::default();
@@ -45,8 +193,13 @@ impl Engine {
         }
         self.check_timers();
         self.check_groups();
-        let jobs = self.builds().flat_map(|build| self.jobs_of(build));
-        let mut busy: Vec<_> = jobs
+        self.check_agents();
+    }
+
+    fn check_agents(&self) {
+        let mut busy: Vec<_> = self
+            .jobs
+            .iter()
             .filter(|(_, job)| job.state.has_agent() && job.kind == JobType::Script)
             .map(|(_, job)| job.agent)
             .collect();
@@ -73,7 +226,12 @@ impl Engine {
     fn check_groups(&self) {
         let mut holding: std::collections::BTreeMap<_, Vec<u32>> =
             std::collections::BTreeMap::new();
-        for (key, job) in self.builds().flat_map(|build| self.jobs_of(build)) {
+        for (key, job) in self.jobs.iter() {
+            assert_ne!(
+                job.state,
+                State::Limiting,
+                "a job was not told of its group"
+            );
             let holds = job.state == State::Scheduled || job.state.has_agent();
             if let (true, Some(group), Some(concurrency)) =
                 (holds, self.group_of(key), concurrency_of(job))
@@ -87,6 +245,13 @@ impl Engine {
                 limits.len() <= most,
                 "{} jobs hold a slot of {group:?}, of which {most} may",
                 limits.len()
+            );
+        }
+        for group in self.groups.keys() {
+            let next = self.next_in(group);
+            assert!(
+                next.is_empty(),
+                "{next:?} wait although {group:?} has a slot"
             );
         }
     }
@@ -106,7 +271,7 @@ impl Engine {
                 .map(|job| self.jobs.get(*job))
                 .filter(|job| !job.is_superseded());
             let class = live
-                .map(|job| graph::class_of_job(job, run.readiness))
+                .map(|job| class_of_job(job, run.readiness))
                 .max()
                 .unwrap_or(Class::Satisfied);
             assert_eq!(run.class, class, "class of step {n}");
@@ -139,19 +304,22 @@ impl Engine {
             "{} with {tally:?}",
             self.build_ref(key)
         );
-        let is_over = !matches!(
-            build.state,
-            BuildState::Creating
-                | BuildState::Scheduled
-                | BuildState::Running
-                | BuildState::Failing
-                | BuildState::Canceling
-                | BuildState::Blocked
-        );
-        if is_over {
+        if is_over(build.state) {
             assert_eq!(tally.work, 0, "a finished build has no active job");
             assert_eq!(tally.on_agent, 0, "a finished build has no job on an agent");
             assert!(build.finished_at.is_some(), "a finished build says when");
+            for (_, job) in self.jobs_of(key) {
+                let is_active = class_of_job(job, self.step_of(job).readiness) == Class::Pending;
+                // What a person unblocked before its time stays so when the build is skipped.
+                let was_early = job.state == State::Unblocked && build.state == BuildState::Skipped;
+                assert!(
+                    !is_active || was_early,
+                    "a job is {} in {}, which is {}",
+                    job.state.word(),
+                    self.build_ref(key),
+                    build.state
+                );
+            }
         } else if build.state != BuildState::Blocked {
             assert_eq!(build.finished_at, None, "a build that goes on has no end");
         }
@@ -162,63 +330,172 @@ impl Engine {
                 "nothing waits in a failed build"
             );
         }
-        assert!(build.created_at <= build.started_at.unwrap_or(build.created_at));
-        if let (Some(started), Some(finished)) = (build.started_at, build.finished_at) {
-            assert!(
-                started <= finished,
-                "{} ends before it starts",
-                self.build_ref(key)
-            );
-        }
+        // A build that is opened again starts anew, and was failing before.
+        let times = [
+            Some(build.created_at),
+            build.started_at,
+            build.finished_at,
+            Some(self.now),
+        ];
+        assert!(
+            times.into_iter().flatten().is_sorted(),
+            "the times of a build are in order: {build:?}"
+        );
+        let failing = build.failing_at.unwrap_or(self.now);
+        assert!(
+            (build.created_at..=self.now).contains(&failing),
+            "a build fails while it is there: {build:?}"
+        );
+        assert!(build.scheduled_at <= build.created_at);
     }
 
-    fn check_job(&self, job: &Job) {
-        let run = self.step_of(job);
-        let has_run = job.times.started_at.is_some();
-        let began = has_run
-            || matches!(
+    /// No job goes on before what it depends on has ended, and ended in a way that lets it.
+    fn check_order(&self, job: &Job) {
+        let is_past = match job.kind {
+            JobType::Script | JobType::Trigger => matches!(
                 job.state,
                 State::Scheduled | State::Assigned | State::Accepted
-            );
-        // A retry opens again what had ended, long after others went on because of that end.
-        let has_retries = self.jobs_of(job.build).any(|(_, job)| job.is_superseded());
-        if job.kind == JobType::Script && began && !has_retries {
-            let came = job
-                .times
-                .runnable_at
-                .expect("a job that went on was runnable");
-            for edge in &run.edges {
-                let on = self.step(job.build, edge.on);
-                let before = self.jobs.get(on.jobs[0]);
+            ),
+            JobType::Waiter => job.state == State::Passed,
+            JobType::Manual => false,
+        };
+        if !is_past && job.times.started_at.is_none() {
+            return;
+        }
+        let came = job.times.runnable_at.or(job.times.finished_at);
+        let came = came.expect("a job that went on says when it could");
+        let run = self.step_of(job);
+        // What it named may have been replaced since.
+        let has_uploads = self.progress.get(job.build).uploads > 0;
+        let is_whole = has_uploads || !run.depends_on_missing;
+        assert!(is_whole, "{} went on without", run.name);
+        for edge in &run.edges {
+            let on = self.step(job.build, edge.on);
+            // What is uploaded before a step that went on, if only to wait for its group, comes too late for it.
+            let ready = job.times.limited_at.unwrap_or(came);
+            if on.upload.is_some_and(|upload| upload.at >= ready) {
+                continue;
+            }
+            for before in on.jobs.iter().map(|key| self.jobs.get(*key)) {
+                // What was broken all along ends once more with a build that is skipped.
+                if before.state == State::Skipped {
+                    continue;
+                }
                 // A gate that was passed can still be canceled with its build.
-                let ended = before.times.unblocked_at.or(before.times.finished_at);
+                let passed = before.times.unblocked_at;
+                let ended = passed.or(before.times.finished_at);
                 assert!(
                     ended.is_none_or(|ended| ended <= came),
                     "{} went on before {} ended",
                     run.name,
                     on.name
                 );
-                assert_ne!(
-                    on.class,
-                    Class::Pending,
-                    "{} went on before {} ended",
+                let class = class_of_job(before, on.readiness);
+                assert!(
+                    lets_on(run, edge, on, class) || passed.is_some() && class == Class::Errored,
+                    "{} went on although {} is {}",
                     run.name,
-                    on.name
+                    on.name,
+                    before.state.word()
                 );
             }
         }
-        let times = [
-            Some(job.created_at),
-            job.times.runnable_at,
-            job.times.started_at,
-            job.times.finished_at,
-        ];
-        let times: Vec<_> = times.into_iter().flatten().collect();
-        assert!(
-            times.is_sorted(),
-            "the times of a job are in order: {job:?}"
-        );
+    }
+
+    /// The edges of a step are those its text and its place ask for.
+    fn check_edges(&self, key: BuildKey) {
+        let runs: Vec<_> = self.steps(key).collect();
+        let order = &self.progress.get(key).order;
+        let group_of = |run: &StepRun| run.group.as_ref().map(|group| group.number);
+        for (n, run) in runs.iter().enumerate() {
+            let has_edge = |on: usize| run.edges.iter().any(|edge| edge.on == order[on]);
+            if let Some(upload) = run.upload {
+                let on = order.iter().position(|step| *step == upload.step);
+                let on = on.expect("what uploads has begun, and stays");
+                assert!(
+                    has_edge(on),
+                    "{} does not wait for what uploaded it",
+                    run.name
+                );
+            }
+            let of_group = run.group.as_ref().map(|group| &group.step.common);
+            let own = run.step.common();
+            for common in of_group.into_iter().chain([own]) {
+                for named in common.depends_on.iter().flatten() {
+                    let is_meant = |other: &StepRun| {
+                        let group = other.group.as_ref().map(|group| &group.step.common);
+                        [Some(other.step.common()), group]
+                            .into_iter()
+                            .flatten()
+                            .any(|common| common.key.as_deref() == Some(&named.step))
+                    };
+                    for (on, other) in runs.iter().enumerate().filter(|(_, run)| is_meant(run)) {
+                        assert!(
+                            has_edge(on),
+                            "{} does not wait for {}",
+                            run.name,
+                            other.name
+                        );
+                    }
+                }
+            }
+            if own.depends_on.is_some() || matches!(&*run.step, Step::Input(_)) {
+                continue;
+            }
+            let is_gate = matches!(&*run.step, Step::Wait(_) | Step::Block(_));
+            let scope = |other: &StepRun| {
+                let is_in = group_of(other) == group_of(run);
+                is_in || is_gate && run.group.is_none()
+            };
+            let before = runs[..n].iter().enumerate().rev();
+            let mut before = before.filter(|(_, other)| scope(other));
+            if is_gate {
+                for (on, other) in before {
+                    let is_free = matches!(&*other.step, Step::Input(_));
+                    assert!(
+                        is_free || has_edge(on),
+                        "{} does not wait for {}",
+                        run.name,
+                        other.name
+                    );
+                }
+            } else if let Some((on, gate)) = before.find(|(_, other)| other.is_barrier) {
+                assert!(has_edge(on), "{} does not wait for {}", run.name, gate.name);
+            }
+        }
+    }
+
+    fn check_times(&self, job: &Job) {
+        let times = &job.times;
+        let in_order = |times: &[Option<DateTime<Utc>>]| times.iter().flatten().is_sorted();
+        let (created, now) = (Some(job.created_at), Some(self.now));
+        let is_ordered = in_order(&[
+            created,
+            times.limited_at,
+            times.runnable_at,
+            times.started_at,
+            times.finished_at,
+            now,
+        ]) && in_order(&[created, times.unblocked_at, now])
+            && in_order(&[created, job.promise.map(|promise| promise.at), now])
+            && in_order(&[times.expired_at, times.finished_at]);
+        assert!(is_ordered, "the times of a job are in order: {job:?}");
         assert!(job.scheduled_at <= job.created_at);
+        assert!(self.builds.get(job.build).created_at <= job.created_at);
+        let history = &job.history;
+        assert!(
+            history.is_sorted_by_key(|moment| moment.at),
+            "a history is in order: {job:?}"
+        );
+        assert_eq!(
+            history.last().map(|moment| moment.state),
+            Some(job.state.reported()),
+            "a history ends with what is"
+        );
+    }
+
+    fn check_job(&self, job: &Job) {
+        let run = self.step_of(job);
         assert!(
             job.exit.is_none() || job.kind == JobType::Script,
             "only commands exit"

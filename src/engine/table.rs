@@ -107,6 +107,12 @@ impl<K: Key, T: Clone> Table<K, T> {
         &mut row.value
     }
 
+    /// How often anything was written: two tables of one origin with the same number are the same.
+    #[cfg(test)]
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes
+    }
+
     pub(crate) fn remove(&mut self, key: K) {
         self.writes += 1;
         if let Some(slot) = self.rows.get_mut(key.row() as usize) {

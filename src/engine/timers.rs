@@ -77,7 +77,7 @@ impl Timer {
 }
 
 /// The armed timers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Timers {
     queue: RedBlackTreeMapSync<TimerKey, Timer>,
     armed: u64,

@@ -1,0 +1,395 @@
+//! What can happen to a world. One more kind of action is a variant, a line in [`action`] and an arm in `carry_out`.
+//!
+//! An action picks among what is there at its time, newest first, so that every list of actions makes sense, also what is
+//! left after some were taken out.
+
+use chrono::TimeDelta;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use crate::engine::build::{BuildKey, Cancellation, Head};
+use crate::engine::commands::{
+    Answers, ArchivePipeline, CancelBuild, CreateBuild, DeletePipeline, MakeMove, Move, NewSlug,
+    RebuildBuild, RetryJob, UnarchivePipeline, UnblockJob, UpdatePipeline, UploadPipeline,
+};
+use crate::engine::job::JobKey;
+use crate::engine::recipe::Source;
+use crate::engine::tests::life::Life;
+use crate::script::PipelineUpload;
+use crate::vocabulary::states::{BuildSource, JobType};
+
+/// Which of those that are there: taken modulo how many they are.
+type Pick = u16;
+
+#[derive(Debug, Clone)]
+pub(super) enum Action {
+    Advance {
+        seconds: i64,
+    },
+    RunUntilIdle,
+    CreateBuild {
+        pipeline: Pick,
+        branch: &'static str,
+        message: Option<&'static str>,
+        changed_files: Option<&'static [&'static str]>,
+    },
+    CancelBuild(Pick),
+    RebuildBuild(Pick),
+    RetryJob(PickJob),
+    UnblockJob(PickJob, &'static [(&'static str, &'static [&'static str])]),
+    /// A move by hand, whether it is possible or not.
+    Move(PickJob, Move),
+    /// Of a build, one of the moves that are possible.
+    PossibleMove(Pick, Pick),
+    CreatePipeline(Pick),
+    DeletePipeline(Pick),
+    ArchivePipeline(Pick),
+    UnarchivePipeline(Pick),
+    /// New steps, those of another pipeline of the world, and another name.
+    UpdatePipeline(Pick, Pick),
+    /// What runs uploads the file of a pipeline of the world, its steps numbered from here.
+    Upload {
+        job: Pick,
+        pipeline: Pick,
+        first: usize,
+        replaces: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PickJob {
+    build: Pick,
+    job: Pick,
+}
+
+/// Seconds, until which jobs expire.
+const MONTH: i64 = 2_592_000;
+
+const BRANCHES: &[&str] = &["main", "main", "feature/x", "release"];
+
+const MESSAGES: &[Option<&str>] = &[None, Some("deploy now")];
+
+const CHANGED_FILES: &[Option<&[&str]>] = &[
+    None,
+    Some(&[]),
+    Some(&["src/main.rs"]),
+    Some(&["README.md", "docs/a/b.md"]),
+];
+
+const ANSWERS: &[&[(&str, &[&str])]] = &[
+    &[],
+    &[("name", &["v1"]), ("region", &["eu"])],
+    &[("region", &["us", "eu"]), ("name", &["b\r\nc"])],
+    &[("other", &["kept"])],
+];
+
+const MOVES: &[Move] = &[
+    Move::Start,
+    Move::Finish { exit_status: 0 },
+    Move::Finish { exit_status: 1 },
+    Move::Finish { exit_status: 2 },
+    Move::Finish { exit_status: -1 },
+    Move::Cancel,
+    Move::TimeOut,
+    Move::Expire,
+    Move::SilenceAgent,
+    Move::LoseAgent,
+    Move::PromiseFailure { exit_status: 1 },
+    Move::PromiseFailure { exit_status: 0 },
+    Move::Unblock,
+    Move::Retry,
+];
+
+/// Any action, the harmless ones first: shrinking goes towards them.
+pub(super) fn action() -> impl Strategy<Value = Action> {
+    let seconds = select(&[0_i64, 1, 10, 10, 30, 60, 60, 120, 600, MONTH][..]);
+    prop_oneof![
+        30 => seconds.prop_map(|seconds| Action::Advance { seconds }),
+        2 => Just(Action::RunUntilIdle),
+        10 => create_build(),
+        4 => pick().prop_map(Action::CancelBuild),
+        2 => pick().prop_map(Action::RebuildBuild),
+        4 => pick_job().prop_map(Action::RetryJob),
+        4 => (pick_job(), select(ANSWERS))
+            .prop_map(|(job, answers)| Action::UnblockJob(job, answers)),
+        8 => (pick_job(), select(MOVES)).prop_map(|(job, wanted)| Action::Move(job, wanted)),
+        25 => (pick(), pick()).prop_map(|(build, which)| Action::PossibleMove(build, which)),
+        1 => pick().prop_map(Action::CreatePipeline),
+        1 => pick().prop_map(Action::DeletePipeline),
+        1 => pick().prop_map(Action::ArchivePipeline),
+        2 => pick().prop_map(Action::UnarchivePipeline),
+        1 => (pick(), pick()).prop_map(|(pipeline, steps)| Action::UpdatePipeline(pipeline, steps)),
+        8 => upload(),
+    ]
+}
+
+/// Often with keys that are free.
+fn upload() -> impl Strategy<Value = Action> {
+    let first = prop_oneof![1 => Just(0_usize), 6 => (1_usize..50).prop_map(|n| n * 20)];
+    let replaces = prop::bool::weighted(0.3);
+    (pick(), pick(), first, replaces).prop_map(|(job, pipeline, first, replaces)| Action::Upload {
+        job,
+        pipeline,
+        first,
+        replaces,
+    })
+}
+
+pub(super) fn create_build() -> impl Strategy<Value = Action> {
+    (
+        pick(),
+        select(BRANCHES),
+        select(MESSAGES),
+        select(CHANGED_FILES),
+    )
+        .prop_map(
+            |(pipeline, branch, message, changed_files)| Action::CreateBuild {
+                pipeline,
+                branch,
+                message,
+                changed_files,
+            },
+        )
+}
+
+/// Often one of the newest.
+fn pick() -> impl Strategy<Value = Pick> {
+    prop_oneof![0..4_u16, any::<u16>()]
+}
+
+fn pick_job() -> impl Strategy<Value = PickJob> {
+    (pick(), any::<u16>()).prop_map(|(build, job)| PickJob { build, job })
+}
+
+impl Action {
+    /// Does it, as far as there is anything to do it to. Whether the engine refuses is not the action's business: a world
+    /// checks that it had no effect then.
+    pub(super) fn carry_out(&self, life: &mut Life<'_>) {
+        let by = life.user;
+        match self {
+            Self::Advance { seconds } => {
+                life.say(|_| format!("{seconds} s pass"));
+                life.advance(TimeDelta::seconds(*seconds));
+            }
+            Self::RunUntilIdle => {
+                life.say(|_| "run until idle".to_owned());
+                life.run_until_idle();
+            }
+            Self::CreateBuild {
+                pipeline,
+                branch,
+                message,
+                changed_files,
+            } => {
+                life.create_build(*pipeline, branch, *message, *changed_files);
+            }
+            Self::CancelBuild(build) => {
+                let Some(build) = life.pick_build(*build) else {
+                    return;
+                };
+                life.say(|life| format!("cancel {}", life.name_of_build(build)));
+                let _ = life.apply(CancelBuild {
+                    build,
+                    cause: Cancellation::Person,
+                });
+            }
+            Self::RebuildBuild(build) => {
+                let Some(build) = life.pick_build(*build) else {
+                    return;
+                };
+                life.say(|life| format!("rebuild {}", life.name_of_build(build)));
+                let _ = life.apply(RebuildBuild { build, by });
+            }
+            Self::RetryJob(job) => {
+                let Some(job) = life.pick_job(*job) else {
+                    return;
+                };
+                life.say(|life| format!("retry {}", life.name_of_job(job)));
+                let _ = life.apply(RetryJob { job, by });
+            }
+            Self::UnblockJob(job, answers) => {
+                let Some(job) = life.pick_job(*job) else {
+                    return;
+                };
+                life.say(|life| format!("unblock {} with {answers:?}", life.name_of_job(job)));
+                let owned = |&(key, values): &(&str, &[&str])| {
+                    let values = values.iter().map(|&value| value.to_owned());
+                    (key.to_owned(), values.collect())
+                };
+                let answers = Answers::Form(answers.iter().map(owned).collect());
+                let _ = life.apply(UnblockJob { job, by, answers });
+            }
+            Self::Move(job, wanted) => {
+                if let Some(job) = life.pick_job(*job) {
+                    life.make_move(job, *wanted);
+                }
+            }
+            Self::PossibleMove(build, which) => life.make_possible_move(*build, *which),
+            Self::CreatePipeline(pipeline) => life.create_pipeline_again(*pipeline),
+            Self::DeletePipeline(pipeline) => {
+                let Some((name, pipeline)) = life.pick_pipeline(*pipeline) else {
+                    return;
+                };
+                life.say(|_| format!("delete {name}"));
+                let Ok(()) = life.apply(DeletePipeline { pipeline });
+                life.forget(pipeline);
+            }
+            Self::ArchivePipeline(pipeline) => {
+                if let Some((name, pipeline)) = life.pick_pipeline(*pipeline) {
+                    life.say(|_| format!("archive {name}"));
+                    let _ = life.apply(ArchivePipeline { pipeline });
+                }
+            }
+            Self::UnarchivePipeline(pipeline) => {
+                if let Some((name, pipeline)) = life.pick_pipeline(*pipeline) {
+                    life.say(|_| format!("unarchive {name}"));
+                    let _ = life.apply(UnarchivePipeline { pipeline });
+                }
+            }
+            Self::UpdatePipeline(pipeline, steps) => life.update_pipeline(*pipeline, *steps),
+            Self::Upload {
+                job,
+                pipeline,
+                first,
+                replaces,
+            } => life.upload(*job, *pipeline, *first, *replaces),
+        }
+    }
+}
+
+impl Life<'_> {
+    fn pick_build(&self, pick: Pick) -> Option<BuildKey> {
+        let mut builds: Vec<_> = self.engine.builds().collect();
+        builds.reverse();
+        of(&builds, pick)
+    }
+
+    fn pick_job(&self, pick: PickJob) -> Option<JobKey> {
+        let build = self.pick_build(pick.build)?;
+        let jobs: Vec<_> = self.engine.jobs_of(build).map(|(key, _)| key).collect();
+        of(&jobs, pick.job)
+    }
+
+    fn create_build(
+        &mut self,
+        pipeline: Pick,
+        branch: &str,
+        message: Option<&str>,
+        changed_files: Option<&[&str]>,
+    ) {
+        let Some((name, pipeline)) = self.pick_pipeline(pipeline) else {
+            return;
+        };
+        self.say(|_| {
+            let message = message.map_or(String::new(), |text| format!(", {text:?}"));
+            let changed =
+                changed_files.map_or(String::new(), |files| format!(", changes {files:?}"));
+            format!("build of {name} on {branch}{message}{changed}")
+        });
+        let texts = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        let _ = self.apply(CreateBuild {
+            pipeline,
+            head: Head {
+                commit: "HEAD".to_owned(),
+                branch: branch.to_owned(),
+                tag: None,
+                message: message.map(str::to_owned),
+                env: Vec::new(),
+                source: BuildSource::Api,
+                author: None,
+                creator: Some(self.user),
+                pull_request: None,
+                clean_checkout: false,
+                rebuilt_from: None,
+                triggered_from: None,
+                changed_files: changed_files.map(texts),
+            },
+            meta_data: Vec::new(),
+        });
+    }
+
+    /// Some names are taken.
+    fn update_pipeline(&mut self, pipeline: Pick, steps: Pick) {
+        let (Some((name, pipeline)), Some(yaml)) =
+            (self.pick_pipeline(pipeline), self.file(steps, 0))
+        else {
+            return;
+        };
+        let new_name = format!("q{}", steps % 4);
+        self.say(|_| format!("{name} is {new_name} with the steps\n{yaml}"));
+        let settings = self.engine.pipeline(pipeline).settings.clone();
+        let _ = self.apply(UpdatePipeline {
+            pipeline,
+            name: Some(new_name),
+            slug: NewSlug::Follow,
+            settings,
+            steps: Some(Source::Yaml(yaml)),
+            env: None,
+        });
+    }
+
+    fn upload(&mut self, job: Pick, pipeline: Pick, first: usize, replaces: bool) {
+        let jobs = self.engine.jobs.iter();
+        let at_work = jobs.filter(|(_, job)| job.kind == JobType::Script && job.state.has_agent());
+        let mut at_work: Vec<_> = at_work.map(|(key, _)| key).collect();
+        at_work.reverse();
+        let (Some(job), Some(yaml)) = (of(&at_work, job), self.file(pipeline, first)) else {
+            return;
+        };
+        let how = if replaces { " --replace" } else { "" };
+        self.say(|life| format!("{} uploads{how}\n{yaml}", life.name_of_job(job)));
+        let upload = PipelineUpload::yaml(yaml);
+        let upload = if replaces { upload.replacing() } else { upload };
+        let _ = self.apply(UploadPipeline { job, upload });
+    }
+
+    fn make_possible_move(&mut self, build: Pick, which: Pick) {
+        let Some(build) = self.pick_build(build) else {
+            return;
+        };
+        let jobs = self.engine.jobs_of(build);
+        let moves = jobs.flat_map(|(job, _)| {
+            let possible = self.engine.possible_moves(job).into_iter();
+            possible.map(move |wanted| (job, wanted))
+        });
+        let moves: Vec<_> = moves.collect();
+        if let Some((job, wanted)) = of(&moves, which) {
+            self.make_move(job, wanted);
+        }
+    }
+
+    fn make_move(&mut self, job: JobKey, wanted: Move) {
+        self.say(|life| format!("{wanted} of {}", life.name_of_job(job)));
+        let possible = self.engine.possible_moves(job);
+        let made = self.apply(MakeMove {
+            job,
+            wanted,
+            by: self.user,
+        });
+        let is_listed = match wanted {
+            Move::Finish { exit_status } => exit_status == 0,
+            Move::PromiseFailure { .. } => false,
+            Move::Start
+            | Move::Cancel
+            | Move::TimeOut
+            | Move::Expire
+            | Move::SilenceAgent
+            | Move::LoseAgent
+            | Move::Unblock
+            | Move::Retry => true,
+        };
+        if is_listed {
+            assert_eq!(
+                made.is_ok(),
+                possible.contains(&wanted),
+                "the list of possible moves is true"
+            );
+        }
+    }
+}
+
+/// One of several, if there is one.
+pub(super) fn of<T: Clone>(all: &[T], pick: Pick) -> Option<T> {
+    let at = usize::from(pick).checked_rem(all.len())?;
+    all.get(at).cloned()
+}
