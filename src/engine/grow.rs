@@ -52,6 +52,10 @@ impl Engine {
             .collect();
         self.agenda.steps.extend(agenda);
         self.agenda.builds.insert(build);
+        if growth.uploaded_by.is_some() {
+            // A gate that came in front of a job puts it behind others of its group.
+            self.rejoin_groups(build);
+        }
     }
 
     /// Returns the numbers of the new steps, and of all that wait for something else than before.

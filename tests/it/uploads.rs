@@ -253,6 +253,26 @@ fn rule_10_1_uploaded_jobs_queue_behind_older_builds_in_their_concurrency_group(
 }
 
 #[test]
+fn rule_10_1_a_gate_that_is_uploaded_before_a_job_lets_others_of_its_group_pass() {
+    // Given a build whose deploy waits for what comes before it, and a younger build whose deploy is behind it in the group
+    let fake = FakeBuildkite::start();
+    let deploy = "{command: deploy, key: deploy, concurrency: 1, concurrency_group: g}";
+    let steps = format!("steps: [{GEN}, {{wait: ~, continue_on_failure: true}}, {deploy}]");
+    let older = fake.pipeline("app").steps(steps).create_build();
+    older.job("gen").start();
+    let younger = fake
+        .pipeline("other")
+        .steps(format!("steps: [{deploy}]"))
+        .create_build();
+    fake.advance(minutes(1));
+    assert_eq!(younger.job("deploy").runnable_at(), None);
+    // When a block step comes in front of the older one's
+    older.job("gen").upload_pipeline("steps: [{block: Ship?}]");
+    // Then it is a member no more until somebody unblocks it
+    assert!(younger.job("deploy").runnable_at().is_some());
+}
+
+#[test]
 fn rule_10_2_a_matrix_that_was_uploaded_has_its_dimensions_in_alphabetical_order() {
     let matrix = "{command: make, label: '{{matrix.os}} {{matrix.arch}}', matrix: {setup: {os: [l, w], arch: [a, b]}}}";
     let fake = FakeBuildkite::start();
