@@ -257,6 +257,10 @@ impl Engine {
         if before == Class::Pending && self.step(build, step).wants_notices() {
             self.agenda.finished.push_back((build, step));
         }
+        if class == Class::Pending {
+            // Open again: what waits for it may be behind a block step once more.
+            self.rejoin_groups(build);
+        }
         for dependent in dependents {
             let waited_for = self.step(build, dependent).pending;
             let waits_for = match (before, class) {

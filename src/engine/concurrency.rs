@@ -189,7 +189,7 @@ impl Engine {
         self.agenda.groups.insert(group);
     }
 
-    /// A gate opened: the jobs behind it join their groups.
+    /// A gate opened, and the jobs behind it join their groups; or they are behind one again, and leave them.
     pub(super) fn rejoin_groups(&mut self, build: BuildKey) {
         let groups: Vec<_> = self
             .jobs_of(build)

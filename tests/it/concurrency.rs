@@ -245,6 +245,32 @@ fn a_job_behind_a_block_step_is_no_member_until_somebody_unblocks_it() {
 }
 
 #[test]
+fn a_job_is_no_member_again_when_the_block_step_before_it_waits_once_more() {
+    // Given a deploy that went past a block step which gave up: it keeps its place, and others wait behind it
+    let fake = FakeBuildkite::start();
+    let gated = fake
+        .pipeline("gated")
+        .steps(format!(
+            "
+            steps:
+              - {{key: test, command: make}}
+              - {{key: gate, block: Release?}}
+              - {{key: report, command: make, allow_dependency_failure: true}}
+              - {{key: deploy, command: make, depends_on: report, {G}}}
+            "
+        ))
+        .create_build();
+    gated.job("test").cancel();
+    let other = member(&fake, "other", 1, "").create_build();
+    assert_eq!(other.job("x").runnable_at(), None);
+    // When a retry brings the block step back
+    let retry = gated.job("test").retry();
+    // Then the deploy is behind it, and the others need not wait for that
+    assert_eq!(gated.job("gate").state(), JobState::Blocked);
+    assert_eq!(other.job("x").runnable_at(), Some(retry.created_at()));
+}
+
+#[test]
 fn a_job_that_is_canceled_frees_its_slot_when_it_has_stopped() {
     let fake = FakeBuildkite::start();
     let app = member(&fake, "app", 1, "");
