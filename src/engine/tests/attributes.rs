@@ -338,7 +338,7 @@ fn step(temper: Temper, groups: bool) -> BoxedStrategy<StepSpec> {
     let bare =
         select(&["wait", "waiter", "block", "manual", "input"][..]).prop_map(|word| StepSpec {
             kind: Kind::Bare(word),
-            has_key: false,
+            key: None,
             depends_on: None,
             attributes: Vec::new(),
             script: Vec::new(),
@@ -365,17 +365,17 @@ fn one(
     table: Table,
     script: impl Strategy<Value = Vec<Attempt>> + 'static,
 ) -> BoxedStrategy<StepSpec> {
-    let has_key = prop_oneof![9 => Just(true), 1 => Just(false)];
+    let key = select(&["key", "key", "key", "id", "identifier"][..]);
     (
         kind,
-        has_key,
+        option::weighted(0.9, key),
         option::weighted(0.25, depends_on()),
         attributes(table),
         script,
     )
-        .prop_map(|(kind, has_key, depends_on, attributes, script)| StepSpec {
+        .prop_map(|(kind, key, depends_on, attributes, script)| StepSpec {
             kind,
-            has_key,
+            key,
             depends_on,
             attributes,
             script,
@@ -412,16 +412,22 @@ fn back() -> impl Strategy<Value = Back> {
 }
 
 fn attempt(temper: Temper) -> impl Strategy<Value = Attempt> {
-    let is_wild = u32::from(temper == Temper::Wild);
+    let (endless, never) = match temper {
+        Temper::Wild => (Takes::Forever, PickUp::Never),
+        Temper::Calm => (
+            Takes::Exactly(TimeDelta::zero()),
+            PickUp::After(TimeDelta::zero()),
+        ),
+    };
     let takes = prop_oneof![
         4 => (0_i64..200).prop_map(|seconds| Takes::Exactly(TimeDelta::seconds(seconds))),
         1 => Just(Takes::Between(TimeDelta::zero(), TimeDelta::minutes(3))),
-        1 => Just(if is_wild == 1 { Takes::Forever } else { Takes::Exactly(TimeDelta::zero()) }),
+        1 => Just(endless),
     ];
     let pick_up = prop_oneof![
         8 => Just(PickUp::After(TimeDelta::seconds(1))),
         1 => (0_i64..100).prop_map(|seconds| PickUp::After(TimeDelta::seconds(seconds))),
-        1 => Just(if is_wild == 1 { PickUp::Never } else { PickUp::After(TimeDelta::zero()) }),
+        1 => Just(never),
     ];
     let log = prop_oneof![9 => Just(Vec::new()), 1 => Just(vec!["a\n".into(), "b\n".into()])];
     let exits = prop_oneof![1 => Just(0), 1 => -1..=3].prop_map(Ending::Exits);

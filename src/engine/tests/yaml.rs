@@ -35,7 +35,8 @@ pub(super) struct SettingsSpec {
 #[derive(Debug, Clone)]
 pub(super) struct StepSpec {
     pub(super) kind: Kind,
-    pub(super) has_key: bool,
+    /// Under which name it has one, if it has.
+    pub(super) key: Option<&'static str>,
     pub(super) depends_on: Option<DependsOn>,
     /// `name: value`, or several that belong together.
     pub(super) attributes: Vec<&'static str>,
@@ -203,7 +204,7 @@ impl fmt::Display for SettingsSpec {
 impl StepSpec {
     /// What a script calls it.
     fn name(&self, place: usize) -> String {
-        if self.has_key {
+        if self.key.is_some() {
             format!("k{place}")
         } else {
             format!("make {place} all")
@@ -227,8 +228,8 @@ impl StepSpec {
             }
             Kind::Group(_) => parts.push(format!("group: Part {n}")),
         }
-        if self.has_key {
-            parts.push(format!("key: k{n}"));
+        if let Some(name) = self.key {
+            parts.push(format!("{name}: k{n}"));
         }
         if let Some(on) = &self.depends_on {
             parts.push(format!("depends_on: {}", on.yaml(n)));
