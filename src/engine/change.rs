@@ -74,7 +74,7 @@ impl Engine {
         let (from, build, step) = (job.state, job.build, job.step);
         let is_new = job.history.is_empty();
         for timer in job.timers.clone() {
-            self.timers.disarm(timer);
+            self.disarm(timer);
         }
 
         let now = self.now;

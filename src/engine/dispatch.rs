@@ -11,12 +11,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::engine::Engine;
 use crate::engine::agent::{self, Agent, AgentKey, Contact, Fleet};
 use crate::engine::graph::{self, StepRun};
-use crate::engine::job::{Event, Exit, Illegal, Job, JobKey, Lead, State};
-use crate::engine::pipeline::PipelineKey;
+use crate::engine::job::{Event, Exit, Illegal, JobKey, Lead, State};
 use crate::engine::table::Key as _;
 use crate::engine::timers::{Timer, TimerKey};
 use crate::pipeline::Step;
-use crate::script::{Attempt, Ending, PickUp, Scripts, When};
+use crate::script::{Attempt, Ending, PickUp, When};
 use crate::vocabulary::ids::{self, Kind};
 use crate::vocabulary::states::JobType;
 
@@ -87,6 +86,16 @@ impl Engine {
             .iter()
             .take_while(|(key, _)| key.due <= self.now);
         due.any(|(_, timer)| matches!(timer, Timer::PickUp(_)))
+    }
+
+    /// Disarms a timer of a job. One that would have come to wait at this instant held others back; they need not wait for
+    /// it now.
+    pub(crate) fn disarm(&mut self, timer: TimerKey) {
+        let came = timer.due <= self.now;
+        if came && matches!(self.timers.get(timer), Some(Timer::PickUp(_))) {
+            self.agenda.offer_jobs |= !self.queue.is_empty();
+        }
+        self.timers.disarm(timer);
     }
 
     /// The jobs that no agent of a fixed fleet could take yet, in their order.
@@ -225,32 +234,7 @@ impl Engine {
         }
     }
 
-    /// Changes the scripts of a pipeline. Jobs that wait to be picked up go by what they say now.
-    pub(crate) fn tell_scripts<T>(
-        &mut self,
-        pipeline: PipelineKey,
-        tell: impl FnOnce(&mut Scripts) -> T,
-    ) -> T {
-        let told = tell(self.scripts.change(pipeline));
-        let builds = self.pipelines.get(pipeline).builds.clone();
-        for build in &builds {
-            if self.tally(*build).scheduled == 0 {
-                continue;
-            }
-            let waits = |job: &Job| job.state == State::Scheduled && job.lead == Lead::Script;
-            let waiting: Vec<_> = self
-                .jobs_of(*build)
-                .filter(|(_, job)| waits(job))
-                .map(|(key, _)| key)
-                .collect();
-            for job in waiting {
-                self.look_again_when_picked_up(job);
-            }
-        }
-        told
-    }
-
-    fn look_again_when_picked_up(&mut self, key: JobKey) {
+    pub(crate) fn look_again_when_picked_up(&mut self, key: JobKey) {
         let is_pick_up =
             |timer: &TimerKey| matches!(self.timers.get(*timer), Some(Timer::PickUp(_)));
         let armed = self.jobs.get(key).timers.iter().copied().find(is_pick_up);
@@ -269,12 +253,12 @@ impl Engine {
             }
             PickUp::Never => None,
         };
-        if armed.map(|timer| timer.due) == due {
+        if !was_picked_up && armed.map(|timer| timer.due) == due {
             return;
         }
         self.leave_queue(key);
         if let Some(timer) = armed {
-            self.timers.disarm(timer);
+            self.disarm(timer);
             self.jobs.change(key).timers.retain(|known| *known != timer);
         }
         if let Some(due) = due.filter(|_| self.fleet != Fleet::Nobody) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
+use crate::engine::commands::TellScripts;
 use crate::engine::pipeline::PipelineKey;
 use crate::fake::Tie;
 use crate::pipeline::{Definition, Interpolation};
@@ -41,9 +42,8 @@ pub struct JobScript {
 impl JobScript {
     #[track_caller]
     pub(super) fn new(tie: Tie, pipeline: PipelineKey, matcher: &str) -> Self {
-        let rule = tie
-            .driver()
-            .set(|engine| engine.tell_scripts(pipeline, |scripts| scripts.add(matcher)));
+        let tell = |scripts: &mut Scripts| scripts.add(matcher);
+        let Ok(rule) = tie.driver().apply(TellScripts { pipeline, tell });
         Self {
             tie,
             pipeline,
@@ -212,8 +212,10 @@ impl JobScript {
         let driver = self.tie.driver();
         let is_there = driver.read(|engine| engine.find_pipeline(self.pipeline).is_some());
         assert!(is_there, "this pipeline was deleted");
-        driver
-            .set(|engine| engine.tell_scripts(self.pipeline, |scripts| write(scripts, self.rule)));
+        let Ok(()) = driver.apply(TellScripts {
+            pipeline: self.pipeline,
+            tell: |scripts: &mut Scripts| write(scripts, self.rule),
+        });
         self
     }
 }

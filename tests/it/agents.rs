@@ -44,6 +44,46 @@ fn jobs_wait_for_an_agent_that_is_free_and_start_in_their_order() {
 }
 
 #[test]
+fn a_job_does_not_wait_for_one_that_will_not_come() {
+    // Given one agent, two jobs that want it, and a third that would come for it at this instant
+    let fleet = Agents::fleet([agent("worker")]);
+    let fake = FakeBuildkite::builder().agents(fleet).start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{command: make, key: x}]")
+        .create();
+    let script = app.on_job("x").picked_up_after(seconds(0));
+    let (first, second) = (app.create_build(), app.create_build());
+    fake.advance(seconds(0));
+    assert_eq!([states(&first), states(&second)], ["running", "scheduled"]);
+    let third = app.create_build();
+    let before = fake.snapshot();
+    // When the first ends, the third may be more urgent than the second: they are offered together
+    first.job("x").finish(0);
+    assert_eq!(states(&second), "scheduled");
+    // When the third is canceled, then the second need not wait for it
+    third.cancel();
+    assert_eq!(states(&second), "running");
+    // Nor when its script comes to say that nobody picks it up
+    fake.rewind(&before);
+    first.job("x").finish(0);
+    script.clone().never_picked_up();
+    assert_eq!(
+        [states(&second), states(&third)],
+        ["scheduled", "scheduled"],
+        "that goes for both"
+    );
+    fake.rewind(&before);
+    first.job("x").finish(0);
+    script.picked_up_after(seconds(9));
+    assert_eq!(
+        [states(&second), states(&third)],
+        ["running", "scheduled"],
+        "the second came before"
+    );
+}
+
+#[test]
 fn an_agent_takes_only_jobs_whose_rules_all_match_its_tags() {
     let fleet = Agents::fleet([agent("mac").tags(["os=mac", "queue=ios"]), agent("plain")]);
     let fake = FakeBuildkite::builder().agents(fleet).start();

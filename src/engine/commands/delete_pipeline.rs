@@ -64,7 +64,7 @@ impl Engine {
     pub(crate) fn remove_job(&mut self, key: JobKey) {
         let job = self.jobs.get(key).clone();
         for timer in job.timers {
-            self.timers.disarm(timer);
+            self.disarm(timer);
         }
         if let Some(agent) = job.agent.filter(|_| job.state.has_agent()) {
             self.hear_of_agent(key);

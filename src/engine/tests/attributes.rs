@@ -412,11 +412,12 @@ fn back() -> impl Strategy<Value = Back> {
 }
 
 fn attempt(temper: Temper) -> impl Strategy<Value = Attempt> {
-    let (endless, never) = match temper {
-        Temper::Wild => (Takes::Forever, PickUp::Never),
+    let (endless, never, silent) = match temper {
+        Temper::Wild => (Takes::Forever, PickUp::Never, Ending::AgentFallsSilent),
         Temper::Calm => (
             Takes::Exactly(TimeDelta::zero()),
             PickUp::After(TimeDelta::zero()),
+            Ending::Exits(0),
         ),
     };
     let takes = prop_oneof![
@@ -433,7 +434,7 @@ fn attempt(temper: Temper) -> impl Strategy<Value = Attempt> {
     let exits = prop_oneof![1 => Just(0), 1 => -1..=3].prop_map(Ending::Exits);
     let ending = prop_oneof![
         9 => exits,
-        is_wild => Just(Ending::AgentFallsSilent),
+        1 => Just(silent),
     ];
     let acts = prop_oneof![
         6 => Just(Vec::new()),

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::account::UserKey;
 use crate::engine::build::BuildKey;
-use crate::engine::commands::{Answers, CreatePipeline, UnblockJob};
+use crate::engine::commands::{Answers, CreatePipeline, TellScripts, UnblockJob};
 use crate::engine::invariants::is_over;
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::pipeline::PipelineKey;
@@ -18,6 +18,7 @@ use crate::engine::tests::actions::of;
 use crate::engine::tests::world::World;
 use crate::engine::tests::yaml;
 use crate::engine::{Command, Engine};
+use crate::script::Scripts;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::event::{Event, EventKind};
 use crate::vocabulary::ids::{BuildId, JobId};
@@ -187,7 +188,10 @@ impl<'w> Life<'w> {
             created_by: None,
         });
         let key = created.unwrap_or_else(|refused| panic!("{refused:?}"));
-        self.engine.tell_scripts(key, |scripts| spec.tell(scripts));
+        let Ok(()) = self.apply(TellScripts {
+            pipeline: key,
+            tell: |scripts: &mut Scripts| spec.tell(scripts),
+        });
         self.pipelines.push((place, key));
     }
 

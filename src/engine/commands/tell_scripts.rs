@@ -1,0 +1,36 @@
+//! A test tells, or changes, what the jobs of a pipeline will do.
+
+use std::convert::Infallible;
+
+use crate::engine::job::{Job, Lead, State};
+use crate::engine::pipeline::PipelineKey;
+use crate::engine::{Command, Engine};
+use crate::script::Scripts;
+
+/// Jobs that wait to be picked up go by what their scripts say now.
+pub(crate) struct TellScripts<F> {
+    pub(crate) pipeline: PipelineKey,
+    pub(crate) tell: F,
+}
+
+impl<T, F: FnOnce(&mut Scripts) -> T> Command for TellScripts<F> {
+    type Output = T;
+    type Refused = Infallible;
+
+    fn apply(self, engine: &mut Engine) -> Result<T, Infallible> {
+        let told = (self.tell)(engine.scripts.change(self.pipeline));
+        let builds = engine.pipelines.get(self.pipeline).builds.clone();
+        for build in &builds {
+            if engine.tally(*build).scheduled == 0 {
+                continue;
+            }
+            let waits = |job: &Job| job.state == State::Scheduled && job.lead == Lead::Script;
+            let jobs = engine.jobs_of(*build).filter(|(_, job)| waits(job));
+            let waiting: Vec<_> = jobs.map(|(key, _)| key).collect();
+            for job in waiting {
+                engine.look_again_when_picked_up(job);
+            }
+        }
+        Ok(told)
+    }
+}
