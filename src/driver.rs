@@ -35,7 +35,12 @@ pub(crate) struct Driver {
     mode: Clock,
     options: Options,
     event_limit: usize,
+    /// What was asked for that nobody serves, in sentences; not part of the world, because going back does not undo it.
+    unserved: Mutex<Vec<String>>,
 }
+
+/// How many different requests for what nobody serves are kept: the first 20.
+const UNSERVED: usize = 20;
 
 impl Driver {
     pub(crate) fn new(engine: Engine, mode: Clock, options: Options, event_limit: usize) -> Self {
@@ -51,7 +56,13 @@ impl Driver {
             mode,
             options,
             event_limit,
+            unserved: Mutex::default(),
         }
+    }
+
+    /// What was asked for that nobody serves, in sentences; each once.
+    pub(crate) fn unserved(&self) -> Vec<String> {
+        self.unserved.lock().clone()
     }
 
     /// The world as it is.
@@ -72,6 +83,7 @@ impl Driver {
             mode: self.mode,
             options: self.options.elsewhere(),
             event_limit: self.event_limit,
+            unserved: Mutex::default(),
         }
     }
 
@@ -133,7 +145,14 @@ impl Driver {
             events,
             polled,
             note,
+            unserved,
         } = http::answer(engine, rates, &self.options, *requests, request);
+        if let Some(sentence) = unserved.filter(|_| !self.options.allow_unknown_routes) {
+            let mut kept = self.unserved.lock();
+            if kept.len() < UNSERVED && !kept.contains(&sentence) {
+                kept.push(sentence);
+            }
+        }
         if polled {
             *polls = if polls.0 == at {
                 (at, polls.1 + 1)

@@ -110,7 +110,7 @@ pub use engine::commands::Move;
 pub use fake::{
     AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Events, Explore, FakeBuildkite,
     FakeBuildkiteBuilder, Idle, IllegalMove, JobHandle, JobScript, Moment, PipelineBuilder,
-    PipelineHandle, Requests, Snapshot, UploadError, UploadStage, Waiting, Walk, agent,
+    PipelineHandle, Report, Requests, Snapshot, UploadError, UploadStage, Waiting, Walk, agent,
     assert_repeatable, explore,
 };
 pub use journal::RequestRecord;

@@ -391,8 +391,12 @@ impl Engine {
                     on.name
                 );
                 let class = class_of_job(before, on.readiness);
+                let lets =
+                    lets_on(run, edge, on, class) || passed.is_some() && class == Class::Errored;
+                // An upload since may have made a gate that was passed wait once more.
+                let waits_again = passed.is_some() && on.readiness == Readiness::Pending;
                 assert!(
-                    lets_on(run, edge, on, class) || passed.is_some() && class == Class::Errored,
+                    lets || waits_again && self.has_upload_since(job.build, ready),
                     "{} went on although {} is {}",
                     run.name,
                     on.name,
@@ -400,6 +404,11 @@ impl Engine {
                 );
             }
         }
+    }
+
+    fn has_upload_since(&self, build: BuildKey, instant: DateTime<Utc>) -> bool {
+        let mut uploads = self.steps(build).filter_map(|run| run.upload);
+        uploads.any(|upload| upload.at >= instant)
     }
 
     /// The edges of a step are those its text and its place ask for.

@@ -299,6 +299,13 @@ impl FakeBuildkiteBuilder {
         self
     }
 
+    /// Requests for routes that Buildkite does not have, or this fake does not model, do not fail
+    /// [`verify`](FakeBuildkite::verify). They are answered with 404 and 501 in any case.
+    pub fn allow_unknown_routes(mut self) -> Self {
+        self.options.allow_unknown_routes = true;
+        self
+    }
+
     /// Shows the `state` of wait steps, which recorded answers leave out.
     pub fn waiters_with_state(mut self) -> Self {
         self.options.waiters = Waiters::WithState;

@@ -14,8 +14,10 @@ mod refusals;
 mod requests;
 mod script;
 mod snapshot;
+mod verify;
 
 use std::fmt;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -40,6 +42,7 @@ pub use refusals::{IllegalMove, UploadError, UploadStage};
 pub use requests::Requests;
 pub use script::JobScript;
 pub use snapshot::Snapshot;
+pub use verify::Report;
 
 /// A Buildkite of a test's own: a state machine for builds and jobs, a clock, and a server on a port of its own.
 ///
@@ -69,6 +72,8 @@ pub struct FakeBuildkite {
     home: Home,
     token: String,
     family: Family,
+    /// Whether somebody asked what was found: then nobody needs to be told at the end.
+    verified: AtomicBool,
 }
 
 /// Where things are made when a test does not say.
@@ -130,6 +135,7 @@ impl FakeBuildkite {
             home,
             token,
             family,
+            verified: AtomicBool::new(false),
         };
         fake.driver.listens_at(fake.url());
         fake

@@ -59,6 +59,8 @@ pub(crate) struct Options {
     pub(crate) origin: Option<String>,
     pub(crate) waiters: Waiters,
     pub(crate) clusters: Clusters,
+    /// Requests for what nobody serves do not fail the test.
+    pub(crate) allow_unknown_routes: bool,
     /// Where the fake listens, for requests that do not say how they reached it.
     pub(crate) own_origin: OnceLock<String>,
 }
@@ -74,6 +76,9 @@ impl Options {
     }
 }
 
+/// How much of a path that is no route a report names: 200 characters.
+const NAMED_PATH: usize = 200;
+
 /// An answer, and what else came of the request.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -84,6 +89,8 @@ pub(crate) struct Answered {
     pub(crate) polled: bool,
     /// What the test should know about how it was answered.
     pub(crate) note: Option<String>,
+    /// In a sentence, that it was for something nobody serves.
+    pub(crate) unserved: Option<String>,
 }
 
 /// What a handler works with.
@@ -116,6 +123,7 @@ pub(crate) fn answer(
         events: Vec::new(),
         polled: false,
         note: None,
+        unserved: None,
     };
     if request.method == Method::Options {
         answered.reply = finish(engine, ordinal, request, answered.reply);
@@ -124,12 +132,21 @@ pub(crate) fn answer(
     answered.reply = match router::find(&request.method, &segments) {
         Target::Unknown => {
             let (nearest, hint) = router::nearest(&request.method, &segments);
+            let path: String = request.path.chars().take(NAMED_PATH).collect();
+            let asked = format!("{} {path}", request.method);
             answered.note = Some(format!("no such route; nearest: {nearest}{hint}"));
+            answered.unserved = Some(format!(
+                "{asked} is no route of Buildkite's; nearest: {nearest}{hint}"
+            ));
             let reply = ApiError::no_route(&request.path).into_reply();
             reply.with_header("x-fake-buildkite-nearest-route", nearest.to_string())
         }
         Target::Unmodelled(template) => {
             answered.note = Some(format!("{template} is not modelled"));
+            answered.unserved = Some(format!(
+                "{} {template} is not modelled by this fake",
+                request.method
+            ));
             ApiError::unmodelled(&format!("{} {template}", request.method)).into_reply()
         }
         Target::Known(route, place) => {

@@ -130,19 +130,37 @@ pub(crate) fn nearest(method: &Method, segments: &[&str]) -> (Route, &'static st
             .split('/')
             .filter(|segment| !segment.is_empty())
             .collect();
-        let same = template
-            .iter()
-            .zip(segments)
-            .filter(|(wanted, given)| wanted.starts_with('{') || wanted == given);
-        let (same, longer) = (same.count(), template.len().max(segments.len()));
+        let pairs = template.iter().zip(segments);
+        let same = pairs.map(|(wanted, given)| match *wanted {
+            wanted if wanted == *given => 3,
+            wanted if wanted.starts_with('{') => 2,
+            // A slip of the pen, and not a word of its own.
+            wanted if is_alike(wanted, given) => 2,
+            _ => 0,
+        });
+        let (same, longer) = (same.sum::<usize>(), template.len().max(segments.len()));
         // The root counts, too: the likeness of `/` to itself is all there is.
         (
-            (same + 1) * 1_000 / (longer + 1),
+            (same + 3) * 1_000 / (longer + 1),
             route.method() == method.as_str(),
         )
     };
     let best = Route::ALL.iter().copied().rev().max_by_key(likeness);
     (best.unwrap_or(Route::Root), "")
+}
+
+/// Whether two words begin and end alike, and differ by few letters in length.
+fn is_alike(wanted: &str, given: &str) -> bool {
+    let same = |(a, b): &(char, char)| a == b;
+    let begins = wanted.chars().zip(given.chars()).take_while(same).count();
+    let ends = wanted
+        .chars()
+        .rev()
+        .zip(given.chars().rev())
+        .take_while(same)
+        .count();
+    let shorter = wanted.len().min(given.len());
+    wanted.len().abs_diff(given.len()) <= 2 && (begins + ends) * 3 >= shorter * 2
 }
 
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl Edge {
     }
 
     fn of(builder: FakeBuildkiteBuilder) -> Self {
-        let fake = builder.start();
+        let fake = builder.allow_unknown_routes().start();
         fake.pipeline("app").create_build();
         let before = world(&fake, &["acme"]);
         Self { fake, before }

@@ -14,7 +14,7 @@ const BUILDS: &str = "/organizations/acme/pipelines/app/builds";
 const STEPS: &str = "steps: [{command: make, key: make}, {block: Ship?, key: ship}]";
 
 fn fake_with_builds() -> FakeBuildkite {
-    let fake = FakeBuildkite::start();
+    let fake = FakeBuildkite::builder().allow_unknown_routes().start();
     let app = fake.pipeline("app").steps(STEPS).create();
     fake.pipeline("other").steps(STEPS).create_build();
     let failed = app.create_build();

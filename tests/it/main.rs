@@ -42,3 +42,4 @@ mod support;
 mod time;
 mod triggers;
 mod uploads;
+mod verify;

@@ -220,7 +220,7 @@ fn numbers_are_written_as_numbers_are() {
 
 #[test]
 fn notes_say_what_was_odd_about_a_request() {
-    let fake = FakeBuildkite::start();
+    let fake = FakeBuildkite::builder().allow_unknown_routes().start();
     fake.pipeline("app").create_build();
     let client = client(&fake);
     let note = |path: &str| {
