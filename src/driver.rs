@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
 
 use crate::clock::{self, Clock, Journey, Runaway, Until};
+use crate::engine::acts::Poll;
 use crate::engine::{Applied, Command, Engine};
 use crate::http::reply::Reply;
 use crate::http::request::Request;
@@ -153,7 +154,8 @@ impl Driver {
                 kept.push(sentence);
             }
         }
-        if polled {
+        let is_poll = !polled.is_empty();
+        if is_poll {
             *polls = if polls.0 == at {
                 (at, polls.1 + 1)
             } else {
@@ -161,7 +163,7 @@ impl Driver {
             };
         }
         let note =
-            note.or_else(|| (polled && polls.1 >= PATIENCE).then(|| self.standing_clock(polls.1)));
+            note.or_else(|| (is_poll && polls.1 >= PATIENCE).then(|| self.standing_clock(polls.1)));
         journal.request(RequestRecord {
             at,
             method: request.method.to_string(),
@@ -174,10 +176,14 @@ impl Driver {
             note,
         });
         journal.events(&events);
+        if is_poll {
+            let Ok(Applied { events, .. }) = engine.apply(Poll { builds: polled });
+            journal.events(&events);
+        }
         let until = match self.mode {
             Clock::Manual => None,
             Clock::PerRequest(by) => Some(Until::Instant(clock::after(at, by))),
-            Clock::StepPerPoll => polled.then_some(Until::NextStep),
+            Clock::StepPerPoll => is_poll.then_some(Until::NextStep),
         };
         if let Some(until) = until {
             let mut journey = Journey::new(until, self.event_limit);

@@ -118,11 +118,12 @@ pub use script::PipelineUpload;
 pub use timeline::Timeline;
 pub use vocabulary::access::Access;
 pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef};
+pub use vocabulary::exit::Exit;
 pub use vocabulary::ids::{BuildId, JobId, PipelineId, UserId};
 pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;
 pub use vocabulary::span::{days, hours, millis, minutes, seconds};
-pub use vocabulary::states::{BuildSource, BuildState, JobState, JobType};
+pub use vocabulary::states::{BuildSource, BuildState, JobState, JobType, SignalReason};
 
 #[doc = include_str!("engine/job/transitions.md")]
 pub mod job_transitions {}

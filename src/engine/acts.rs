@@ -1,47 +1,164 @@
-//! What a command does while it runs, beyond printing: it uploads steps, it promises to fail, its agent falls silent.
+//! What a command does while it runs, beyond printing: it uploads steps, it promises to fail, its agent falls silent; and
+//! how it ends.
 //!
-//! Elsewhere: what scripts can tell (`crate::script`), when a command ends (`dispatch`), the same things by hand
+//! Elsewhere: what scripts can tell (`crate::script`), when a command starts (`dispatch`), the same things by hand
 //! (`commands`).
 
-use chrono::{DateTime, Utc};
+use std::collections::VecDeque;
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::agent::{AGENT_LOSS, Contact};
+use crate::engine::build::{BuildKey, put};
 use crate::engine::commands::{PromiseFailure, UploadPipeline};
-use crate::engine::job::{Event, Exit, JobKey};
+use crate::engine::job::{Event, JobKey, State};
 use crate::engine::timers::Timer;
-use crate::engine::{Command as _, Engine};
-use crate::script::Act;
+use crate::engine::{Command, Engine};
+use crate::script::{Act, Ending, When};
+use crate::vocabulary::exit::Exit;
+
+/// What a command that runs will still do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Plan {
+    /// In the order in which their timers fire.
+    acts: VecDeque<Act>,
+    /// Before it ends, whenever that is.
+    last: Vec<Act>,
+    ending: Ending,
+}
+
+/// Builds that are not over were shown.
+pub(crate) struct Poll {
+    pub(crate) builds: Vec<BuildKey>,
+}
+
+impl Command for Poll {
+    type Output = ();
+    type Refused = std::convert::Infallible;
+
+    fn apply(self, engine: &mut Engine) -> Result<(), Self::Refused> {
+        for build in self.builds {
+            let is_of_build = |(job, _): &(&JobKey, &u32)| engine.jobs.get(**job).build == build;
+            let waiting: Vec<_> = engine
+                .polls
+                .iter()
+                .filter(is_of_build)
+                .map(|(job, left)| (*job, *left))
+                .collect();
+            for (job, left) in waiting {
+                if left > 1 {
+                    engine.polls.insert_mut(job, left - 1);
+                    continue;
+                }
+                engine.polls.remove_mut(&job);
+                if engine.jobs.get(job).state == State::Scheduled {
+                    engine.pick_up(job);
+                } else {
+                    engine.end(job);
+                }
+            }
+        }
+        Ok(())
+    }
+}
 
 impl Engine {
+    pub(super) fn wait_for_polls(&mut self, key: JobKey, polls: u32) {
+        self.polls.insert_mut(key, polls.max(1));
+    }
+
+    /// How many more times the build of a job has to be shown until it goes on, if that is what it waits for.
+    pub(crate) fn polls_left(&self, key: JobKey) -> Option<u32> {
+        self.polls.get(&key).copied()
+    }
+
+    /// A command starts: what it will do until it ends, and when, if time decides.
+    pub(super) fn plan(
+        &mut self,
+        key: JobKey,
+        acts: Vec<(When, Act)>,
+        ending: Ending,
+        duration: Option<TimeDelta>,
+    ) {
+        let mut timed = Vec::new();
+        let mut last = Vec::new();
+        for (when, act) in acts {
+            match (when, duration) {
+                (When::After(wait), _) => timed.push((self.after(wait), act)),
+                (When::AtTheEnd, _) => last.push(act),
+            }
+        }
+        // Those of one instant stay in the order in which they were told.
+        timed.sort_by_key(|(due, _)| *due);
+        // Before the end, so that what is due with it is still done.
+        for (due, _) in &timed {
+            self.arm_timer(key, *due, Timer::Act(key));
+        }
+        if let Some(duration) = duration {
+            self.arm_timer(key, self.after(duration), Timer::End(key));
+        }
+        let acts = timed.into_iter().map(|(_, act)| act).collect();
+        self.plans.insert_mut(key, Plan { acts, last, ending });
+    }
+
     /// The next thing a job's script told its command to do.
     pub(super) fn act(&mut self, key: JobKey) {
-        let acts = self
-            .acts
+        let plan = self
+            .plans
             .get_mut(&key)
+            .expect("a command that runs has a plan");
+        let act = plan
+            .acts
+            .pop_front()
             .expect("a timer is armed for every act");
-        let act = acts.pop_front().expect("a timer is armed for every act");
         self.forget_fired_timers(key);
+        self.carry_out(key, act);
+    }
+
+    /// A job's command ends, as its script said.
+    pub(super) fn end(&mut self, key: JobKey) {
+        let plan = self
+            .plans
+            .get(&key)
+            .expect("a command that runs has a plan")
+            .clone();
+        for act in plan.last {
+            self.carry_out(key, act);
+            // An upload that is refused ends its command.
+            if self.jobs.get(key).state != State::Running {
+                return;
+            }
+        }
+        match plan.ending {
+            Ending::Exits(exit) => self.finish(key, exit).expect("a command that runs can end"),
+            Ending::AgentFallsSilent => self.fall_silent(key),
+        }
+    }
+
+    fn carry_out(&mut self, key: JobKey, act: Act) {
         match act {
             Act::Upload(upload) => {
                 let refused = UploadPipeline { job: key, upload }.apply(self).err();
                 if let Some(refused) = refused {
                     // As the agent does: it says why and ends with status 1, and the command with it.
-                    self.append_log(
-                        key,
-                        self.now,
-                        format!("{}\n", refused.as_the_agent_says()).into(),
-                    );
-                    self.finish(key, Exit::with_status(1))
+                    let said = format!("{}\n", refused.as_the_agent_says());
+                    self.append_log(key, self.now, said.into());
+                    self.finish(key, Exit::status(1))
                         .expect("an acting command runs");
                 }
             }
             // Chosen: a second promise changes nothing, and the command goes on.
             Act::PromiseFailure(exit_status) => {
-                let _ = PromiseFailure {
+                let promise = PromiseFailure {
                     job: key,
                     exit_status,
-                }
-                .apply(self);
+                };
+                let _ = promise.apply(self);
+            }
+            Act::SetMetaData(name, value) => {
+                let build = self.jobs.get(key).build;
+                let meta_data = &mut self.builds.change(build).meta_data;
+                put(meta_data, name.to_string(), value.to_string());
             }
         }
     }
@@ -55,7 +172,8 @@ impl Engine {
             .agent
             .expect("a job with an agent names it");
         self.agents.change(agent).contact = Contact::Silent(self.now);
-        self.acts.remove_mut(&key);
+        self.plans.remove_mut(&key);
+        self.polls.remove_mut(&key);
         for timer in self.jobs.get(key).timers.clone() {
             if !matches!(self.timers.get(timer), Some(Timer::TimeOut(_))) {
                 self.timers.disarm(timer);
@@ -105,7 +223,7 @@ impl Engine {
             .expect("a job with an agent names it");
         self.agents.change(agent).contact = Contact::Lost;
         self.change_with(key, Event::LoseAgent, |job| {
-            job.exit = Some(Exit::with_status(-1));
+            job.exit = Some(Exit::status(-1));
         })
         .expect("a job with an agent can lose it");
     }

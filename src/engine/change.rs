@@ -9,12 +9,13 @@ use crate::engine::Engine;
 use crate::engine::agent::AGENT_LOSS;
 use crate::engine::build::BuildKey;
 use crate::engine::graph::{self, Class};
-use crate::engine::job::{self, Exit, Illegal, Job, JobKey, Moment, State};
+use crate::engine::job::{self, Illegal, Job, JobKey, Moment, State};
 use crate::engine::pipeline::{Counts, PipelineKey};
 use crate::engine::tally::Tally;
 use crate::engine::timers::Timer;
 use crate::pipeline::{SoftFail, Step};
 use crate::vocabulary::event::EventKind;
+use crate::vocabulary::exit::Exit;
 use crate::vocabulary::states::{BuildState, JobType};
 
 /// How long a command may keep running once it was asked to stop: 10 seconds. Then the agent kills it and reports.
@@ -112,8 +113,9 @@ impl Engine {
         if from == State::Scheduled {
             self.leave_queue(key);
         }
+        self.polls.remove_mut(&key);
         if from == State::Running {
-            self.acts.remove_mut(&key);
+            self.plans.remove_mut(&key);
         }
         if from.is_on_agent() && !to.is_on_agent() {
             self.cut_log(key);

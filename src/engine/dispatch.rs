@@ -11,11 +11,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::engine::Engine;
 use crate::engine::agent::{self, Agent, AgentKey, Contact, Fleet};
 use crate::engine::graph::{self, StepRun};
-use crate::engine::job::{Event, Exit, Illegal, JobKey, Lead, State};
+use crate::engine::job::{Event, Illegal, JobKey, Lead, State};
 use crate::engine::table::Key as _;
 use crate::engine::timers::{Timer, TimerKey};
 use crate::pipeline::Step;
-use crate::script::{Attempt, Ending, PickUp, When};
+use crate::script::{Attempt, PickUp, Takes};
+use crate::vocabulary::exit::Exit;
 use crate::vocabulary::ids::{self, Kind};
 use crate::vocabulary::states::JobType;
 
@@ -33,8 +34,7 @@ impl Engine {
         match timer {
             Timer::PickUp(job) => self.pick_up(job),
             Timer::Act(job) => self.act(job),
-            Timer::Exit(job, status) => self.must_finish(job, Exit::with_status(status)),
-            Timer::Silence(job) => self.fall_silent(job),
+            Timer::End(job) => self.end(job),
             Timer::LoseAgent(job) => self.lose_agent(job),
             Timer::TimeOut(job) => self.must_change(job, Event::TimeOut),
             Timer::GraceEnds(job) => self.must_finish(job, Exit::stopped()),
@@ -48,14 +48,14 @@ impl Engine {
     }
 
     /// The script may have changed its mind since the job was scheduled.
-    fn pick_up(&mut self, job: JobKey) {
+    pub(super) fn pick_up(&mut self, job: JobKey) {
         match self.script_of(job).pick_up {
-            PickUp::After(_) if self.fleet == Fleet::Fixed => {
+            PickUp::Never => {}
+            PickUp::After(_) | PickUp::AfterPolls(_) if self.fleet == Fleet::Fixed => {
                 self.queue.insert_mut(self.turn(job));
                 self.agenda.offer_jobs = true;
             }
-            PickUp::After(_) => self.must_hand_out(job),
-            PickUp::Never => {}
+            PickUp::After(_) | PickUp::AfterPolls(_) => self.must_hand_out(job),
         }
     }
 
@@ -230,6 +230,7 @@ impl Engine {
         }
         match self.script_of(key).pick_up {
             PickUp::After(wait) => self.arm_timer(key, self.after(wait), Timer::PickUp(key)),
+            PickUp::AfterPolls(polls) => self.wait_for_polls(key, polls),
             PickUp::Never => {}
         }
     }
@@ -241,7 +242,7 @@ impl Engine {
         let was_picked_up = armed.is_none() && self.queue.contains(&self.turn(key));
         let due = match self.script_of(key).pick_up {
             // An agent of a fixed fleet may have come for it already and been busy.
-            PickUp::After(_) if was_picked_up => return,
+            PickUp::After(_) | PickUp::AfterPolls(_) if was_picked_up => return,
             PickUp::After(wait) => {
                 let since = self.jobs.get(key).times.runnable_at.unwrap_or(self.now);
                 Some(
@@ -251,8 +252,15 @@ impl Engine {
                         .max(self.now),
                 )
             }
-            PickUp::Never => None,
+            PickUp::AfterPolls(_) | PickUp::Never => None,
         };
+        self.polls.remove_mut(&key);
+        match self.script_of(key).pick_up {
+            PickUp::AfterPolls(polls) if self.fleet != Fleet::Nobody => {
+                self.wait_for_polls(key, polls);
+            }
+            PickUp::After(_) | PickUp::AfterPolls(_) | PickUp::Never => {}
+        }
         if !was_picked_up && armed.map(|timer| timer.due) == due {
             return;
         }
@@ -283,34 +291,10 @@ impl Engine {
             self.append_log(key, at, text);
             at = at.checked_add_signed(pause).unwrap_or(at);
         }
-        let mut acts: Vec<_> = attempt
-            .acts
-            .into_iter()
-            .filter_map(|(when, act)| {
-                let due = match when {
-                    When::After(wait) => self.after(wait),
-                    When::AtTheEnd => self.after(duration?),
-                };
-                Some((due, act))
-            })
-            .collect();
-        // Those of one instant stay in the order in which they were told.
-        acts.sort_by_key(|(due, _)| *due);
-        // Before the end, so that what is due with it is still done.
-        for (due, _) in &acts {
-            self.arm_timer(key, *due, Timer::Act(key));
+        if let Takes::Polls(polls) = attempt.takes {
+            self.wait_for_polls(key, polls);
         }
-        if !acts.is_empty() {
-            let acts = acts.into_iter().map(|(_, act)| act).collect();
-            self.acts.insert_mut(key, acts);
-        }
-        if let Some(duration) = duration {
-            let timer = match attempt.ending {
-                Ending::Exits(status) => Timer::Exit(key, status),
-                Ending::AgentFallsSilent => Timer::Silence(key),
-            };
-            self.arm_timer(key, self.after(duration), timer);
-        }
+        self.plan(key, attempt.acts, attempt.ending, duration);
     }
 
     /// What the script says about this job.

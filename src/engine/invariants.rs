@@ -106,7 +106,8 @@ impl Engine {
             jobs,
             job_ids,
             logs,
-            acts,
+            plans,
+            polls,
             agents,
             idle,
             fleet,
@@ -136,7 +137,8 @@ impl Engine {
             ("jobs", jobs.writes() == before.jobs.writes()),
             ("job_ids", *job_ids == before.job_ids),
             ("logs", *logs == before.logs),
-            ("acts", *acts == before.acts),
+            ("plans", *plans == before.plans),
+            ("polls", *polls == before.polls),
             ("agents", agents.writes() == before.agents.writes()),
             ("idle", *idle == before.idle),
             ("fleet", *fleet == before.fleet),
@@ -529,9 +531,7 @@ impl Engine {
             assert!(job.timers.contains(&key), "a timer its job does not know");
             let fits = match timer {
                 Timer::PickUp(_) | Timer::Expire(_) => job.state == State::Scheduled,
-                Timer::Act(_) | Timer::Exit(..) | Timer::Silence(_) | Timer::TimeOut(_) => {
-                    job.state == State::Running
-                }
+                Timer::Act(_) | Timer::End(_) | Timer::TimeOut(_) => job.state == State::Running,
                 Timer::LoseAgent(_) => job.state.has_agent(),
                 Timer::GraceEnds(_) => matches!(job.state, State::Canceling | State::TimingOut),
             };

@@ -14,7 +14,7 @@
 //! hold.
 
 pub(crate) mod account;
-mod acts;
+pub(crate) mod acts;
 pub(crate) mod admission;
 pub(crate) mod agent;
 pub(crate) mod build;
@@ -52,6 +52,7 @@ use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use uuid::Uuid;
 
 use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
+use crate::engine::acts::Plan;
 use crate::engine::agent::{Agent, AgentKey, Fleet, Idle};
 use crate::engine::build::{Build, BuildKey, Progress};
 use crate::engine::change::Expiry;
@@ -63,7 +64,7 @@ use crate::engine::pipeline::{Pipeline, PipelineKey};
 use crate::engine::table::Table;
 use crate::engine::tally::Tally;
 use crate::engine::timers::{Timer, Timers};
-use crate::script::{Act, Scripts};
+use crate::script::Scripts;
 use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
 use crate::vocabulary::ids::{self, JobId, Kind, UserId};
 use crate::vocabulary::scope::Scope;
@@ -130,8 +131,10 @@ pub(crate) struct Engine {
     job_ids: RedBlackTreeMapSync<JobId, JobKey>,
     /// Of the jobs that have printed something.
     logs: RedBlackTreeMapSync<JobKey, Vec<LogEntry>>,
-    /// What the commands that run will still do before they end, in this order.
-    acts: RedBlackTreeMapSync<JobKey, VecDeque<Act>>,
+    /// What the commands that run will still do, and how they will end.
+    plans: RedBlackTreeMapSync<JobKey, Plan>,
+    /// How often the builds of jobs that wait for polls have to be shown until they go on.
+    polls: RedBlackTreeMapSync<JobKey, u32>,
     agents: Table<AgentKey, Agent>,
     idle: Idle,
     fleet: Fleet,
@@ -164,7 +167,8 @@ impl Engine {
             jobs: Table::new(),
             job_ids: RedBlackTreeMapSync::new_sync(),
             logs: RedBlackTreeMapSync::new_sync(),
-            acts: RedBlackTreeMapSync::new_sync(),
+            plans: RedBlackTreeMapSync::new_sync(),
+            polls: RedBlackTreeMapSync::new_sync(),
             agents: Table::new(),
             idle: Idle::new(),
             fleet,

@@ -19,10 +19,8 @@ pub(crate) enum Timer {
     PickUp(JobKey),
     /// The job's command does the next thing its script told it to, before it ends.
     Act(JobKey),
-    /// The job's command ends with this exit status, as its script said when it started.
-    Exit(JobKey, i32),
-    /// The job's agent is not heard of any more, as its script said when it started.
-    Silence(JobKey),
+    /// The job's command ends, as its script said when it started.
+    End(JobKey),
     /// The job's agent was not heard of for too long.
     LoseAgent(JobKey),
     /// The job has run as long as it may.
@@ -40,8 +38,7 @@ impl Timer {
         match self {
             Self::PickUp(_)
             | Self::Act(_)
-            | Self::Exit(..)
-            | Self::Silence(_)
+            | Self::End(_)
             | Self::TimeOut(_)
             | Self::GraceEnds(_) => true,
             Self::Expire(_) | Self::LoseAgent(_) => false,
@@ -52,8 +49,7 @@ impl Timer {
         match self {
             Self::PickUp(job)
             | Self::Act(job)
-            | Self::Exit(job, _)
-            | Self::Silence(job)
+            | Self::End(job)
             | Self::LoseAgent(job)
             | Self::TimeOut(job)
             | Self::GraceEnds(job)
@@ -66,8 +62,7 @@ impl Timer {
         match self {
             Self::PickUp(_) => "is picked up",
             Self::Act(_) => "does what its script says",
-            Self::Exit(..) => "ends",
-            Self::Silence(_) => "loses touch with its agent",
+            Self::End(_) => "ends",
             Self::LoseAgent(_) => "loses its agent",
             Self::TimeOut(_) => "times out",
             Self::GraceEnds(_) => "is killed",
@@ -160,14 +155,14 @@ mod tests {
             JobKey::from_row(3),
         );
         let mut timers = Timers::new();
-        timers.arm(at(5), Timer::Exit(b, 0));
-        timers.arm(at(5), Timer::Exit(a, 0));
+        timers.arm(at(5), Timer::End(b));
+        timers.arm(at(5), Timer::End(a));
         timers.arm(at(1), Timer::Expire(c));
         let order: Vec<_> = timers.iter().map(|(_, timer)| timer.job()).collect();
         assert_eq!(order, [c, b, a]);
         assert_eq!(
             timers.first_progress().map(|(_, timer)| timer),
-            Some(Timer::Exit(b, 0))
+            Some(Timer::End(b))
         );
         let (first, _) = timers.first_progress().expect("armed");
         timers.disarm(first);

@@ -116,6 +116,8 @@ pub(super) fn what_is_left(engine: &Engine) -> Vec<Waiting> {
         );
         let why = if job.state == State::Blocked {
             "is blocked: it waits for a person"
+        } else if engine.polls_left(key).is_some() {
+            "goes on when its build is shown often enough"
         } else if moves {
             return None;
         } else if job.state == State::Scheduled {

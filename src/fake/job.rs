@@ -6,14 +6,15 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
 use crate::engine::commands::{
-    Answers, MakeMove, Move, UnblockJob, UnblockRefused, UploadPipeline,
+    Answers, FinishJob, MakeMove, Move, UnblockJob, UnblockRefused, UploadPipeline,
 };
 use crate::engine::job::{Job, JobKey, State};
 use crate::fake::{Home, IllegalMove, Tie, UploadError, UploadStage};
 use crate::script::PipelineUpload;
+use crate::vocabulary::exit::Exit;
 use crate::vocabulary::ids::JobId;
 use crate::vocabulary::span::instant;
-use crate::vocabulary::states::{JobState, JobType};
+use crate::vocabulary::states::{JobState, JobType, SignalReason};
 
 /// A job of the fake: one attempt of one step. Cheap to clone; reads live state.
 ///
@@ -88,6 +89,20 @@ impl JobHandle {
     #[track_caller]
     pub fn exit_status(&self) -> Option<i32> {
         self.read(|_, job| job.exit.as_ref().map(|exit| exit.status))
+    }
+
+    /// The signal that ended its command, if one did.
+    #[must_use]
+    #[track_caller]
+    pub fn signal(&self) -> Option<String> {
+        self.read(|_, job| job.exit.as_ref()?.signal.as_deref().map(str::to_owned))
+    }
+
+    /// Why its command was ended, or never ran, if something did that.
+    #[must_use]
+    #[track_caller]
+    pub fn signal_reason(&self) -> Option<SignalReason> {
+        self.read(|_, job| job.exit.as_ref()?.signal_reason)
     }
 
     /// Whether it failed in a way its step forgives.
@@ -215,6 +230,41 @@ impl JobHandle {
     #[track_caller]
     pub fn finish(&self, exit_status: i32) {
         self.must_move(Move::Finish { exit_status });
+    }
+
+    /// The command ends in a way that says more than an exit status.
+    ///
+    /// ```
+    /// use fake_buildkite::{Exit, FakeBuildkite, SignalReason};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").finish_with(Exit::status(-1).reason(SignalReason::AgentStop));
+    /// assert_eq!(build.job("test").signal_reason(), Some(SignalReason::AgentStop));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    #[track_caller]
+    pub fn finish_with(&self, exit: Exit) {
+        let wanted = Move::Finish {
+            exit_status: exit.status,
+        };
+        self.read(|_, _| ());
+        if self
+            .tie
+            .driver()
+            .apply(FinishJob {
+                job: self.key,
+                exit,
+            })
+            .is_err()
+        {
+            // The same move says why not.
+            self.must_move(wanted);
+        }
     }
 
     /// The command ends with exit status 0; it is started first if it waits for an agent.

@@ -10,6 +10,7 @@ use crate::engine::pipeline::PipelineKey;
 use crate::fake::Tie;
 use crate::pipeline::{Definition, Interpolation};
 use crate::script::{Act, Attempt, Ending, PickUp, PipelineUpload, RuleKey, Scripts, Takes, When};
+use crate::vocabulary::exit::Exit;
 
 /// What the jobs of a step do, attempt by attempt; made by [`PipelineHandle::on_job`](crate::PipelineHandle::on_job).
 ///
@@ -83,6 +84,51 @@ impl JobScript {
         self.set(|attempt| attempt.takes = Takes::Between(span(least), span(most)))
     }
 
+    /// The command runs until its build was shown so often: that many reads of the build, or of a list it is in, see it
+    /// run, and the next one sees what came of it. No time passes meanwhile.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").takes_polls(3);
+    /// let build = app.create_build();
+    /// fake.advance(seconds(1));
+    /// let url = format!("{}organizations/acme/pipelines/app/builds/1", fake.api_url());
+    /// for _ in 0..3 {
+    ///     assert_eq!(build.job("test").state(), JobState::Running);
+    ///     reqwest::blocking::Client::new().get(&url).bearer_auth(fake.token()).send().unwrap();
+    /// }
+    /// assert_eq!(build.job("test").state(), JobState::Passed);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is not at least one.
+    #[track_caller]
+    pub fn takes_polls(self, polls: u32) -> Self {
+        assert!(
+            polls > 0,
+            "a command that takes no polls takes no time: use `takes(seconds(0))`"
+        );
+        self.set(|attempt| attempt.takes = Takes::Polls(polls))
+    }
+
+    /// An agent picks the job up when its build was shown so often. Otherwise as [`takes_polls`](Self::takes_polls).
+    ///
+    /// # Panics
+    ///
+    /// If it is not at least one.
+    #[track_caller]
+    pub fn picked_up_after_polls(self, polls: u32) -> Self {
+        assert!(
+            polls > 0,
+            "an agent that waits for no polls comes at once: use `picked_up_after(seconds(0))`"
+        );
+        self.set(|attempt| attempt.pick_up = PickUp::AfterPolls(polls))
+    }
+
     /// The command never ends by itself.
     #[track_caller]
     pub fn hangs(self) -> Self {
@@ -92,7 +138,24 @@ impl JobScript {
     /// The exit status of the command; 0, which passes, unless a test says otherwise.
     #[track_caller]
     pub fn exits(self, status: i32) -> Self {
-        self.set(|attempt| attempt.ending = Ending::Exits(status))
+        self.exits_with(Exit::status(status))
+    }
+
+    /// How the command ends, in more words than an exit status: the signal that ended it, and why.
+    ///
+    /// ```
+    /// use fake_buildkite::{Exit, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").exits_with(Exit::status(-1).signal("SIGKILL"));
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.job("test").signal().as_deref(), Some("SIGKILL"));
+    /// ```
+    #[track_caller]
+    pub fn exits_with(self, exit: Exit) -> Self {
+        self.set(|attempt| attempt.ending = Ending::Exits(exit))
     }
 
     /// Instead of ending, the command loses touch: when its time is over, its agent is not heard of any more. Three
@@ -153,6 +216,22 @@ impl JobScript {
         let when = When::After(span(wait));
         let upload = checked(upload.into());
         self.set(|attempt| attempt.acts.push((when, Act::Upload(upload))))
+    }
+
+    /// The command sets meta-data of its build, as the last thing before it ends.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").sets_meta_data("version", "1.4.0");
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.meta_data("version").as_deref(), Some("1.4.0"));
+    /// ```
+    #[track_caller]
+    pub fn sets_meta_data(self, key: &str, value: &str) -> Self {
+        let act = Act::SetMetaData(key.into(), value.into());
+        self.set(|attempt| attempt.acts.push((When::AtTheEnd, act)))
     }
 
     /// The command declares this long after it started that it will end with this exit status, so that its build is

@@ -28,6 +28,7 @@ use std::borrow::Cow;
 use std::sync::OnceLock;
 
 use crate::engine::account::TokenKey;
+use crate::engine::build::BuildKey;
 use crate::engine::{Applied, Command, Engine};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
@@ -85,8 +86,8 @@ pub(crate) struct Answered {
     pub(crate) reply: Reply,
     pub(crate) route: Option<Route>,
     pub(crate) events: Vec<Event>,
-    /// It showed a build that was not finished: a poll.
-    pub(crate) polled: bool,
+    /// The builds it showed that were not over: a poll.
+    pub(crate) polled: Vec<BuildKey>,
     /// What the test should know about how it was answered.
     pub(crate) note: Option<String>,
     /// In a sentence, that it was for something nobody serves.
@@ -103,7 +104,7 @@ struct Cx<'a> {
     query: Query,
     place: Place<'a>,
     events: Vec<Event>,
-    polled: bool,
+    polled: Vec<BuildKey>,
     note: Option<String>,
 }
 
@@ -121,7 +122,7 @@ pub(crate) fn answer(
         reply: Reply::new(200),
         route: None,
         events: Vec::new(),
-        polled: false,
+        polled: Vec::new(),
         note: None,
         unserved: None,
     };
@@ -185,7 +186,7 @@ fn known(
             query,
             place,
             events: Vec::new(),
-            polled: false,
+            polled: Vec::new(),
             note: None,
         };
         let result = rest::handle(&mut cx, route);

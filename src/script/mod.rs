@@ -14,6 +14,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rpds::VectorSync;
 
+use crate::vocabulary::exit::Exit;
 use crate::vocabulary::wildcard;
 
 pub use upload::PipelineUpload;
@@ -28,6 +29,8 @@ pub(crate) const DEFAULT_DURATION: TimeDelta = TimeDelta::seconds(10);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PickUp {
     After(TimeDelta),
+    /// When its build was shown so often.
+    AfterPolls(u32),
     Never,
 }
 
@@ -39,13 +42,14 @@ pub(crate) enum Takes {
     Between(TimeDelta, TimeDelta),
     /// It hangs until something stops it.
     Forever,
+    /// Until its build was shown so often.
+    Polls(u32),
 }
 
 /// How the command ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ending {
-    /// With this exit status.
-    Exits(i32),
+    Exits(Exit),
     /// It does not: its agent is not heard of from then on.
     AgentFallsSilent,
 }
@@ -56,6 +60,7 @@ pub(crate) enum Act {
     Upload(PipelineUpload),
     /// Declares that it will end with this exit status.
     PromiseFailure(i32),
+    SetMetaData(Arc<str>, Arc<str>),
 }
 
 /// When a command does something.
@@ -84,7 +89,7 @@ impl Default for Attempt {
         Self {
             pick_up: PickUp::After(DEFAULT_PICK_UP),
             takes: Takes::Exactly(DEFAULT_DURATION),
-            ending: Ending::Exits(0),
+            ending: Ending::Exits(Exit::status(0)),
             acts: Vec::new(),
             log: Vec::new(),
         }
@@ -92,7 +97,7 @@ impl Default for Attempt {
 }
 
 impl Attempt {
-    /// How long this attempt runs; `None` if it hangs. `lane` belongs to the job alone, so that a draw for one job never
+    /// How long this attempt runs; `None` if it hangs, or until when is not a matter of time. `lane` belongs to the job alone, so that a draw for one job never
     /// moves another's.
     pub(crate) fn duration(&self, lane: u64) -> Option<TimeDelta> {
         match self.takes {
@@ -102,7 +107,7 @@ impl Attempt {
                 let drawn = ChaCha8Rng::seed_from_u64(lane).random_range(0..=span.max(0));
                 Some(least + TimeDelta::milliseconds(drawn))
             }
-            Takes::Forever => None,
+            Takes::Forever | Takes::Polls(_) => None,
         }
     }
 }
@@ -166,7 +171,7 @@ impl Scripts {
         let acts = attempts.flat_map(|attempt| &attempt.acts);
         acts.filter_map(|(_, act)| match act {
             Act::Upload(upload) => Some(upload),
-            Act::PromiseFailure(_) => None,
+            Act::PromiseFailure(_) | Act::SetMetaData(..) => None,
         })
     }
 
@@ -200,13 +205,13 @@ mod tests {
     fn the_last_matching_rule_decides_and_its_last_attempt_repeats() {
         let mut scripts = Scripts::new();
         let all = scripts.add("*");
-        scripts.last_attempt(all).ending = Ending::Exits(9);
+        scripts.last_attempt(all).ending = Ending::Exits(Exit::status(9));
         let test = scripts.add("test");
-        scripts.last_attempt(test).ending = Ending::Exits(1);
+        scripts.last_attempt(test).ending = Ending::Exits(Exit::status(1));
         scripts.then(test);
-        scripts.last_attempt(test).ending = Ending::Exits(2);
+        scripts.last_attempt(test).ending = Ending::Exits(Exit::status(2));
         let status = |names: &[&str], number| match scripts.attempt(names, number).ending {
-            Ending::Exits(status) => status,
+            Ending::Exits(exit) => exit.status,
             Ending::AgentFallsSilent => panic!("no script said so"),
         };
         assert_eq!(status(&["test"], 1), 1);

@@ -5,6 +5,7 @@
 
 pub(crate) mod access;
 pub(crate) mod event;
+pub(crate) mod exit;
 pub(crate) mod ids;
 pub(crate) mod route;
 pub(crate) mod scope;

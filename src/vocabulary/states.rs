@@ -181,6 +181,28 @@ words! {
 }
 
 words! {
+    /// Why the process of a job was ended, or never ran.
+    ///
+    /// Source: Buildkite docs, "Retry", section "Signal reason".
+    SignalReason {
+        /// The agent was stopped, or its machine went away.
+        AgentStop = "agent_stop",
+        /// The job was canceled, or its time was up.
+        Cancel = "cancel",
+        /// The process could not be started.
+        ProcessRunError = "process_run_error",
+        /// The agent would not run it.
+        AgentRefused = "agent_refused",
+        /// Its signature was wrong.
+        SignatureRejected = "signature_rejected",
+        /// The stack that should have run it failed.
+        StackError = "stack_error",
+        /// The agent is too old for it.
+        AgentIncompatible = "agent_incompatible",
+    }
+}
+
+words! {
     /// What made a build.
     BuildSource {
         /// A push or a pull request.

@@ -11,7 +11,7 @@ use crate::engine::concurrency::concurrency_wait;
 use crate::engine::job::{Job, JobKey, State};
 use crate::pipeline::Step;
 use crate::vocabulary::ids::Kind;
-use crate::vocabulary::states::{JobState, JobType};
+use crate::vocabulary::states::{JobState, JobType, SignalReason};
 use crate::wire::account::UserJson;
 use crate::wire::agent::AgentJson;
 use crate::wire::{Instant, Pairs, View, Waiters, graphql_id};
@@ -256,7 +256,9 @@ impl<'e> ScriptJson<'e> {
             soft_failed: job.soft_failed,
             exit_status: exit.map(|exit| exit.status),
             signal: exit.and_then(|exit| exit.signal.as_deref()),
-            signal_reason: exit.and_then(|exit| exit.signal_reason),
+            signal_reason: exit
+                .and_then(|exit| exit.signal_reason)
+                .map(SignalReason::as_str),
             broken_reason: job.broken_reason.as_deref(),
             promised_exit_status: job.promise.map(|promise| promise.exit_status),
             promised_exit_status_at: job.promise.map(|promise| Instant(promise.at)),

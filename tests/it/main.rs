@@ -27,6 +27,7 @@ mod lists;
 mod notify;
 mod odd;
 mod pipelines;
+mod polls;
 mod promises;
 mod providers;
 mod real_files;

@@ -4,9 +4,10 @@ use std::fmt;
 
 use crate::engine::account::UserKey;
 use crate::engine::commands::{Answers, PromiseFailure, RetryJob, UnblockJob};
-use crate::engine::job::{self, Event, Exit, JobKey, Lead, State};
+use crate::engine::job::{self, Event, JobKey, Lead, State};
 use crate::engine::{Command, Engine};
-use crate::vocabulary::states::JobType;
+use crate::vocabulary::exit::Exit;
+use crate::vocabulary::states::{JobType, SignalReason};
 
 /// Something a test does to a job by hand.
 ///
@@ -119,13 +120,13 @@ impl Command for MakeMove {
                     engine.jobs.get(job).state,
                     State::Canceling | State::TimingOut
                 );
-                let exit = Exit {
-                    status: exit_status,
-                    signal: None,
-                    signal_reason: stopping.then_some("cancel"),
+                let exit = Exit::status(exit_status);
+                let exit = if stopping {
+                    exit.reason(SignalReason::Cancel)
+                } else {
+                    exit
                 };
-                engine.jobs.change(job).lead = Lead::Hand;
-                engine.finish(job, exit).expect(CHECKED);
+                FinishJob { job, exit }.apply(engine).expect(CHECKED);
             }
             Move::Cancel => engine.change(job, Event::Cancel).expect(CHECKED),
             Move::TimeOut => engine.change(job, Event::TimeOut).expect(CHECKED),
@@ -147,6 +148,31 @@ impl Command for MakeMove {
             Move::Retry => return Ok(RetryJob { job, by }.apply(engine).expect(CHECKED)),
         }
         Ok(job)
+    }
+}
+
+/// A command ends by hand in a way that says more than its status.
+pub(crate) struct FinishJob {
+    pub(crate) job: JobKey,
+    pub(crate) exit: Exit,
+}
+
+impl Command for FinishJob {
+    type Output = ();
+    /// What would have been possible instead.
+    type Refused = Vec<Move>;
+
+    fn apply(self, engine: &mut Engine) -> Result<(), Vec<Move>> {
+        let Self { job, exit } = self;
+        let wanted = Move::Finish {
+            exit_status: exit.status,
+        };
+        if !engine.is_possible(job, wanted) {
+            return Err(engine.possible_moves(job));
+        }
+        engine.jobs.change(job).lead = Lead::Hand;
+        engine.finish(job, exit).expect(CHECKED);
+        Ok(())
     }
 }
 

@@ -74,7 +74,8 @@ impl Engine {
         self.leave_group(key);
         self.job_ids.remove_mut(&job.id);
         self.logs.remove_mut(&key);
-        self.acts.remove_mut(&key);
+        self.plans.remove_mut(&key);
+        self.polls.remove_mut(&key);
         self.jobs.remove(key);
     }
 

@@ -22,8 +22,8 @@ pub(crate) use add_webhook::{AddWebhook, AddWebhookRefused};
 pub(crate) use archive_pipeline::{
     ArchivePipeline, ArchiveRefused, UnarchivePipeline, UnarchiveRefused,
 };
-pub(crate) use by_hand::MakeMove;
 pub use by_hand::Move;
+pub(crate) use by_hand::{FinishJob, MakeMove};
 pub(crate) use cancel_build::{CancelBuild, CancelRefused};
 pub(crate) use create_build::{CreateBuild, CreateBuildRefused};
 pub(crate) use create_pipeline::{CreatePipeline, PipelineRefused};

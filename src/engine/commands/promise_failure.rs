@@ -2,9 +2,10 @@
 //!
 //! Source: Buildkite docs, "Promise job failure"; the agent API's refusals.
 
-use crate::engine::job::{Exit, JobKey, Promise, State};
+use crate::engine::job::{JobKey, Promise, State};
 use crate::engine::{Command, Engine};
 use crate::vocabulary::event::EventKind;
+use crate::vocabulary::exit::Exit;
 use crate::vocabulary::states::JobType;
 
 pub(crate) struct PromiseFailure {
@@ -36,7 +37,7 @@ impl Command for PromiseFailure {
         let promise = Promise {
             exit_status,
             at: engine.now,
-            is_hard: engine.is_hard(job, &Exit::with_status(exit_status)),
+            is_hard: engine.is_hard(job, &Exit::status(exit_status)),
         };
         engine.counted(job, |engine| {
             engine.jobs.change(job).promise = Some(promise);

@@ -5,11 +5,12 @@
 use crate::engine::account::UserKey;
 use crate::engine::build::BuildKey;
 use crate::engine::graph::Readiness;
-use crate::engine::job::{Event, Exit, Job, JobKey, Lead, Retried, RetryType, State, Times};
+use crate::engine::job::{Event, Job, JobKey, Lead, Retried, RetryType, State, Times};
 use crate::engine::{Command, Engine};
 use crate::pipeline::Step;
+use crate::vocabulary::exit::Exit;
 use crate::vocabulary::ids::{JobId, Kind};
-use crate::vocabulary::states::BuildState;
+use crate::vocabulary::states::{BuildState, SignalReason};
 
 pub(crate) struct RetryJob {
     pub(crate) job: JobKey,
@@ -173,9 +174,11 @@ impl Engine {
         let Step::Command(step) = &*job.spec else {
             return None;
         };
-        let (number, rule) =
-            step.retry
-                .rule(exit.status, exit.signal.as_deref(), exit.signal_reason)?;
+        let (number, rule) = step.retry.rule(
+            exit.status,
+            exit.signal.as_deref(),
+            exit.signal_reason.map(SignalReason::as_str),
+        )?;
         let mut used = u32::from(job.retry_rule == Some(number));
         let mut before = job.retry_of;
         while let Some((key, _)) = before {

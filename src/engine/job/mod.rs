@@ -22,6 +22,7 @@ use crate::engine::build::BuildKey;
 use crate::engine::table::key;
 use crate::engine::timers::TimerKey;
 use crate::pipeline::Step;
+use crate::vocabulary::exit::Exit;
 use crate::vocabulary::ids::JobId;
 use crate::vocabulary::states::{JobState, JobType};
 
@@ -220,36 +221,6 @@ impl State {
             self,
             Self::WaitingFailed | Self::BlockedFailed | Self::UnblockedFailed
         )
-    }
-}
-
-/// How a command ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Exit {
-    /// The exit status; -1 when the agent was lost or the process was killed.
-    pub(crate) status: i32,
-    /// The signal that ended the process, such as `SIGTERM`.
-    pub(crate) signal: Option<Arc<str>>,
-    /// Why the signal was sent, such as `cancel`.
-    pub(crate) signal_reason: Option<&'static str>,
-}
-
-impl Exit {
-    pub(crate) const fn with_status(status: i32) -> Self {
-        Self {
-            status,
-            signal: None,
-            signal_reason: None,
-        }
-    }
-
-    /// The agent had to stop the process: the way jobs end that are canceled or time out.
-    pub(crate) const fn stopped() -> Self {
-        Self {
-            status: -1,
-            signal: None,
-            signal_reason: Some("cancel"),
-        }
     }
 }
 

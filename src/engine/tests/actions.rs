@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use crate::engine::acts::Poll;
 use crate::engine::build::{BuildKey, Cancellation, Head};
 use crate::engine::commands::{
     Answers, ArchivePipeline, CancelBuild, CreateBuild, DeletePipeline, MakeMove, Move, NewSlug,
@@ -47,6 +48,8 @@ pub(super) enum Action {
     UnarchivePipeline(Pick),
     /// New steps, those of another pipeline of the world, and another name.
     UpdatePipeline(Pick, Pick),
+    /// Somebody looks at a build.
+    Poll(Pick),
     /// What runs uploads the file of a pipeline of the world, its steps numbered from here.
     Upload {
         job: Pick,
@@ -120,6 +123,7 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         2 => pick().prop_map(Action::UnarchivePipeline),
         1 => (pick(), pick()).prop_map(|(pipeline, steps)| Action::UpdatePipeline(pipeline, steps)),
         8 => upload(),
+        6 => pick().prop_map(Action::Poll),
     ]
 }
 
@@ -247,6 +251,14 @@ impl Action {
                 }
             }
             Self::UpdatePipeline(pipeline, steps) => life.update_pipeline(*pipeline, *steps),
+            Self::Poll(build) => {
+                if let Some(build) = life.pick_build(*build) {
+                    life.say(|life| format!("somebody looks at {}", life.name_of_build(build)));
+                    let Ok(()) = life.apply(Poll {
+                        builds: vec![build],
+                    });
+                }
+            }
             Self::Upload {
                 job,
                 pipeline,

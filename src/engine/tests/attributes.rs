@@ -13,6 +13,7 @@ use crate::engine::tests::yaml::{
     Back, Dependency, DependsOn, Kind, PipelineSpec, SettingsSpec, StepSpec,
 };
 use crate::script::{Act, Attempt, Ending, PickUp, PipelineUpload, Takes, When};
+use crate::vocabulary::exit::Exit;
 
 type Table = &'static [(u32, &'static [&'static str])];
 
@@ -412,18 +413,25 @@ fn back() -> impl Strategy<Value = Back> {
 }
 
 fn attempt(temper: Temper) -> impl Strategy<Value = Attempt> {
-    let (endless, never, silent) = match temper {
-        Temper::Wild => (Takes::Forever, PickUp::Never, Ending::AgentFallsSilent),
+    let (endless, by_polls, never, silent) = match temper {
+        Temper::Wild => (
+            Takes::Forever,
+            Takes::Polls(2),
+            PickUp::Never,
+            Ending::AgentFallsSilent,
+        ),
         Temper::Calm => (
             Takes::Exactly(TimeDelta::zero()),
+            Takes::Exactly(TimeDelta::zero()),
             PickUp::After(TimeDelta::zero()),
-            Ending::Exits(0),
+            Ending::Exits(Exit::status(0)),
         ),
     };
     let takes = prop_oneof![
         4 => (0_i64..200).prop_map(|seconds| Takes::Exactly(TimeDelta::seconds(seconds))),
         1 => Just(Takes::Between(TimeDelta::zero(), TimeDelta::minutes(3))),
         1 => Just(endless),
+        1 => Just(by_polls),
     ];
     let pick_up = prop_oneof![
         8 => Just(PickUp::After(TimeDelta::seconds(1))),
@@ -431,7 +439,8 @@ fn attempt(temper: Temper) -> impl Strategy<Value = Attempt> {
         1 => Just(never),
     ];
     let log = prop_oneof![9 => Just(Vec::new()), 1 => Just(vec!["a\n".into(), "b\n".into()])];
-    let exits = prop_oneof![1 => Just(0), 1 => -1..=3].prop_map(Ending::Exits);
+    let exits = prop_oneof![1 => Just(0), 1 => -1..=3]
+        .prop_map(|status| Ending::Exits(Exit::status(status)));
     let ending = prop_oneof![
         9 => exits,
         1 => Just(silent),

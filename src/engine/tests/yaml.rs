@@ -271,15 +271,17 @@ impl DependsOn {
 fn told(attempt: &Attempt) -> String {
     let picked_up = match attempt.pick_up {
         PickUp::After(wait) => format!("is picked up after {wait}"),
+        PickUp::AfterPolls(polls) => format!("is picked up after {polls} polls"),
         PickUp::Never => "is never picked up".to_owned(),
     };
     let takes = match attempt.takes {
         Takes::Exactly(duration) => format!("takes {duration}"),
         Takes::Between(least, most) => format!("takes {least} to {most}"),
         Takes::Forever => "hangs".to_owned(),
+        Takes::Polls(polls) => format!("takes {polls} polls"),
     };
-    let ends = match attempt.ending {
-        Ending::Exits(status) => format!("exits {status}"),
+    let ends = match &attempt.ending {
+        Ending::Exits(exit) => format!("{exit:?}"),
         Ending::AgentFallsSilent => "its agent falls silent".to_owned(),
     };
     let acts: Vec<_> = attempt

@@ -65,7 +65,8 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         with_counts: Some(attempts),
         with_test_engine: cx.query.flag("include_test_engine") == Some(true),
     };
-    cx.polled = is_unfinished(cx.engine.build(build).state);
+    cx.polled
+        .extend(is_unfinished(cx.engine.build(build).state).then_some(build));
     let view = cx.view();
     Ok(Cx::show(&view, 200, &BuildJson::new(&view, build, &parts)))
 }
@@ -187,9 +188,10 @@ fn list(cx: &mut Cx<'_>, mut all: Vec<BuildKey>) -> Result<Reply, ApiError> {
     all.retain(|key| filter.fits(cx.engine, *key));
     let page = Page::of(&cx.query);
     let shown = page.cut(&all);
-    cx.polled = shown
+    let unfinished = shown
         .iter()
-        .any(|key| is_unfinished(cx.engine.build(*key).state));
+        .filter(|key| is_unfinished(cx.engine.build(**key).state));
+    cx.polled = unfinished.copied().collect();
     let view = cx.view();
     let shapes: Vec<_> = shown
         .into_iter()
