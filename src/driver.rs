@@ -13,6 +13,7 @@ use crate::http::request::Request;
 use crate::http::{self, Answered, Options, Rates};
 use crate::journal::{Journal, RequestRecord};
 use crate::vocabulary::event::Event;
+use crate::vocabulary::route::Route;
 
 /// Everything behind the lock. Its parts are persistent, so that a clone is a snapshot and costs nothing.
 #[derive(Debug, Clone)]
@@ -91,6 +92,11 @@ impl Driver {
     /// Says where the server listens, once it does.
     pub(crate) fn listens_at(&self, origin: String) {
         self.options.own_origin.get_or_init(|| origin);
+    }
+
+    /// Where URLs begin for whoever did not come by one.
+    pub(crate) fn origin(&self) -> &str {
+        self.options.origin()
     }
 
     pub(crate) fn mode(&self) -> Clock {
@@ -180,11 +186,14 @@ impl Driver {
             let Ok(Applied { events, .. }) = engine.apply(Poll { builds: polled });
             journal.events(&events);
         }
+        let is_page = route.is_some_and(Route::is_page);
         let until = match self.mode {
             Clock::Manual => None,
             Clock::PerRequest(by) => Some(Until::Instant(clock::after(at, by))),
             Clock::StepPerPoll => is_poll.then_some(Until::NextStep),
         };
+        // Whoever looks on changes nothing.
+        let until = until.filter(|_| !is_page);
         if let Some(until) = until {
             let mut journey = Journey::new(until, self.event_limit);
             loop {

@@ -58,6 +58,12 @@
 //! events around the program under test, and prints a line that replays what failed; [`assert_repeatable`] holds a test to
 //! give the same twice.
 //!
+//! # Looking on
+//!
+//! [`BuildHandle::timeline`] prints a build as text, gives it as SVG, and as a page; the same page is at
+//! [`BuildHandle::web_url`] while the fake lives, and the builds of a pipeline are at [`PipelineHandle::web_url`]. Pages
+//! need no script and no token, and looking at them moves nothing.
+//!
 //! # How true it is
 //!
 //! States and transitions are those of [`job_transitions`] and [`build_transitions`], printed from the text that a test
@@ -85,7 +91,7 @@
 //! | `script` | what the commands of jobs will do |
 //! | `engine` | the machine: everything that is true, and the only code that changes it |
 //! | `wire` | how it looks: engine values as Buildkite's JSON |
-//! | `timeline` | a build as a picture of text |
+//! | `timeline` | a build as a picture: text, SVG, and the page at its `web_url` |
 //! | `clock` | what moves time, and how far |
 //! | `http` | how it is asked for: the server, and a request's way to a reply |
 //! | `driver` | the one lock |

@@ -16,6 +16,7 @@ use crate::fake::{Home, JobHandle, Tie};
 use crate::timeline::Timeline;
 use crate::vocabulary::ids::BuildId;
 use crate::vocabulary::states::{BuildSource, BuildState};
+use crate::wire::View;
 use crate::wire::build::reported_state;
 
 /// A build to be; see [`PipelineHandle::build`](crate::PipelineHandle::build).
@@ -436,11 +437,12 @@ impl BuildHandle {
         while let Some((job, wanted)) = self.next_move() {
             self.make_move(job, wanted);
         }
-        let (is, timeline) = (self.state(), self.timeline());
+        let is = self.state();
         assert!(
             is == BuildState::Passed,
-            "{} cannot pass any more: it is {is}\n{timeline}",
-            self.name()
+            "{} cannot pass any more: it is {is}\n{}",
+            self.name(),
+            self.timeline()
         );
     }
 
@@ -466,17 +468,41 @@ impl BuildHandle {
             has_failed |= ends;
             self.make_move(job, wanted);
         }
-        let (name, timeline) = (self.name(), self.timeline());
-        assert!(has_failed, "no job of {name} can run and fail\n{timeline}");
+        assert!(
+            has_failed,
+            "no job of {} can run and fail\n{}",
+            self.name(),
+            self.timeline()
+        );
         let is = self.state();
         let forgiven = "its step forgives the failure, or it was being canceled";
         assert!(
             is == BuildState::Failed,
-            "{name} does not fail by that, it is {is}: {forgiven}\n{timeline}"
+            "{} does not fail by that, it is {is}: {forgiven}\n{}",
+            self.name(),
+            self.timeline()
         );
     }
 
-    /// The build over the fake's time, as text.
+    /// Its page, for a browser: the timeline, every job with what it waited for, and the logs. It needs no token and shows
+    /// the build as it stands when it is loaded.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// assert_eq!(build.web_url(), format!("{}/acme/app/builds/1", fake.url()));
+    /// let page = reqwest::blocking::get(build.web_url()).unwrap().text().unwrap();
+    /// assert!(page.contains("<title>app#1 scheduled</title>"));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn web_url(&self) -> String {
+        let driver = self.tie.driver();
+        self.read(|engine, _| View::new(engine, driver.origin()).build_web_url(self.key))
+    }
+
+    /// The build over the fake's time: text when it is printed, and [`svg`](Timeline::svg) or [`html`](Timeline::html)
+    /// for a browser.
     #[must_use]
     #[track_caller]
     pub fn timeline(&self) -> Timeline {

@@ -14,6 +14,7 @@ use crate::script::{PipelineUpload, is_meant};
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::PipelineId;
 use crate::vocabulary::states::JobType;
+use crate::wire::View;
 
 /// The steps of a pipeline whose test does not care.
 const ONE_STEP: &str = "steps:\n  - command: \"true\"\n";
@@ -225,6 +226,20 @@ impl PipelineHandle {
     #[track_caller]
     pub fn name(&self) -> String {
         self.read(|_, pipeline| pipeline.name.clone())
+    }
+
+    /// Its page, for a browser: the newest hundred of its builds. It needs no token.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// assert_eq!(app.web_url(), format!("{}/acme/app", fake.url()));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn web_url(&self) -> String {
+        let driver = self.tie.driver();
+        self.read(|engine, _| View::new(engine, driver.origin()).pipeline_web_url(self.key))
     }
 
     /// Its id.

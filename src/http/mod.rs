@@ -4,7 +4,7 @@
 //! endpoint can be exercised without a socket. The edge around it (`server`, `connection`, `io`, `failures`) is where
 //! threads, sockets and hyper are; hyper types stop in `connection`.
 //!
-//! Order of checks: route, token (401), scope (403), organization, pipeline, build, job (404), what the user may do (403),
+//! Order of checks: page (`pages`; they are for people and need no token), route, token (401), scope (403), organization, pipeline, build, job (404), what the user may do (403),
 //! body (400, 422), state (400, 422).
 //! Source: Buildkite docs, "REST API"; recorded responses for headers.
 
@@ -14,6 +14,7 @@ mod error;
 mod failures;
 mod io;
 mod json;
+mod pages;
 mod pagination;
 mod query;
 mod rates;
@@ -130,18 +131,22 @@ pub(crate) fn answer(
         answered.reply = finish(engine, ordinal, request, answered.reply);
         return answered;
     }
-    answered.reply = match router::find(&request.method, &segments) {
-        Target::Unknown => {
-            let (nearest, hint) = router::nearest(&request.method, &segments);
-            let path: String = request.path.chars().take(NAMED_PATH).collect();
-            let asked = format!("{} {path}", request.method);
-            answered.note = Some(format!("no such route; nearest: {nearest}{hint}"));
-            answered.unserved = Some(format!(
-                "{asked} is no route of Buildkite's; nearest: {nearest}{hint}"
-            ));
-            let reply = ApiError::no_route(&request.path).into_reply();
-            reply.with_header("x-fake-buildkite-nearest-route", nearest.to_string())
+    let target = router::find(&request.method, &segments);
+    let page = match target {
+        Target::Known(route, place) if route.is_page() => {
+            pages::answer(engine, route, place).map(|page| (route, page))
         }
+        Target::Known(..) | Target::Unmodelled(_) | Target::Unknown => None,
+    };
+    if let Some((route, (reply, note))) = page {
+        answered.route = Some(route);
+        answered.note = note;
+        answered.reply = stamp(engine, ordinal, pages::finish(reply));
+        return answered;
+    }
+    answered.reply = match target {
+        Target::Known(route, _) if route.is_page() => no_route(request, &segments, &mut answered),
+        Target::Unknown => no_route(request, &segments, &mut answered),
         Target::Unmodelled(template) => {
             answered.note = Some(format!("{template} is not modelled"));
             answered.unserved = Some(format!(
@@ -157,6 +162,18 @@ pub(crate) fn answer(
     };
     answered.reply = finish(engine, ordinal, request, answered.reply);
     answered
+}
+
+fn no_route(request: &Request, segments: &[&str], answered: &mut Answered) -> Reply {
+    let (nearest, hint) = router::nearest(&request.method, segments);
+    let path: String = request.path.chars().take(NAMED_PATH).collect();
+    let asked = format!("{} {path}", request.method);
+    answered.note = Some(format!("no such route; nearest: {nearest}{hint}"));
+    answered.unserved = Some(format!(
+        "{asked} is no route of Buildkite's; nearest: {nearest}{hint}"
+    ));
+    let reply = ApiError::no_route(&request.path).into_reply();
+    reply.with_header("x-fake-buildkite-nearest-route", nearest.to_string())
 }
 
 fn known(
@@ -212,17 +229,35 @@ fn known(
 /// Where the client reached the fake: URLs in bodies lead back there, or clients that follow them leave.
 fn origin_of(options: &Options, request: &Request) -> String {
     match (&options.origin, request.header("host")) {
-        (Some(origin), _) => origin.clone(),
         (None, Some(host)) => format!("http://{host}"),
         // HTTP/1.0 may do without.
-        (None, None) => {
-            let own = options.own_origin.get();
-            own.map_or("http://127.0.0.1", String::as_str).to_owned()
-        }
+        (Some(_), _) | (None, None) => options.origin().to_owned(),
     }
 }
 
-/// The headers every answer has, and the conditional request.
+impl Options {
+    /// Where URLs begin for whoever did not come by one.
+    pub(crate) fn origin(&self) -> &str {
+        let own = || {
+            self.own_origin
+                .get()
+                .map_or("http://127.0.0.1", String::as_str)
+        };
+        self.origin.as_deref().unwrap_or_else(own)
+    }
+}
+
+/// Who it was and when, which everything that is answered says.
+fn stamp(engine: &Engine, ordinal: u64, reply: Reply) -> Reply {
+    let now = engine.now();
+    let id = ids::mint(engine.seed(), Kind::Request, ordinal, now);
+    reply
+        .with_header("x-request-id", id.to_string())
+        .with_header("x-runtime", "0.001000")
+        .with_header("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+}
+
+/// The headers every answer of the API has, and the conditional request.
 fn finish(engine: &Engine, ordinal: u64, request: &Request, mut reply: Reply) -> Reply {
     let is_read = matches!(request.method, Method::Get | Method::Head);
     let known = request
@@ -240,17 +275,13 @@ fn finish(engine: &Engine, ordinal: u64, request: &Request, mut reply: Reply) ->
         Some(_) => "max-age=0, private, must-revalidate",
         None => "no-cache",
     };
-    let now = engine.now();
-    let id = ids::mint(engine.seed(), Kind::Request, ordinal, now);
     // What is done and has nothing to show is the same whatever is accepted: recorded with 204, and with the 201 of a webhook.
     let is_bare = matches!(reply.status, 201 | 204) && reply.body.is_empty();
     if !is_bare {
         reply = reply.with_header("vary", "Accept");
     }
-    reply
+    let reply = reply
         .with_header("cache-control", cache)
-        .with_header("x-request-id", id.to_string())
-        .with_header("x-runtime", "0.001000")
         .with_header("access-control-allow-origin", "*")
         .with_header(
             "access-control-allow-methods",
@@ -262,8 +293,8 @@ fn finish(engine: &Engine, ordinal: u64, request: &Request, mut reply: Reply) ->
         )
         .with_header("x-frame-options", "SAMEORIGIN")
         .with_header("x-content-type-options", "nosniff")
-        .with_header("referrer-policy", "strict-origin-when-cross-origin")
-        .with_header("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        .with_header("referrer-policy", "strict-origin-when-cross-origin");
+    stamp(engine, ordinal, reply)
 }
 
 impl Cx<'_> {

@@ -59,6 +59,18 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
     let rest = match segments {
         [] if method == "GET" => return Some((Route::Root, nowhere)),
         ["v2", rest @ ..] => rest,
+        [organization, pipeline, rest @ ..] if method == "GET" => {
+            let at = Place {
+                organization,
+                pipeline,
+                ..nowhere
+            };
+            return match rest {
+                [] => Some((Route::PipelinePage, at)),
+                ["builds", build] => Some((Route::BuildPage, Place { build, ..at })),
+                _ => None,
+            };
+        }
         _ => return None,
     };
     let (organization, rest) = match rest {
@@ -120,7 +132,7 @@ pub(crate) fn nearest(method: &Method, segments: &[&str]) -> (Route, &'static st
         return (route, "; `/v2` is missing: give the program `api_url()`");
     }
     for other in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
-        if let Some((route, _)) = known(other, segments) {
+        if let Some((route, _)) = known(other, segments).filter(|(route, _)| !route.is_page()) {
             return (route, "; the method is another");
         }
     }
@@ -145,7 +157,9 @@ pub(crate) fn nearest(method: &Method, segments: &[&str]) -> (Route, &'static st
             route.method() == method.as_str(),
         )
     };
-    let best = Route::ALL.iter().copied().rev().max_by_key(likeness);
+    // Nobody who is lost means a page: nearly every path looks like one.
+    let endpoints = Route::ALL.iter().copied().filter(|route| !route.is_page());
+    let best = endpoints.rev().max_by_key(likeness);
     (best.unwrap_or(Route::Root), "")
 }
 
@@ -213,7 +227,15 @@ mod tests {
                 "unmodelled /v2/organizations/{org.slug}/agents/{id}",
             ),
             ("POST", "/v2/user", "unknown"),
-            ("GET", "/v3/user", "unknown"),
+            ("HEAD", "/acme/app/", "GET /{org.slug}/{pipeline.slug}"),
+            (
+                "GET",
+                "/acme/app/builds/1",
+                "GET /{org.slug}/{pipeline.slug}/builds/{build.number}",
+            ),
+            ("GET", "/acme/app/builds", "unknown"),
+            ("POST", "/acme/app", "unknown"),
+            ("GET", "/v2/acme/app", "unknown"),
             ("PURGE", "/v2/user", "unknown"),
             ("GET", "/404-not-found", "unknown"),
         ];

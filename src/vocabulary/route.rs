@@ -24,7 +24,7 @@ macro_rules! routes {
         }
 
         impl Route {
-            /// Every endpoint, in the order of the documentation.
+            /// Every endpoint, in the order of the documentation, then the pages.
             pub const ALL: &'static [Route] = &[$(Route::$variant),*];
 
             /// The HTTP method.
@@ -105,6 +105,27 @@ routes! {
     DeletePipeline = "DELETE" "/v2/organizations/{org.slug}/pipelines/{slug}" Some(Scope::WritePipelines),
     /// Makes a webhook in a pipeline's repository.
     AddWebhook = "POST" "/v2/organizations/{org.slug}/pipelines/{slug}/webhook" Some(Scope::WritePipelines),
+    /// The page of a build, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).
+    BuildPage = "GET" "/{org.slug}/{pipeline.slug}/builds/{build.number}" None,
+    /// The page of a pipeline, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).
+    PipelinePage = "GET" "/{org.slug}/{pipeline.slug}" None,
+}
+
+impl Route {
+    /// Whether it is a page for people, and no endpoint of the API.
+    ///
+    /// Pages need no token, because a browser has none to give and the fake listens on loopback only. They are among
+    /// [`requests`](crate::FakeBuildkite::requests) like everything else, but no page moves the clock in any of its
+    /// modes: a test goes on the same whether or not somebody looks on.
+    ///
+    /// ```
+    /// use fake_buildkite::Route;
+    /// assert!(Route::BuildPage.is_page() && !Route::GetBuild.is_page());
+    /// ```
+    #[must_use]
+    pub const fn is_page(self) -> bool {
+        matches!(self, Self::BuildPage | Self::PipelinePage)
+    }
 }
 
 impl fmt::Display for Route {

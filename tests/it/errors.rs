@@ -53,7 +53,7 @@ fn routes_with_token() -> impl Iterator<Item = Route> {
     Route::ALL
         .iter()
         .copied()
-        .filter(|route| *route != Route::Root)
+        .filter(|route| *route != Route::Root && !route.is_page())
 }
 
 #[track_caller]

@@ -26,6 +26,7 @@ mod life;
 mod lists;
 mod notify;
 mod odd;
+mod pages;
 mod pipelines;
 mod polls;
 mod promises;

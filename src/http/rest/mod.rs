@@ -42,6 +42,7 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::UnarchivePipeline => pipelines::unarchive(cx),
         Route::DeletePipeline => pipelines::delete(cx),
         Route::AddWebhook => pipelines::add_webhook(cx),
+        Route::BuildPage | Route::PipelinePage => unreachable!("pages are answered before tokens"),
     }
 }
 
@@ -93,9 +94,7 @@ impl Cx<'_> {
 
     fn build(&mut self) -> Result<BuildKey, ApiError> {
         let pipeline = self.pipeline()?;
-        let text = self.place.build;
-        let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
-        let number = if is_number { text.parse().ok() } else { None };
+        let number = build_number(self.place.build);
         let found = number.and_then(|number| self.engine.build_by_number(pipeline, number));
         found.ok_or_else(|| {
             let last = self.engine.pipeline(pipeline).last_number;
@@ -105,6 +104,12 @@ impl Cx<'_> {
             ApiError::not_found("build")
         })
     }
+}
+
+/// The number of a build, as a path has it: digits alone, and no zero before them.
+pub(super) fn build_number(text: &str) -> Option<u64> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit()) && !text.starts_with('0');
+    if is_number { text.parse().ok() } else { None }
 }
 
 /// At most ten, for a note.
