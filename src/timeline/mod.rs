@@ -5,11 +5,12 @@
 //! is the same bytes for the same build. Whatever a pipeline's author wrote passes `markup::text` on its way out.
 //!
 //! The map: `row` is what is known of one job, `marks` how its state looks, `scale` the axis and how spans are said;
-//! `text`, `svg`, `page` (a build) and `pipeline` (its builds) are the pictures.
+//! `text`, `svg`, `page` (a build) and `pipeline` (its builds) are the pictures, in the `frame` of a document.
 //!
 //! Elsewhere: what is true (`engine`), at which paths the pages are and with which headers (`http::pages`).
 //! Not drawn yet: annotations, and links to logs of their own; neither is modelled. Logs stand on the page instead.
 
+mod frame;
 mod marks;
 mod markup;
 mod page;
@@ -30,7 +31,7 @@ use crate::vocabulary::event::BuildRef;
 use crate::vocabulary::ids::JobId;
 use crate::vocabulary::states::BuildState;
 
-pub(crate) use page::not_found;
+pub(crate) use frame::not_found;
 pub(crate) use pipeline::page as pipeline_page;
 
 /// A build over the fake's time, as it stood when it was asked for.

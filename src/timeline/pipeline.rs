@@ -5,8 +5,8 @@ use std::fmt::{self, Write};
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
 use crate::engine::pipeline::PipelineKey;
+use crate::timeline::frame::{badge, document, time};
 use crate::timeline::markup::{shortened, text};
-use crate::timeline::page::{badge, document, time};
 use crate::timeline::row::Link;
 use crate::timeline::scale::span_in_words;
 
