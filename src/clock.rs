@@ -159,11 +159,8 @@ impl Journey {
         self.fired += 1;
         // Names are made only for the last stretch before the limit: nobody reads them otherwise.
         if self.fired + 1_000 > self.limit {
-            let job = engine.job_ref(timer.job());
-            *self
-                .counts
-                .entry(format!("{} {} {}", job.build, job.name, timer.word()))
-                .or_default() += 1;
+            let name = engine.describe(timer);
+            *self.counts.entry(name).or_default() += 1;
         }
         if self.fired > self.limit {
             return Err(self.runaway(engine));

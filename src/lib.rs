@@ -104,7 +104,6 @@ mod fake;
 mod http;
 mod journal;
 mod pipeline;
-#[cfg_attr(not(test), expect(dead_code, reason = "schedules are served soon"))]
 mod schedule;
 mod script;
 mod timeline;
@@ -116,16 +115,16 @@ pub use engine::commands::Move;
 pub use fake::{
     AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Events, Explore, FakeBuildkite,
     FakeBuildkiteBuilder, Idle, IllegalMove, JobHandle, JobScript, Moment, PipelineBuilder,
-    PipelineHandle, Report, Requests, Snapshot, UploadError, UploadStage, Waiting, Walk, agent,
-    assert_repeatable, explore,
+    PipelineHandle, Report, Requests, ScheduleBuilder, ScheduleHandle, Snapshot, UploadError,
+    UploadStage, Waiting, Walk, agent, assert_repeatable, explore,
 };
 pub use journal::RequestRecord;
 pub use script::PipelineUpload;
 pub use timeline::Timeline;
 pub use vocabulary::access::Access;
-pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef};
+pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef, ScheduleRef};
 pub use vocabulary::exit::Exit;
-pub use vocabulary::ids::{BuildId, JobId, PipelineId, UserId};
+pub use vocabulary::ids::{BuildId, JobId, PipelineId, ScheduleId, UserId};
 pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;
 pub use vocabulary::span::{days, hours, millis, minutes, seconds};

@@ -39,6 +39,7 @@ impl Engine {
             Timer::TimeOut(job) => self.must_change(job, Event::TimeOut),
             Timer::GraceEnds(job) => self.must_finish(job, Exit::stopped()),
             Timer::Expire(job) => self.must_change(job, Event::Expire),
+            Timer::Slot(schedule) => self.come_due(schedule),
         }
     }
 

@@ -62,7 +62,7 @@ impl Engine {
         }
     }
 
-    /// The older builds of the same pipeline and branch, if the setting is on and its filter lets the branch through.
+    /// The older builds of the same pipeline and branch that are not over, if the setting is on and its filter lets the branch through.
     fn older_of_branch(&self, newer: BuildKey, setting: &Intermediate) -> Vec<BuildKey> {
         let build = self.builds.get(newer);
         let branch = &build.head.branch;
@@ -70,8 +70,7 @@ impl Engine {
         if !setting.is_on || !BranchPatterns::parse([filter]).matches(branch) {
             return Vec::new();
         }
-        let builds = self.pipelines.get(build.pipeline).builds.iter().copied();
-        builds
+        self.open_builds(build.pipeline)
             .filter(|key| *key < newer && self.builds.get(*key).head.branch == *branch)
             .collect()
     }

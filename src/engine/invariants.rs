@@ -3,33 +3,17 @@
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
-use crate::engine::build::BuildKey;
+use crate::engine::build::{self, BuildKey};
 use crate::engine::change::counts_of;
 use crate::engine::concurrency::concurrency_of;
 use crate::engine::graph::{Because, Class, Edge, Readiness, StepRun, class_of_job};
 use crate::engine::job::{Job, State};
 use crate::engine::pipeline::Counts;
+use crate::engine::schedule;
 use crate::engine::tally::Tally;
-use crate::engine::timers::Timer;
+use crate::engine::timers::{Subject, Timer};
 use crate::pipeline::Step;
 use crate::vocabulary::states::{BuildState, JobType};
-
-/// Whether nothing happens in a build any more unless somebody retries a job.
-pub(crate) const fn is_over(state: BuildState) -> bool {
-    match state {
-        BuildState::Passed
-        | BuildState::Failed
-        | BuildState::Canceled
-        | BuildState::Skipped
-        | BuildState::NotRun => true,
-        BuildState::Creating
-        | BuildState::Scheduled
-        | BuildState::Running
-        | BuildState::Failing
-        | BuildState::Canceling
-        | BuildState::Blocked => false,
-    }
-}
 
 /// Whether a step may go on when what it depends on is like this: said once more, in other words than the graph's.
 fn lets_on(run: &StepRun, edge: &Edge, on: &StepRun, class: Class) -> bool {
@@ -115,6 +99,11 @@ impl Engine {
             timers,
             groups,
             steps_created,
+            open,
+            schedules,
+            schedule_ids,
+            schedules_by_pipeline,
+            ordered_failures,
             enforces_limits,
             expiry,
             agenda: _, // `check_whole` finds it empty
@@ -146,6 +135,17 @@ impl Engine {
             ("timers", *timers == before.timers),
             ("groups", *groups == before.groups),
             ("steps_created", *steps_created == before.steps_created),
+            ("open", *open == before.open),
+            ("schedules", schedules.writes() == before.schedules.writes()),
+            ("schedule_ids", *schedule_ids == before.schedule_ids),
+            (
+                "schedules_by_pipeline",
+                *schedules_by_pipeline == before.schedules_by_pipeline,
+            ),
+            (
+                "ordered_failures",
+                *ordered_failures == before.ordered_failures,
+            ),
             ("limits", *enforces_limits == before.enforces_limits),
             ("expiry", *expiry == before.expiry),
             ("events", *events == before.events),
@@ -183,6 +183,10 @@ impl Engine {
                 && !self.agenda.offer_jobs,
             "something was left undone"
         );
+        let open = self
+            .builds()
+            .filter(|build| !build::is_over(self.builds.get(*build).state));
+        assert_eq!(self.all_open_builds(), open.collect::<Vec<_>>());
         assert_eq!(self.slugs.size(), self.pipelines.iter().count());
         for (key, pipeline) in self.pipelines.iter() {
             let mut counts = Counts::default();
@@ -194,6 +198,7 @@ impl Engine {
             assert_eq!(found, Some(key), "a slug leads to its pipeline");
         }
         self.check_timers();
+        self.check_schedules();
         self.check_groups();
         self.check_agents();
     }
@@ -306,7 +311,7 @@ impl Engine {
             "{} with {tally:?}",
             self.build_ref(key)
         );
-        if is_over(build.state) {
+        if build::is_over(build.state) {
             assert_eq!(tally.work, 0, "a finished build has no active job");
             assert_eq!(tally.on_agent, 0, "a finished build has no job on an agent");
             assert!(build.finished_at.is_some(), "a finished build says when");
@@ -522,18 +527,73 @@ impl Engine {
         }
     }
 
+    /// An enabled schedule has one timer, at the next instant at which its line is due; any other has none.
+    fn check_schedules(&self) {
+        for (key, schedule) in self.schedules.iter() {
+            assert_eq!(self.schedule_by_id(schedule.id), Some(key));
+            assert!(self.schedules_of(schedule.pipeline).contains(&key));
+            assert!(self.find_pipeline(schedule.pipeline).is_some());
+            let armed = self
+                .timers
+                .iter()
+                .filter(|(_, timer)| *timer == Timer::Slot(key));
+            let armed: Vec<_> = armed.map(|(key, _)| key).collect();
+            let expected = match schedule.state {
+                schedule::State::Enabled(timer) => timer,
+                schedule::State::Disabled | schedule::State::Failed { .. } => None,
+            };
+            assert_eq!(
+                armed,
+                expected.into_iter().collect::<Vec<_>>(),
+                "{schedule:?}"
+            );
+            let due = expected.map(|timer| timer.due);
+            assert_eq!(schedule.next_build_at(), due);
+            if matches!(schedule.state, schedule::State::Enabled(_)) && due != Some(self.now) {
+                let cronline = &schedule.cronline;
+                assert_eq!(cronline.next_after(self.now), due, "{schedule:?}");
+            }
+            for build in &schedule.builds {
+                let of = self.builds.get(*build).pipeline;
+                assert_eq!(
+                    of, schedule.pipeline,
+                    "a schedule makes builds of its pipeline"
+                );
+            }
+        }
+        assert_eq!(self.schedules.iter().count(), self.schedule_ids.size());
+        assert_eq!(
+            self.schedules.iter().count(),
+            self.schedules_by_pipeline.size()
+        );
+        let ordered = self.ordered_failures.keys();
+        assert!(
+            ordered
+                .copied()
+                .all(|key| self.schedules.find(key).is_some())
+        );
+    }
+
     fn check_timers(&self) {
         let mut armed = 0;
         for (key, timer) in self.timers.iter() {
             armed += usize::from(timer.is_progress());
             assert!(key.due >= self.now, "a due timer was passed over");
-            let job = self.jobs.get(timer.job());
+            let job = match timer.subject() {
+                Subject::Job(job) => self.jobs.get(job),
+                Subject::Schedule(schedule) => {
+                    let known = self.schedules.get(schedule).timer();
+                    assert_eq!(known, Some(key), "a timer its schedule does not know");
+                    continue;
+                }
+            };
             assert!(job.timers.contains(&key), "a timer its job does not know");
             let fits = match timer {
                 Timer::PickUp(_) | Timer::Expire(_) => job.state == State::Scheduled,
                 Timer::Act(_) | Timer::End(_) | Timer::TimeOut(_) => job.state == State::Running,
                 Timer::LoseAgent(_) => job.state.has_agent(),
                 Timer::GraceEnds(_) => matches!(job.state, State::Canceling | State::TimingOut),
+                Timer::Slot(_) => false,
             };
             assert!(
                 fits,

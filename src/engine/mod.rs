@@ -10,7 +10,7 @@
 //! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's
 //! transition and what belongs to it; [`settle`] follows the consequences; [`recipe`] is what builds are made of and
 //! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile; [`notify`] is who
-//! would be told; [`timers`] is what is due; [`commands`] is what can be asked for; [`invariants`] is what must always
+//! would be told; [`schedule`] is what makes builds by itself; [`timers`] is what is due; [`commands`] is what can be asked for; [`invariants`] is what must always
 //! hold.
 
 pub(crate) mod account;
@@ -36,6 +36,7 @@ pub(crate) mod pipeline;
 mod plan;
 pub(crate) mod provider;
 pub(crate) mod recipe;
+pub(crate) mod schedule;
 mod settle;
 pub(crate) mod table;
 pub(crate) mod tally;
@@ -61,12 +62,13 @@ use crate::engine::dispatch::Turn;
 use crate::engine::graph::StepRun;
 use crate::engine::job::{Job, JobKey, LogEntry};
 use crate::engine::pipeline::{Pipeline, PipelineKey};
+use crate::engine::schedule::{Schedule, ScheduleKey};
 use crate::engine::table::Table;
 use crate::engine::tally::Tally;
-use crate::engine::timers::{Timer, Timers};
+use crate::engine::timers::{Subject, Timer, Timers};
 use crate::script::Scripts;
 use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
-use crate::vocabulary::ids::{self, JobId, Kind, UserId};
+use crate::vocabulary::ids::{self, JobId, Kind, ScheduleId, UserId};
 use crate::vocabulary::scope::Scope;
 
 /// How many jobs a build can have where limits are enforced: 4,000.
@@ -127,6 +129,8 @@ pub(crate) struct Engine {
     builds: Table<BuildKey, Build>,
     /// Row for row beside the builds.
     progress: Table<BuildKey, Progress>,
+    /// The builds that are not over, so that what looks for work does not look through history.
+    open: RedBlackTreeSetSync<(PipelineKey, BuildKey)>,
     jobs: Table<JobKey, Job>,
     job_ids: RedBlackTreeMapSync<JobId, JobKey>,
     /// Of the jobs that have printed something.
@@ -141,6 +145,12 @@ pub(crate) struct Engine {
     /// Jobs that no agent of a fixed fleet could take yet, in the order in which they are offered.
     queue: RedBlackTreeSetSync<Turn>,
     timers: Timers,
+    schedules: Table<ScheduleKey, Schedule>,
+    schedule_ids: RedBlackTreeMapSync<ScheduleId, ScheduleKey>,
+    /// Which schedules a pipeline has, in the order of their creation.
+    schedules_by_pipeline: RedBlackTreeSetSync<(PipelineKey, ScheduleKey)>,
+    /// Schedules whose next attempt fails with this message: the test's own, as scripts are.
+    ordered_failures: RedBlackTreeMapSync<ScheduleKey, Arc<str>>,
     /// Who is in a concurrency group, in the order of its queue.
     groups: RedBlackTreeMapSync<GroupKey, RedBlackTreeSetSync<Place>>,
     steps_created: u64,
@@ -164,6 +174,7 @@ impl Engine {
             slugs: RedBlackTreeMapSync::new_sync(),
             builds: Table::new(),
             progress: Table::new(),
+            open: RedBlackTreeSetSync::new_sync(),
             jobs: Table::new(),
             job_ids: RedBlackTreeMapSync::new_sync(),
             logs: RedBlackTreeMapSync::new_sync(),
@@ -174,6 +185,10 @@ impl Engine {
             fleet,
             queue: RedBlackTreeSetSync::new_sync(),
             timers: Timers::new(),
+            schedules: Table::new(),
+            schedule_ids: RedBlackTreeMapSync::new_sync(),
+            schedules_by_pipeline: RedBlackTreeSetSync::new_sync(),
+            ordered_failures: RedBlackTreeMapSync::new_sync(),
             groups: RedBlackTreeMapSync::new_sync(),
             steps_created: 0,
             enforces_limits: false,
@@ -316,6 +331,21 @@ impl Engine {
         self.builds.iter().map(|(key, _)| key)
     }
 
+    /// The builds of a pipeline that are not over, oldest first.
+    pub(crate) fn open_builds(&self, pipeline: PipelineKey) -> impl Iterator<Item = BuildKey> + '_ {
+        let first = (pipeline, table::Key::from_row(0));
+        let all = self.open.range(first..).map(|(of, build)| (*of, *build));
+        all.take_while(move |(of, _)| *of == pipeline)
+            .map(|(_, build)| build)
+    }
+
+    /// All builds that are not over, oldest first.
+    pub(crate) fn all_open_builds(&self) -> Vec<BuildKey> {
+        let mut all: Vec<_> = self.open.iter().map(|(_, build)| *build).collect();
+        all.sort_unstable();
+        all
+    }
+
     pub(crate) fn build_by_number(&self, pipeline: PipelineKey, number: u64) -> Option<BuildKey> {
         let builds = &self.pipelines.get(pipeline).builds;
         // Numbers only ever grow, so the list is sorted by them.
@@ -382,6 +412,19 @@ impl Engine {
             name,
             attempt: job.attempt,
             id: job.id,
+        }
+    }
+
+    /// What happens when a timer fires, as a sentence without an end.
+    pub(crate) fn describe(&self, timer: Timer) -> String {
+        match timer.subject() {
+            Subject::Job(job) => {
+                let job = self.job_ref(job);
+                format!("{} {} {}", job.build, job.name, timer.word())
+            }
+            Subject::Schedule(schedule) => {
+                format!("{} {}", self.schedule_ref(schedule), timer.word())
+            }
         }
     }
 

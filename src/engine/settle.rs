@@ -199,6 +199,11 @@ impl Engine {
             BuildState::Creating | BuildState::Scheduled | BuildState::Canceling => {}
         }
         let pipeline = build.pipeline;
+        if build::is_over(to) {
+            self.open.remove_mut(&(pipeline, key));
+        } else {
+            self.open.insert_mut((pipeline, key));
+        }
         self.recount_pipeline(pipeline, build_counts(from), build_counts(to));
         self.record(EventKind::Build {
             build: self.build_ref(key),

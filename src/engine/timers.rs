@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use rpds::RedBlackTreeMapSync;
 
 use crate::engine::job::JobKey;
+use crate::engine::schedule::ScheduleKey;
 
 /// Names one armed timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,11 +30,20 @@ pub(crate) enum Timer {
     GraceEnds(JobKey),
     /// No agent took the job in time.
     Expire(JobKey),
+    /// The schedule is to make a build.
+    Slot(ScheduleKey),
+}
+
+/// What a timer is armed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Job(JobKey),
+    Schedule(ScheduleKey),
 }
 
 impl Timer {
-    /// Whether a build moves forward because of it. Expiry and the loss of an agent are ends of waiting, not progress: a
-    /// world in which nothing else is armed is idle.
+    /// Whether a build moves forward because of it. Expiry and the loss of an agent are ends of waiting, not progress, and
+    /// a schedule moves no build that is there: a world in which nothing else is armed is idle.
     pub(crate) const fn is_progress(self) -> bool {
         match self {
             Self::PickUp(_)
@@ -41,11 +51,11 @@ impl Timer {
             | Self::End(_)
             | Self::TimeOut(_)
             | Self::GraceEnds(_) => true,
-            Self::Expire(_) | Self::LoseAgent(_) => false,
+            Self::Expire(_) | Self::LoseAgent(_) | Self::Slot(_) => false,
         }
     }
 
-    pub(crate) const fn job(self) -> JobKey {
+    pub(crate) const fn subject(self) -> Subject {
         match self {
             Self::PickUp(job)
             | Self::Act(job)
@@ -53,7 +63,8 @@ impl Timer {
             | Self::LoseAgent(job)
             | Self::TimeOut(job)
             | Self::GraceEnds(job)
-            | Self::Expire(job) => job,
+            | Self::Expire(job) => Subject::Job(job),
+            Self::Slot(schedule) => Subject::Schedule(schedule),
         }
     }
 
@@ -67,6 +78,7 @@ impl Timer {
             Self::TimeOut(_) => "times out",
             Self::GraceEnds(_) => "is killed",
             Self::Expire(_) => "expires",
+            Self::Slot(_) => "comes due",
         }
     }
 }
@@ -158,11 +170,14 @@ mod tests {
         timers.arm(at(5), Timer::End(b));
         timers.arm(at(5), Timer::End(a));
         timers.arm(at(1), Timer::Expire(c));
-        let order: Vec<_> = timers.iter().map(|(_, timer)| timer.job()).collect();
-        assert_eq!(order, [c, b, a]);
+        timers.arm(at(1), Timer::Slot(ScheduleKey::from_row(1)));
+        let order: Vec<_> = timers.iter().map(|(_, timer)| timer.subject()).collect();
+        let schedule = Subject::Schedule(ScheduleKey::from_row(1));
+        let [a, b, c] = [a, b, c].map(Subject::Job);
+        assert_eq!(order, [c, schedule, b, a]);
         assert_eq!(
             timers.first_progress().map(|(_, timer)| timer),
-            Some(Timer::End(b))
+            Some(Timer::End(JobKey::from_row(2)))
         );
         let (first, _) = timers.first_progress().expect("armed");
         timers.disarm(first);

@@ -5,7 +5,9 @@ use std::ops::Deref;
 
 use crate::engine::Engine;
 use crate::engine::job::State;
+use crate::engine::timers::Subject;
 use crate::vocabulary::event::{Event, JobRef};
+use crate::vocabulary::span::instant;
 
 /// What happened, oldest first. Reads like a slice; `Display` gives one line for each event.
 ///
@@ -102,9 +104,20 @@ impl fmt::Display for Waiting {
     }
 }
 
+/// The next slot of a schedule, as one more line of what is left.
+pub(super) fn next_schedule(engine: &Engine) -> Option<String> {
+    let mut timers = engine.timers().iter();
+    let next = timers.find(|(_, timer)| matches!(timer.subject(), Subject::Schedule(_)));
+    let (at, what) = next.map(|(key, timer)| (instant(key.due), engine.describe(timer)))?;
+    Some(format!(
+        "\n  {what} at {at}, which nothing waits for: `advance` to it"
+    ))
+}
+
 /// What does not move by itself in this world.
 pub(super) fn what_is_left(engine: &Engine) -> Vec<Waiting> {
-    let jobs = engine.builds().flat_map(|build| engine.jobs_of(build));
+    let open = engine.all_open_builds().into_iter();
+    let jobs = open.flat_map(|build| engine.jobs_of(build));
     let stuck = jobs.filter_map(|(key, job)| {
         let moves = job
             .timers

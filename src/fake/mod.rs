@@ -1,7 +1,7 @@
 //! What a test holds: the fake itself, its clock, and handles on what is in it. All of it is synchronous.
 //!
 //! Elsewhere: how to start one with other than the usual (`builder`), the handles (`pipeline`, `build`, `job`,
-//! `script`), the questions about requests (`requests`).
+//! `schedule`, `script`), the questions about requests (`requests`).
 
 mod build;
 mod builder;
@@ -12,6 +12,7 @@ mod pipeline;
 mod pipeline_settings;
 mod refusals;
 mod requests;
+mod schedule;
 mod script;
 mod snapshot;
 mod verify;
@@ -40,6 +41,7 @@ pub use job::{JobHandle, Moment};
 pub use pipeline::{PipelineBuilder, PipelineHandle};
 pub use refusals::{IllegalMove, UploadError, UploadStage};
 pub use requests::Requests;
+pub use schedule::{ScheduleBuilder, ScheduleHandle};
 pub use script::JobScript;
 pub use snapshot::Snapshot;
 pub use verify::Report;
@@ -300,6 +302,9 @@ impl FakeBuildkite {
     /// Moves the clock until nothing is due that moves a build forward, and returns what happened and what is left: jobs
     /// that wait for a person, for an agent that never comes, or for a command that never ends.
     ///
+    /// Schedules move no build forward, so this does not wait for them; those that come due on the way make their builds,
+    /// which are moved to their end like any other.
+    ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
     /// fake.pipeline("app").steps("steps: [{block: Release?}]").create_build();
@@ -320,7 +325,7 @@ impl FakeBuildkite {
     }
 
     /// Moves the clock until `condition` holds, asking after every instant at which something happened. The condition is
-    /// asked before the clock moves, and no lock is held while it is.
+    /// asked before the clock moves, and no lock is held while it is. Nothing waits for schedules.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -355,6 +360,7 @@ impl FakeBuildkite {
             } else {
                 left.concat()
             };
+            let left = left + &self.driver.read(events::next_schedule).unwrap_or_default();
             panic!(
                 "nothing is due any more and the condition does not hold. The clock stands at {} ({}). Left:{left}",
                 span::instant(self.clock().now()),

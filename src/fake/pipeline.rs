@@ -182,7 +182,7 @@ impl PipelineBuilder {
 #[derive(Clone)]
 pub struct PipelineHandle {
     pub(super) tie: Tie,
-    home: Home,
+    pub(super) home: Home,
     pub(super) key: PipelineKey,
 }
 
@@ -362,10 +362,11 @@ impl PipelineHandle {
     #[must_use]
     #[track_caller]
     pub fn latest_build(&self) -> BuildHandle {
-        let Some(newest) = self.builds().pop() else {
+        let newest = self.read(|_, pipeline| pipeline.builds.last().copied());
+        let Some(key) = newest else {
             panic!("pipeline `{}` has no build yet", self.slug())
         };
-        newest
+        BuildHandle::new(self.tie.clone(), self.home, key)
     }
 
     /// Every build, oldest first.

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::engine::admission::{Closed, NotAdmitted};
 use crate::engine::commands::{
     AddWebhookRefused, ArchiveRefused, CancelRefused, CreateBuildRefused, PipelineRefused,
-    RebuildRefused, RequestBuildRefused, RetryRefused, UnarchiveRefused, UnblockRefused,
-    UpdatePipelineRefused,
+    RebuildRefused, RequestBuildRefused, RetryRefused, ScheduleRefused, UnarchiveRefused,
+    UnblockRefused, UpdatePipelineRefused,
 };
 use crate::engine::recipe::RecipeRefused;
 use crate::http::reply::Reply;
@@ -59,6 +59,11 @@ impl ApiError {
         }
     }
 
+    /// Schedules say it in one sentence; each reason begins with the field.
+    pub(crate) fn validation_in_words(reasons: &[String]) -> Self {
+        Self::new(422, format!("Validation failed: {}", reasons.join(", ")))
+    }
+
     fn invalid(field: &str, code: impl Into<String>) -> Self {
         Self::validation(vec![(field.to_owned(), code.into())])
     }
@@ -91,7 +96,7 @@ impl ApiError {
         Self::new(403, "Forbidden")
     }
 
-    /// `what`: organization, pipeline, build, job.
+    /// `what`: organization, pipeline, build, job, pipeline schedule.
     pub(crate) fn not_found(what: &str) -> Self {
         Self::new(404, format!("No {what} found"))
     }
@@ -176,21 +181,15 @@ impl From<RetryRefused> for ApiError {
 
 impl From<CreateBuildRefused> for ApiError {
     fn from(refused: CreateBuildRefused) -> Self {
-        match refused {
-            CreateBuildRefused::Configuration(error) => Self::new(422, error.message()),
-            // Chosen: whether the server says more than what failed is not known.
-            CreateBuildRefused::Condition(error) => {
-                Self::new(422, format!("`if` expression failed: {}", error.message()))
-            }
-            CreateBuildRefused::Limit(sentence) => Self::new(422, sentence),
-            // Chosen: that it runs no new builds is documented, in which words is not.
-            CreateBuildRefused::Closed(Closed::Archived) => {
-                Self::new(422, "Cannot create builds on an archived pipeline")
-            }
-            CreateBuildRefused::Closed(Closed::Template) => {
-                Self::unmodelled("builds of a pipeline with a pipeline template")
-            }
-        }
+        let status = match refused {
+            CreateBuildRefused::Configuration(_)
+            | CreateBuildRefused::Condition(_)
+            | CreateBuildRefused::Limit(_)
+            | CreateBuildRefused::Closed(Closed::Archived) => 422,
+            CreateBuildRefused::Closed(Closed::Template) => 501,
+        };
+        // A schedule keeps the same words.
+        Self::new(status, refused.as_buildkite_says())
     }
 }
 
@@ -283,6 +282,13 @@ impl From<ArchiveRefused> for ApiError {
 impl From<UnarchiveRefused> for ApiError {
     fn from(_: UnarchiveRefused) -> Self {
         Self::new(422, "Pipeline could not be unarchived.")
+    }
+}
+
+impl From<ScheduleRefused> for ApiError {
+    /// Chosen: the words for the pipeline itself; those for its schedules are not known.
+    fn from(_: ScheduleRefused) -> Self {
+        Self::new(422, "Cannot update an archived pipeline")
     }
 }
 

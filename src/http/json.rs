@@ -300,6 +300,29 @@ impl Fields {
         }
         Err(ApiError::validation(self.wrong))
     }
+
+    /// As [`check`](Self::check), for what is refused in one sentence: `Validation failed: Cronline can't be blank`.
+    pub(crate) fn check_in_words(self) -> Result<(), ApiError> {
+        if self.wrong.is_empty() {
+            return Ok(());
+        }
+        let reasons: Vec<_> = self
+            .wrong
+            .iter()
+            .map(|(field, code)| match code.as_str() {
+                "missing" => format!("{} can't be blank", named(field)),
+                "invalid" => format!("{} is invalid", named(field)),
+                words => format!("{} {words}", named(field)),
+            })
+            .collect();
+        Err(ApiError::validation_in_words(&reasons))
+    }
+}
+
+/// A field as Rails names it in a sentence: `cronline` is `Cronline`.
+fn named(field: &str) -> String {
+    let (first, rest) = field.split_at(1);
+    format!("{}{rest}", first.to_ascii_uppercase())
 }
 
 #[cfg(test)]
@@ -337,7 +360,11 @@ mod tests {
                 "n invalid"
             ]
         );
-        assert!(fields.check().is_err());
+        let refused = fields.check_in_words().expect_err("much is wrong");
+        let body = refused.into_reply().body;
+        let text = "{\"message\":\"Validation failed: Commit can't be blank, Branch can't be blank, Message is invalid, \
+                    Env is invalid, Flag is invalid, N is invalid\"}\n";
+        assert_eq!(body, text.as_bytes());
     }
 
     #[test]

@@ -4,7 +4,8 @@
 //! endpoint can be exercised without a socket. The edge around it (`server`, `connection`, `io`, `failures`) is where
 //! threads, sockets and hyper are; hyper types stop in `connection`.
 //!
-//! Order of checks: page (`pages`; they are for people and need no token), route, token (401), scope (403), organization, pipeline, build, job (404), what the user may do (403),
+//! Order of checks: page (`pages`; they are for people and need no token), route, token (401), scope (403), organization,
+//! pipeline, build, job, schedule (404), what the user may do (403),
 //! body (400, 422), state (400, 422).
 //! Source: Buildkite docs, "REST API"; recorded responses for headers.
 

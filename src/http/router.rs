@@ -18,6 +18,7 @@ pub(crate) struct Place<'p> {
     /// A number, or something else that was written in its place.
     pub(crate) build: &'p str,
     pub(crate) job: &'p str,
+    pub(crate) schedule: &'p str,
 }
 
 /// What a request is for.
@@ -101,6 +102,17 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
                 ("POST", ["archive"]) => (Route::ArchivePipeline, at),
                 ("POST", ["unarchive"]) => (Route::UnarchivePipeline, at),
                 ("POST", ["webhook"]) => (Route::AddWebhook, at),
+                ("GET", ["schedules"]) => (Route::ListSchedules, at),
+                ("POST", ["schedules"]) => (Route::CreateSchedule, at),
+                (method, ["schedules", schedule]) => {
+                    let route = match method {
+                        "GET" => Route::GetSchedule,
+                        "PUT" | "PATCH" => Route::UpdateSchedule,
+                        "DELETE" => Route::DeleteSchedule,
+                        _ => return None,
+                    };
+                    (route, Place { schedule, ..at })
+                }
                 ("GET", ["builds"]) => (Route::ListPipelineBuilds, at),
                 ("POST", ["builds"]) => (Route::CreateBuild, at),
                 ("GET", ["builds", build]) => (Route::GetBuild, Place { build, ..at }),
@@ -201,6 +213,7 @@ mod tests {
             assert_eq!(place.organization, wanted("{org.slug}"));
             assert_eq!(place.build, wanted("{build.number}"));
             assert_eq!(place.job, wanted("{job.id}"));
+            assert_eq!(place.schedule, wanted("{id}"));
         }
     }
 
@@ -219,6 +232,11 @@ mod tests {
                 "PUT",
                 "/v2/organizations/acme/jobs/1/retry",
                 "PUT /v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/retry",
+            ),
+            (
+                "PATCH",
+                "/v2/organizations/acme/pipelines/app/schedules/1",
+                "PUT /v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}",
             ),
             ("GET", "/v2/meta", "unmodelled /v2/meta"),
             (

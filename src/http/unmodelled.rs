@@ -23,11 +23,6 @@ fn fits(template: &str, path: &[&str]) -> bool {
 #[rustfmt::skip]
 const ENDPOINTS: &[(&str, &str)] = &[
     ("POST", "/v1/graphql"),
-    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules"),
-    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"),
-    ("POST", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules"),
-    ("PUT", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"),
-    ("DELETE", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"),
     ("PUT", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/retry_failed_jobs"),
     ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/step-uploads"),
     ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/step-uploads/{uuid}"),
@@ -221,7 +216,6 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("GET", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens/{id}"),
     ("POST", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens/{id}"),
     ("DELETE", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens/{id}"),
-    ("PATCH", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"),
     ("PATCH", "/v2/organizations/{org.slug}/clusters/{id}"),
     ("PATCH", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}"),
     ("PATCH", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::vocabulary::ids::{BuildId, JobId};
+use crate::vocabulary::ids::{BuildId, JobId, ScheduleId};
 use crate::vocabulary::span::instant;
 use crate::vocabulary::states::{BuildState, JobState};
 
@@ -33,25 +33,45 @@ pub struct Event {
 }
 
 impl Event {
-    /// The build it happened to, or in.
+    /// The build it happened to, or in; none if a schedule made none.
     #[must_use]
-    pub fn build(&self) -> &BuildRef {
+    pub fn build(&self) -> Option<&BuildRef> {
         match &self.kind {
-            EventKind::Build { build, .. } | EventKind::Notification { build, .. } => build,
+            EventKind::Build { build, .. }
+            | EventKind::Notification { build, .. }
+            | EventKind::ScheduleFired { build, .. } => Some(build),
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
-            | EventKind::PromisedFailure { job, .. } => &job.build,
+            | EventKind::PromisedFailure { job, .. } => Some(&job.build),
+            EventKind::ScheduleFailed { .. } => None,
         }
     }
 
-    /// The job it happened to; none if it happened to a build.
+    /// The job it happened to; none if it happened to something else.
     #[must_use]
     pub fn job(&self) -> Option<&JobRef> {
         match &self.kind {
-            EventKind::Build { .. } | EventKind::Notification { .. } => None,
+            EventKind::Build { .. }
+            | EventKind::Notification { .. }
+            | EventKind::ScheduleFired { .. }
+            | EventKind::ScheduleFailed { .. } => None,
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
             | EventKind::PromisedFailure { job, .. } => Some(job),
+        }
+    }
+
+    /// The schedule it happened to; none if it happened to something else.
+    #[must_use]
+    pub fn schedule(&self) -> Option<&ScheduleRef> {
+        match &self.kind {
+            EventKind::ScheduleFired { schedule, .. }
+            | EventKind::ScheduleFailed { schedule, .. } => Some(schedule),
+            EventKind::Build { .. }
+            | EventKind::Job { .. }
+            | EventKind::PipelineUploaded { .. }
+            | EventKind::PromisedFailure { .. }
+            | EventKind::Notification { .. } => None,
         }
     }
 }
@@ -105,6 +125,20 @@ pub enum EventKind {
         /// What the service was given, as JSON; `null` if nothing.
         configuration: Arc<str>,
     },
+    /// A schedule made a build; the event of its creation follows.
+    ScheduleFired {
+        /// Which schedule.
+        schedule: ScheduleRef,
+        /// What it made.
+        build: BuildRef,
+    },
+    /// A schedule could make no build, and was disabled.
+    ScheduleFailed {
+        /// Which schedule.
+        schedule: ScheduleRef,
+        /// Why, as the schedule's `failed_message` says.
+        message: Arc<str>,
+    },
 }
 
 /// Names a build in an [`Event`].
@@ -133,6 +167,18 @@ pub struct JobRef {
     pub id: JobId,
 }
 
+/// Names a pipeline schedule in an [`Event`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct ScheduleRef {
+    /// The slug of its pipeline.
+    pub pipeline: Arc<str>,
+    /// How people call it: its label, else its cron line.
+    pub name: Arc<str>,
+    /// Its id.
+    pub id: ScheduleId,
+}
+
 impl fmt::Display for BuildRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.pipeline, self.number)
@@ -146,6 +192,12 @@ impl fmt::Display for JobRef {
             1 => Ok(()),
             attempt => write!(f, " (attempt {attempt})"),
         }
+    }
+}
+
+impl fmt::Display for ScheduleRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} schedule {}", self.pipeline, self.name)
     }
 }
 
@@ -196,6 +248,10 @@ impl fmt::Display for Event {
                     "null" => Ok(()),
                     configuration => write!(f, " {configuration}"),
                 }
+            }
+            EventKind::ScheduleFired { schedule, build } => write!(f, " {schedule} -> {build}"),
+            EventKind::ScheduleFailed { schedule, message } => {
+                write!(f, " {schedule} failed: {message}")
             }
         }
     }

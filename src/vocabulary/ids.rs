@@ -22,6 +22,7 @@ pub(crate) enum Kind {
     Request,
     Badge,
     Webhook,
+    Schedule,
 }
 
 /// Makes the id of the `ordinal`-th thing of a kind, created at `at`.
@@ -113,6 +114,10 @@ id! {
 id! {
     /// The id of a job. A retry is a new job with an id of its own.
     JobId
+}
+id! {
+    /// The id of a pipeline schedule; its address in the REST API.
+    ScheduleId
 }
 
 #[cfg(test)]

@@ -105,6 +105,20 @@ routes! {
     DeletePipeline = "DELETE" "/v2/organizations/{org.slug}/pipelines/{slug}" Some(Scope::WritePipelines),
     /// Makes a webhook in a pipeline's repository.
     AddWebhook = "POST" "/v2/organizations/{org.slug}/pipelines/{slug}/webhook" Some(Scope::WritePipelines),
+    /// The schedules of a pipeline.
+    ListSchedules = "GET" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules" Some(Scope::ReadPipelines),
+    /// One schedule.
+    GetSchedule = "GET" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"
+        Some(Scope::ReadPipelines),
+    /// Makes a schedule.
+    CreateSchedule = "POST" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules"
+        Some(Scope::WritePipelines),
+    /// Changes a schedule; also served as `PATCH`.
+    UpdateSchedule = "PUT" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"
+        Some(Scope::WritePipelines),
+    /// Deletes a schedule. Its builds stay.
+    DeleteSchedule = "DELETE" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"
+        Some(Scope::WritePipelines),
     /// The page of a build, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).
     BuildPage = "GET" "/{org.slug}/{pipeline.slug}/builds/{build.number}" None,
     /// The page of a pipeline, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).

@@ -13,6 +13,7 @@ pub(crate) mod build;
 pub(crate) mod job;
 pub(crate) mod pipeline;
 mod provider;
+pub(crate) mod schedule;
 
 use std::cell::Cell;
 use std::fmt;

@@ -39,14 +39,15 @@ fn job_path(fake: &FakeBuildkite, build: u64, key: &str, verb: &str) -> String {
     format!("{BUILDS}/{build}/jobs/{job}/{verb}")
 }
 
-/// The path of a route with something real, or made up, in its variable places.
-fn path_of(route: Route, organization: &str, pipeline: &str, build: &str, job: &str) -> String {
+/// The path of a route with something real, or made up, in its variable places: below a build or a job, or of a schedule.
+fn path_of(route: Route, organization: &str, pipeline: &str, build: &str, id: &str) -> String {
     let path = route.path().strip_prefix("/v2").unwrap_or(route.path());
     path.replace("{org.slug}", organization)
         .replace("{pipeline.slug}", pipeline)
         .replace("{slug}", pipeline)
         .replace("{build.number}", build)
-        .replace("{job.id}", job)
+        .replace("{job.id}", id)
+        .replace("{id}", id)
 }
 
 fn routes_with_token() -> impl Iterator<Item = Route> {
@@ -134,7 +135,7 @@ fn a_sign_of_life_needs_no_token() {
 }
 
 /// Routes that need a body or do not answer 200.
-const BODIES: [(Route, &str, u16); 4] = [
+const BODIES: [(Route, &str, u16); 6] = [
     (
         Route::CreateBuild,
         r#"{"commit":"HEAD","branch":"main"}"#,
@@ -147,6 +148,8 @@ const BODIES: [(Route, &str, u16); 4] = [
     ),
     (Route::DeletePipeline, "", 204),
     (Route::AddWebhook, "", 201),
+    (Route::CreateSchedule, r#"{"cronline":"@daily"}"#, 201),
+    (Route::DeleteSchedule, "", 204),
 ];
 
 #[test]
@@ -173,7 +176,14 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
         } else {
             ("1", build.job("make").id())
         };
-        let path = path_of(route, "acme", "app", number, &job.to_string());
+        let schedule = app.schedule("@daily").create().id().to_string();
+        let of_schedule = route.path().contains("schedules/{id}");
+        let id = if of_schedule {
+            schedule
+        } else {
+            job.to_string()
+        };
+        let path = path_of(route, "acme", "app", number, &id);
         let (body, expected) = BODIES
             .iter()
             .find(|(known, ..)| *known == route)
@@ -257,6 +267,10 @@ fn the_token_comes_before_the_scope_before_the_place_before_the_body_before_the_
         }
         if has("{job.id}") {
             assert_refused(&ask("acme", "app", "1", "1"), 404, "No job found");
+        }
+        if has("{id}") {
+            let refused = ask("acme", "app", "1", "1");
+            assert_refused(&refused, 404, "No pipeline schedule found");
         }
     }
     // The body before the state: a canceled build cannot be canceled, retried or unblocked anyway.
@@ -501,9 +515,14 @@ fn what_buildkite_has_and_this_fake_not_is_named() {
 #[test]
 fn a_body_that_is_no_json_object_is_a_400_and_changes_nothing() {
     let fake = fake_with_builds();
+    let app = fake.existing_pipeline("app");
+    let schedule = app.schedule("@daily").create().id();
     let before = world(&fake, &["acme"]);
     let client = client(&fake);
     let requests = [
+        ("POST", format!("{APP}/schedules")),
+        ("PUT", format!("{APP}/schedules/{schedule}")),
+        ("PATCH", format!("{APP}/schedules/{schedule}")),
         ("POST", BUILDS.to_owned()),
         ("POST", "/organizations/acme/pipelines".to_owned()),
         ("PATCH", APP.to_owned()),

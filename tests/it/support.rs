@@ -148,7 +148,13 @@ pub(crate) fn world(fake: &FakeBuildkite, organizations: &[&str]) -> String {
     let builds = "/builds?include_retried_jobs=true&per_page=100";
     let mut paths = vec![builds.to_owned(), "/organizations".to_owned()];
     for organization in organizations {
-        paths.push(format!("/organizations/{organization}/pipelines"));
+        let path = format!("/organizations/{organization}/pipelines");
+        let pipelines = client.get(&path).expect(200);
+        for pipeline in pipelines.items() {
+            let slug = pipeline["slug"].str();
+            paths.push(format!("{path}/{slug}/schedules?per_page=100"));
+        }
+        paths.push(path);
     }
     for path in paths {
         let answer = client.get(&path);

@@ -128,6 +128,23 @@ pub(crate) const fn next(state: BuildState, event: Event) -> Option<BuildState> 
     }
 }
 
+/// Whether nothing happens in it any more, unless a retry opens it again.
+pub(crate) const fn is_over(state: BuildState) -> bool {
+    match state {
+        BuildState::Creating
+        | BuildState::Scheduled
+        | BuildState::Running
+        | BuildState::Failing
+        | BuildState::Blocked
+        | BuildState::Canceling => false,
+        BuildState::Passed
+        | BuildState::Failed
+        | BuildState::Canceled
+        | BuildState::Skipped
+        | BuildState::NotRun => true,
+    }
+}
+
 /// Who wrote the commit, as far as the creator of the build said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Author {

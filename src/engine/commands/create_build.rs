@@ -38,6 +38,26 @@ pub(crate) enum CreateBuildRefused {
     Closed(Closed),
 }
 
+impl CreateBuildRefused {
+    /// What Buildkite says of it: to who asked, and as the `failed_message` of a schedule.
+    pub(crate) fn as_buildkite_says(&self) -> String {
+        match self {
+            Self::Configuration(error) => error.message().to_owned(),
+            // Chosen: whether the server says more than what failed is not known.
+            Self::Condition(error) => format!("`if` expression failed: {}", error.message()),
+            Self::Limit(sentence) => sentence.clone(),
+            // Chosen: that it runs no new builds is documented, in which words is not.
+            Self::Closed(Closed::Archived) => {
+                "Cannot create builds on an archived pipeline".to_owned()
+            }
+            Self::Closed(Closed::Template) => {
+                "fake-buildkite does not model builds of a pipeline with a pipeline template yet"
+                    .to_owned()
+            }
+        }
+    }
+}
+
 impl From<Closed> for CreateBuildRefused {
     fn from(closed: Closed) -> Self {
         Self::Closed(closed)
@@ -169,6 +189,7 @@ impl Engine {
             ..Progress::default()
         });
         pipeline.builds.push_back_mut(key);
+        self.open.insert_mut((pipeline_key, key));
         self.organizations
             .change(organization)
             .builds

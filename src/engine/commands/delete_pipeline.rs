@@ -1,4 +1,4 @@
-//! Deleting a pipeline takes its builds and their jobs with it.
+//! Deleting a pipeline takes its builds, their jobs and its schedules with it.
 //!
 //! Source: Buildkite docs, "Pipelines API", section "Delete a pipeline".
 
@@ -19,6 +19,9 @@ impl Command for DeletePipeline {
 
     fn apply(self, engine: &mut Engine) -> Result<(), Infallible> {
         let pipeline = engine.pipelines.get(self.pipeline).clone();
+        for schedule in engine.schedules_of(self.pipeline) {
+            engine.remove_schedule(schedule);
+        }
         for build in &pipeline.builds {
             engine.remove_build(*build);
         }
@@ -56,6 +59,8 @@ impl Engine {
         for key in jobs {
             self.remove_job(key);
         }
+        let pipeline = self.builds.get(build).pipeline;
+        self.open.remove_mut(&(pipeline, build));
         self.builds.remove(build);
         self.progress.remove(build);
     }

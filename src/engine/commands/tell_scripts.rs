@@ -19,13 +19,13 @@ impl<T, F: FnOnce(&mut Scripts) -> T> Command for TellScripts<F> {
 
     fn apply(self, engine: &mut Engine) -> Result<T, Infallible> {
         let told = (self.tell)(engine.scripts.change(self.pipeline));
-        let builds = engine.pipelines.get(self.pipeline).builds.clone();
-        for build in &builds {
-            if engine.tally(*build).scheduled == 0 {
+        let open: Vec<_> = engine.open_builds(self.pipeline).collect();
+        for build in open {
+            if engine.tally(build).scheduled == 0 {
                 continue;
             }
             let waits = |job: &Job| job.state == State::Scheduled && job.lead == Lead::Script;
-            let jobs = engine.jobs_of(*build).filter(|(_, job)| waits(job));
+            let jobs = engine.jobs_of(build).filter(|(_, job)| waits(job));
             let waiting: Vec<_> = jobs.map(|(key, _)| key).collect();
             for job in waiting {
                 engine.look_again_when_picked_up(job);

@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::account::UserKey;
-use crate::engine::build::BuildKey;
+use crate::engine::build::{BuildKey, is_over};
 use crate::engine::commands::{Answers, CreatePipeline, TellScripts, UnblockJob};
-use crate::engine::invariants::is_over;
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::recipe::Source;
@@ -298,7 +297,9 @@ impl Heard {
                 }
                 EventKind::PipelineUploaded { .. }
                 | EventKind::PromisedFailure { .. }
-                | EventKind::Notification { .. } => {}
+                | EventKind::Notification { .. }
+                | EventKind::ScheduleFired { .. }
+                | EventKind::ScheduleFailed { .. } => {}
             }
         }
     }

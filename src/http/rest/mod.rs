@@ -5,6 +5,7 @@ mod builds;
 mod jobs;
 mod pipeline_body;
 mod pipelines;
+mod schedules;
 
 use crate::engine::account::OrganizationKey;
 use crate::engine::build::BuildKey;
@@ -43,6 +44,11 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::DeletePipeline => pipelines::delete(cx),
         Route::AddWebhook => pipelines::add_webhook(cx),
         Route::BuildPage | Route::PipelinePage => unreachable!("pages are answered before tokens"),
+        Route::ListSchedules => schedules::list(cx),
+        Route::GetSchedule => schedules::get(cx),
+        Route::CreateSchedule => schedules::create(cx),
+        Route::UpdateSchedule => schedules::update(cx),
+        Route::DeleteSchedule => schedules::delete(cx),
     }
 }
 
