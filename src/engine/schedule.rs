@@ -10,6 +10,9 @@
 //! Source: Buildkite docs, "Pipeline schedules API", "Scheduled builds"; that one that fails disables itself is said by
 //! staff in buildkite/feedback, issue 61.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
