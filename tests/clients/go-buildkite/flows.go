@@ -646,6 +646,119 @@ func pipelineLife(f *fake) {
 	}
 }
 
+// Everything that can become of a schedule. The client changes one with PATCH, where the documentation has PUT.
+func scheduleLife(f *fake) {
+	client := f.client()
+	service := client.PipelineSchedules
+	list := func(options buildkite.ListOptions) ([]buildkite.PipelineSchedule, *buildkite.Response) {
+		schedules, response, err := service.List(ctx, f.Organization, "app",
+			&buildkite.PipelineScheduleListOptions{ListOptions: options})
+		must(err)
+		return schedules, response
+	}
+	get := func(id string) buildkite.PipelineSchedule {
+		schedule, _, err := service.Get(ctx, f.Organization, "app", id)
+		must(err)
+		return schedule
+	}
+	create := func(wanted buildkite.CreatePipelineSchedule) buildkite.PipelineSchedule {
+		made, response, err := service.Create(ctx, f.Organization, "app", wanted)
+		must(err)
+		check(response.StatusCode, 201)
+		check(get(made.ID), made)
+		return made
+	}
+	update := func(id string, changes buildkite.UpdatePipelineSchedule) buildkite.PipelineSchedule {
+		changed, response, err := service.Update(ctx, f.Organization, "app", id, changes)
+		must(err)
+		check(response.StatusCode, 200)
+		check(get(id), changed)
+		return changed
+	}
+	none, _ := list(buildkite.ListOptions{})
+	check(len(none), 0)
+	on, off := true, false
+
+	// One that says everything, and two that say little.
+	nightly := create(buildkite.CreatePipelineSchedule{
+		Cronline: "30 2 * * 1-5 Europe/Berlin",
+		Label:    "Nightly",
+		Message:  "Build it",
+		Commit:   sha,
+		Branch:   "release",
+		Env:      map[string]string{"DEPLOY_ENV": "staging"},
+	})
+	isID(nightly.ID)
+	check(nightly.Cronline, "30 2 * * 1-5 Europe/Berlin")
+	check(nightly.Message, "Build it")
+	check(nightly.Commit, sha)
+	check(nightly.Branch, "release")
+	check(nightly.Env, map[string]string{"DEPLOY_ENV": "staging"})
+	check(nightly.Enabled, true)
+	check(nightly.URL, f.at("organizations/"+f.Organization+"/pipelines/app/schedules/"+nightly.ID))
+	check(nightly.CreatedBy.Email, f.User.Email)
+	check(nightly.Pipeline.Slug, "app")
+	check(nightly.FailedMessage, "")
+	check(nightly.FailedAt == nil, true)
+	increasing(nightly.CreatedAt, nightly.NextBuildAt)
+	daily := create(buildkite.CreatePipelineSchedule{Cronline: "@daily"})
+	check(daily.Commit, "HEAD")
+	check(daily.Branch, "main")
+	check(len(daily.Env), 0)
+	weekly := create(buildkite.CreatePipelineSchedule{Cronline: "@weekly", Enabled: &off})
+	check(weekly.Enabled, false)
+	check(weekly.NextBuildAt == nil, true)
+
+	// Newest first, page by page.
+	first, response := list(buildkite.ListOptions{PerPage: 2})
+	check(first, []buildkite.PipelineSchedule{weekly, daily})
+	check(response.NextPage, 2)
+	second, response := list(buildkite.ListOptions{PerPage: 2, Page: 2})
+	check(second, []buildkite.PipelineSchedule{nightly})
+	check(response.NextPage, 0)
+
+	// Changed: what is not sent stays.
+	changed := update(nightly.ID, buildkite.UpdatePipelineSchedule{
+		Cronline: "@hourly",
+		Env:      map[string]string{"A": "1"},
+	})
+	check(changed.Label, "Nightly")
+	check(changed.Env, map[string]string{"A": "1"})
+	check(changed.NextBuildAt.Before(nightly.NextBuildAt.Time), true)
+
+	// Switched off, and on again.
+	disabled := update(nightly.ID, buildkite.UpdatePipelineSchedule{Enabled: &off})
+	check(disabled.Enabled, false)
+	check(disabled.NextBuildAt == nil, true)
+	check(update(nightly.ID, buildkite.UpdatePipelineSchedule{Enabled: &on}), changed)
+
+	// Refused.
+	_, _, err := service.Create(ctx, f.Organization, "app", buildkite.CreatePipelineSchedule{})
+	refused(err, 422, "Validation failed: Cronline can't be blank")
+	_, _, err = service.Update(ctx, f.Organization, "app", daily.ID,
+		buildkite.UpdatePipelineSchedule{Cronline: "* * * * *"})
+	refused(err, 422, "Validation failed: Cronline is too frequent: intervals under 10 minutes are not supported")
+	check(get(daily.ID), daily)
+	reader := f.clientWith(f.ReadOnlyToken)
+	_, _, err = reader.PipelineSchedules.Get(ctx, f.Organization, "app", daily.ID)
+	must(err)
+	_, err = reader.PipelineSchedules.Delete(ctx, f.Organization, "app", daily.ID)
+	refused(err, 403, "Your access token doesn't have the write_pipelines scope")
+
+	// Deleted.
+	for _, id := range []string{nightly.ID, daily.ID, weekly.ID} {
+		response, err := service.Delete(ctx, f.Organization, "app", id)
+		must(err)
+		check(response.StatusCode, 204)
+		_, _, err = service.Get(ctx, f.Organization, "app", id)
+		refused(err, 404, "No pipeline schedule found")
+	}
+	_, err = service.Delete(ctx, f.Organization, "app", noOnes)
+	refused(err, 404, "No pipeline schedule found")
+	none, _ = list(buildkite.ListOptions{})
+	check(len(none), 0)
+}
+
 func errorsOfEveryKind(f *fake) {
 	client := f.client()
 	create := func(client *buildkite.Client, build buildkite.CreateBuild) error {

@@ -31,6 +31,7 @@ var flows = []struct {
 	{"unblock", unblock},
 	{"pipelines", pipelines},
 	{"pipeline_life", pipelineLife},
+	{"schedule_life", scheduleLife},
 	{"errors", errorsOfEveryKind},
 }
 
