@@ -45,6 +45,10 @@
 //! they return, and return what happened. For programs that cannot be interleaved with a test, [`Clock::PerRequest`] and
 //! [`Clock::StepPerPoll`] move it with their requests.
 //!
+//! Schedules ([`PipelineHandle::schedule`]) make builds whenever the clock passes their slots. Only
+//! [`advance`](FakeBuildkite::advance) and [`advance_to`](FakeBuildkite::advance_to) go there for their sake; nothing else
+//! waits for a schedule.
+//!
 //! # What jobs do
 //!
 //! By script, told beforehand: [`on_job`](PipelineHandle::on_job). By hand, at any instant: the methods of [`JobHandle`]
