@@ -184,6 +184,15 @@ impl Engine {
         self.ordered_failures.insert_mut(key, message);
     }
 
+    /// The schedules that were told to fail, and had no occasion to.
+    pub(crate) fn unused_failures(&self) -> Vec<String> {
+        let schedules = self.ordered_failures.keys();
+        schedules
+            .map(|key| self.schedule_ref(*key))
+            .map(|schedule| format!("`{}` of `{}`", schedule.name, schedule.pipeline))
+            .collect()
+    }
+
     /// A slot: the one after it is armed, and a build is made.
     pub(super) fn come_due(&mut self, key: ScheduleKey) {
         self.enable_schedule(key);

@@ -5,13 +5,15 @@
 use std::fmt;
 use std::sync::atomic::Ordering;
 
+use crate::engine::Engine;
 use crate::fake::FakeBuildkite;
 use crate::vocabulary::span::instant;
 
 /// How many of the last requests a report shows.
 const LAST_REQUESTS: usize = 10;
 
-/// Why a fake is not content with a test: what was asked that it does not serve, and what went wrong inside it. `Display`
+/// Why a fake is not content with a test: what was asked that it does not serve, what was planned and never happened, and
+/// what went wrong inside it. `Display`
 /// says all of it, with the clock, the seed and the last requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -34,8 +36,8 @@ impl fmt::Display for Report {
 impl std::error::Error for Report {}
 
 impl FakeBuildkite {
-    /// Whether everything was in order: no request for something that Buildkite or this fake does not have, and no failure
-    /// inside. Dropping the fake asks the same and panics with the report, unless this was asked before, or the test
+    /// Whether everything was in order: no request for something that Buildkite or this fake does not have, no failure that
+    /// a test ordered and that never came, and none inside. Dropping the fake asks the same and panics with the report, unless this was asked before, or the test
     /// panics already. [`allow_unknown_routes`](crate::FakeBuildkiteBuilder::allow_unknown_routes) forgives requests.
     ///
     /// ```
@@ -54,6 +56,11 @@ impl FakeBuildkite {
     pub fn verify(&self) -> Result<(), Report> {
         self.verified.store(true, Ordering::Relaxed);
         let mut problems = self.driver.unserved();
+        let unused = self.driver.read(Engine::unused_failures);
+        let unused = unused.iter().map(|name| {
+            format!("schedule {name} was told to fail the next time, and there was none")
+        });
+        problems.extend(unused);
         let failures = self.server.failures();
         problems.extend(
             failures

@@ -112,3 +112,22 @@ fn a_report_names_a_few_and_long_paths_in_part() {
         "{report}"
     );
 }
+
+#[test]
+fn a_failure_that_was_ordered_and_never_came_is_reported() {
+    let fake = FakeBuildkite::start();
+    let nightly = fake
+        .pipeline("app")
+        .create()
+        .schedule("@daily")
+        .label("Nightly")
+        .create();
+    nightly.fail_next("no team");
+    let report = fake.verify().expect_err("an unused failure");
+    assert_eq!(
+        report.problems,
+        ["schedule `Nightly` of `app` was told to fail the next time, and there was none"]
+    );
+    fake.advance(fake_buildkite::days(1));
+    assert_eq!(fake.verify(), Ok(()));
+}
