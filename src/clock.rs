@@ -31,7 +31,7 @@ pub(crate) const EVENT_LIMIT: usize = 100_000;
 /// assert_eq!(fake.clock().mode(), Clock::StepPerPoll);
 /// ```
 #[non_exhaustive]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Clock {
     /// The test does, and nothing else. For most tests.
     #[default]
@@ -43,6 +43,30 @@ pub enum Clock {
     /// answered: every poll sees something new, whatever interval the poller keeps. While nothing is due (a blocked
     /// build, a command that hangs, no agents) the clock stays; expiry and schedules do not count.
     StepPerPoll,
+    /// Real time does, `speed` times as fast. For demos and for servers that people look at, not for tests: what happens
+    /// still happens at its own instant, but which of it a request sees depends on the machine. What real time is, the
+    /// server's runtime says.
+    ///
+    /// ```
+    /// use fake_buildkite::{Clock, FakeBuildkite};
+    ///
+    /// // An hour in a second.
+    /// let fake = FakeBuildkite::builder().clock(Clock::Wall { speed: 3_600.0 }).start();
+    /// let build = fake.pipeline("app").create_build();
+    /// fake.wait_for(&build, |build| build.is_finished()).blocking();
+    /// ```
+    Wall {
+        /// How many seconds of the fake's time pass in one real second: finite, and more than nothing.
+        speed: f64,
+    },
+    /// tokio's clock does, which a test pauses with `#[tokio::test(start_paused = true)]`: a program that polls and
+    /// sleeps for hours has done so in milliseconds, and every due thing happens between the two sleeps where it belongs.
+    /// Needs [`on_current_runtime`](crate::FakeBuildkiteBuilder::on_current_runtime).
+    ///
+    /// Whatever is due in the fake is a timer of the runtime, so a paused clock goes there when nothing else is due
+    /// earlier: a program that waits for something that never comes sees its jobs expire after thirty days. When the clock
+    /// is not paused, this is `Wall { speed: 1.0 }`.
+    FollowTokio,
 }
 
 impl fmt::Display for Clock {
@@ -51,6 +75,8 @@ impl fmt::Display for Clock {
             Self::Manual => f.write_str("Manual"),
             Self::PerRequest(by) => write!(f, "PerRequest({by:?})"),
             Self::StepPerPoll => f.write_str("StepPerPoll"),
+            Self::Wall { speed } => write!(f, "Wall {{ speed: {speed} }}"),
+            Self::FollowTokio => f.write_str("FollowTokio"),
         }
     }
 }

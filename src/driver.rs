@@ -1,9 +1,21 @@
 //! The one lock. Everything outside reaches the engine through here, and nothing here waits while it holds the lock.
 //!
-//! Elsewhere: what the clock does (`clock`), what a request means (`http`).
+//! A clock that moves by itself is caught up with here, by whoever comes in: what was due happens first, each at its own
+//! instant.
+//!
+//! Elsewhere: what the clock does (`clock`), what a real clock says (`pace`) and who waits for it (`follow`), what a
+//! request means (`http`).
+
+mod follow;
+mod pace;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
+use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::clock::{self, Clock, Journey, Runaway, Until};
 use crate::engine::acts::Poll;
@@ -15,6 +27,9 @@ use crate::journal::{Journal, RequestRecord};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::route::Route;
 
+pub(crate) use follow::{follow, loopback_keeps_time};
+pub(crate) use pace::Pace;
+
 /// Everything behind the lock. Its parts are persistent, so that a clone is a snapshot and costs nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct World {
@@ -25,6 +40,10 @@ pub(crate) struct World {
     requests: u64,
     /// How many polls in a row saw the clock at this instant.
     polls: (DateTime<Utc>, usize),
+    /// Of each route, the number of the first request that nobody has taken.
+    taken: BTreeMap<Route, u64>,
+    /// Until when the one who follows the clock sleeps.
+    sleeps_until: DateTime<Utc>,
 }
 
 /// After how many polls at one instant a request is noted as one that waits in vain: 10.
@@ -39,6 +58,14 @@ pub(crate) struct Driver {
     event_limit: usize,
     /// What was asked for that nobody serves, in sentences; not part of the world, because going back does not undo it.
     unserved: Mutex<Vec<String>>,
+    /// How the clock moves, if it moves by itself.
+    pace: OnceLock<Pace>,
+    /// Something is due earlier than the one who follows the clock thinks.
+    earlier: Arc<Notify>,
+    /// Something has changed.
+    changed: Arc<Notify>,
+    /// Why nothing of this can be trusted: said to everybody who asks.
+    doubt: OnceLock<String>,
 }
 
 /// How many different requests for what nobody serves are kept: the first 20.
@@ -52,12 +79,18 @@ impl Driver {
             rates: Rates::default(),
             requests: 0,
             polls: (DateTime::UNIX_EPOCH, 0),
+            taken: BTreeMap::new(),
+            sleeps_until: DateTime::<Utc>::MAX_UTC,
         };
         Self {
             world: Mutex::new(world),
             mode,
             options,
             event_limit,
+            pace: OnceLock::new(),
+            earlier: Arc::new(Notify::new()),
+            changed: Arc::new(Notify::new()),
+            doubt: OnceLock::new(),
             unserved: Mutex::default(),
         }
     }
@@ -68,14 +101,16 @@ impl Driver {
     }
 
     /// The world as it is.
+    #[track_caller]
     pub(crate) fn snapshot(&self) -> World {
-        self.world.lock().clone()
+        self.enter().clone()
     }
 
     /// Puts another world in the place of this one.
     pub(crate) fn rewind(&self, to: World) {
         // Dropped after the lock is free: the last of a large world takes its time.
         let _was = std::mem::replace(&mut *self.world.lock(), to);
+        self.changed.notify_waiters();
     }
 
     /// Another driver that goes on from a world in the same way. Its server listens elsewhere.
@@ -85,6 +120,10 @@ impl Driver {
             mode: self.mode,
             options: self.options.elsewhere(),
             event_limit: self.event_limit,
+            pace: OnceLock::new(),
+            earlier: Arc::new(Notify::new()),
+            changed: Arc::new(Notify::new()),
+            doubt: OnceLock::new(),
             unserved: Mutex::default(),
         }
     }
@@ -103,30 +142,127 @@ impl Driver {
         self.mode
     }
 
+    /// Lets the clock move by itself from now on.
+    pub(crate) fn goes_with(&self, pace: Pace) {
+        self.pace.get_or_init(|| pace);
+    }
+
+    /// Says why nothing of this can be trusted any more; everybody who asks from now on panics with it.
+    pub(crate) fn doubt(&self, why: String) {
+        self.doubt.get_or_init(|| why);
+        self.changed.notify_waiters();
+    }
+
+    /// Why nothing of this can be trusted, if somebody said so.
+    pub(crate) fn doubted(&self) -> Option<&str> {
+        self.doubt.get().map(String::as_str)
+    }
+
+    /// Notified of every change, after it was made.
+    pub(crate) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
     /// Looks at the world. The closure must not come back here: the lock is held.
+    #[track_caller]
     pub(crate) fn read<T>(&self, look: impl FnOnce(&Engine) -> T) -> T {
-        look(&self.world.lock().engine)
+        look(&self.enter().engine)
     }
 
     /// Changes what is the test's own and no part of what Buildkite would tell anybody about.
+    #[track_caller]
     pub(crate) fn set<T>(&self, change: impl FnOnce(&mut Engine) -> T) -> T {
-        change(&mut self.world.lock().engine)
+        let mut world = self.enter();
+        let value = change(&mut world.engine);
+        self.leave(world);
+        value
     }
 
     /// Carries out a command.
+    #[track_caller]
     pub(crate) fn apply<C: Command>(&self, command: C) -> Result<C::Output, C::Refused> {
-        let mut world = self.world.lock();
+        let mut world = self.enter();
         let Applied { value, events } = world.engine.apply(command)?;
         world.journal.events(&events);
+        self.leave(world);
         Ok(value)
     }
 
+    #[track_caller]
     pub(crate) fn events(&self) -> Vec<Event> {
-        self.world.lock().journal.all_events()
+        self.enter().journal.all_events()
     }
 
+    #[track_caller]
     pub(crate) fn requests(&self) -> Vec<RequestRecord> {
-        self.world.lock().journal.all_requests()
+        self.enter().journal.all_requests()
+    }
+
+    /// The oldest request to a route that was not taken before.
+    #[track_caller]
+    pub(crate) fn take_request(&self, route: Route) -> Option<RequestRecord> {
+        let mut world = self.enter();
+        let World { journal, taken, .. } = &mut *world;
+        let first = taken.entry(route).or_default();
+        let (request, next) = journal.request_from(*first, route)?;
+        *first = next;
+        Some(request.clone())
+    }
+
+    /// Takes the lock, and lets everything happen that is due by now if the clock moves by itself.
+    ///
+    /// # Panics
+    ///
+    /// If that is more than may happen at once, or nothing of this can be trusted any more.
+    #[track_caller]
+    fn enter(&self) -> MutexGuard<'_, World> {
+        if let Some(doubt) = self.doubt.get() {
+            panic!("{doubt}");
+        }
+        let mut world = self.world.lock();
+        if let Err(runaway) = self.catch_up(&mut world) {
+            panic!("{runaway}");
+        }
+        world
+    }
+
+    /// Lets go of the lock after a change, and tells whom it may concern.
+    fn leave(&self, world: MutexGuard<'_, World>) {
+        let is_earlier = self.pace.get().is_some_and(|_| {
+            let next = world.engine.timers().first();
+            next.is_some_and(|(key, _)| key.due < world.sleeps_until)
+        });
+        drop(world);
+        if is_earlier {
+            self.earlier.notify_one();
+        }
+        self.changed.notify_waiters();
+    }
+
+    fn catch_up(&self, world: &mut World) -> Result<(), Runaway> {
+        let Some(pace) = self.pace.get() else {
+            return Ok(());
+        };
+        let mut journey = Journey::new(Until::Instant(pace.now()), self.event_limit);
+        while let Some(events) = journey.next_instant(&mut world.engine)? {
+            world.journal.events(&events);
+            self.changed.notify_waiters();
+        }
+        Ok(())
+    }
+
+    /// For the one who follows the clock: lets happen what is due, and says when on the real clock the next thing is.
+    fn catch_up_until_next(&self) -> Result<Option<Instant>, Runaway> {
+        let mut world = self.world.lock();
+        let caught_up = self.catch_up(&mut world);
+        if let Err(runaway) = caught_up {
+            drop(world);
+            self.doubt(runaway.to_string());
+            return Err(runaway);
+        }
+        let next = world.engine.timers().first().map(|(key, _)| key.due);
+        world.sleeps_until = next.unwrap_or(DateTime::<Utc>::MAX_UTC);
+        Ok(next.and_then(|due| self.pace.get()?.when(due)))
     }
 
     /// Answers a request and, if the clock goes with requests, moves it then. Both happen under one lock, so that the
@@ -136,13 +272,14 @@ impl Driver {
     ///
     /// If moving the clock fires more than it may. The server answers 500 with the message.
     pub(crate) fn answer(&self, request: &Request) -> Reply {
-        let mut world = self.world.lock();
+        let mut world = self.enter();
         let World {
             engine,
             journal,
             rates,
             requests,
             polls,
+            ..
         } = &mut *world;
         *requests += 1;
         let at = engine.now();
@@ -188,7 +325,7 @@ impl Driver {
         }
         let is_page = route.is_some_and(Route::is_page);
         let until = match self.mode {
-            Clock::Manual => None,
+            Clock::Manual | Clock::Wall { .. } | Clock::FollowTokio => None,
             Clock::PerRequest(by) => Some(Until::Instant(clock::after(at, by))),
             Clock::StepPerPoll => is_poll.then_some(Until::NextStep),
         };
@@ -204,6 +341,7 @@ impl Driver {
                 }
             }
         }
+        self.leave(world);
         reply
     }
 
@@ -213,7 +351,8 @@ impl Driver {
             Clock::Manual => {
                 "the clock is Manual: move it with `advance`, or choose `Clock::StepPerPoll`"
             }
-            Clock::PerRequest(_) | Clock::StepPerPoll => {
+            Clock::FollowTokio => "tokio's clock stands still: sleep between two polls",
+            Clock::PerRequest(_) | Clock::StepPerPoll | Clock::Wall { .. } => {
                 "nothing is due that would move a build forward"
             }
         };
@@ -239,8 +378,16 @@ impl Driver {
                 break;
             };
             journal.events(&events);
+            self.leave(world);
             all.extend(events);
         }
         Ok(all)
+    }
+}
+
+/// Who waits for a change will see none any more.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.changed.notify_waiters();
     }
 }

@@ -99,6 +99,8 @@ impl fmt::Display for RequestRecord {
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
     requests: QueueSync<RequestRecord>,
+    /// How many requests went before the oldest kept.
+    gone: u64,
     /// Bytes of all bodies kept.
     bodies: usize,
     events: QueueSync<Event>,
@@ -108,6 +110,7 @@ impl Default for Journal {
     fn default() -> Self {
         Self {
             requests: QueueSync::new_sync(),
+            gone: 0,
             bodies: 0,
             events: QueueSync::new_sync(),
         }
@@ -130,6 +133,7 @@ impl Journal {
             let gone = self.requests.peek().map(|gone| gone.body.len());
             self.bodies -= gone.expect("a request more than there may be");
             self.requests.dequeue_mut();
+            self.gone += 1;
         }
     }
 
@@ -149,6 +153,16 @@ impl Journal {
 
     pub(crate) fn all_requests(&self) -> Vec<RequestRecord> {
         self.requests.iter().cloned().collect()
+    }
+
+    /// The first request to a route that is no older than the one with this number, and the number of the one after it.
+    /// Requests are numbered from 0.
+    pub(crate) fn request_from(&self, number: u64, route: Route) -> Option<(&RequestRecord, u64)> {
+        let skipped = number.saturating_sub(self.gone);
+        let kept = (self.gone..).zip(&self.requests);
+        let mut kept = kept.skip(usize::try_from(skipped).ok()?);
+        let (number, found) = kept.find(|(_, request)| request.route == Some(route))?;
+        Some((found, number + 1))
     }
 
     pub(crate) fn all_events(&self) -> Vec<Event> {
@@ -220,5 +234,36 @@ mod tests {
             Some(("/10000", BODY))
         );
         assert_eq!(kept[0].to_string(), "1970-01-01T00:00:00.000Z GET /0 404");
+    }
+
+    #[test]
+    fn requests_keep_their_numbers_when_older_ones_go() {
+        let mut journal = Journal::default();
+        for n in 0..REQUESTS + 7 {
+            journal.request(RequestRecord {
+                at: DateTime::UNIX_EPOCH,
+                method: "GET".to_owned(),
+                path: format!("/{n}"),
+                query: String::new(),
+                route: Some(if n % 5 == 0 {
+                    Route::GetBuild
+                } else {
+                    Route::Root
+                }),
+                headers: Vec::new(),
+                body: Bytes::new(),
+                status: 200,
+                note: None,
+            });
+        }
+        let find = |number: u64| {
+            let found = journal.request_from(number, Route::GetBuild);
+            found.map(|(request, next)| (request.path.clone(), next))
+        };
+        assert_eq!(find(0), Some(("/10".to_owned(), 11)), "0 and 5 are gone");
+        assert_eq!(find(11), Some(("/15".to_owned(), 16)));
+        assert_eq!(find(10_005), Some(("/10005".to_owned(), 10_006)));
+        assert_eq!(find(10_006), None);
+        assert_eq!(find(99_999), None);
     }
 }

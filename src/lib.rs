@@ -42,8 +42,53 @@
 //! The clock stands still until it is told to move: [`advance`](FakeBuildkite::advance),
 //! [`advance_to`](FakeBuildkite::advance_to), [`step`](FakeBuildkite::step),
 //! [`run_until_idle`](FakeBuildkite::run_until_idle) and [`run_until`](FakeBuildkite::run_until) move it, complete before
-//! they return, and return what happened. For programs that cannot be interleaved with a test, [`Clock::PerRequest`] and
-//! [`Clock::StepPerPoll`] move it with their requests.
+//! they return, and return what happened. That is [`Clock::Manual`], and right for most tests. What else there is:
+//!
+//! | the program under test | the clock | and |
+//! |---|---|---|
+//! | is called by the test, step by step | [`Clock::Manual`] | the test calls `advance` between two calls |
+//! | polls in a loop of its own until something is over | [`Clock::StepPerPoll`] | every poll sees something new |
+//! | runs on its own, and cares how much time passes | [`Clock::PerRequest`] | each request takes that long |
+//! | is async, sleeps and has time-outs, in tokio | [`Clock::FollowTokio`] | `#[tokio::test(start_paused = true)]` and [`on_current_runtime`](FakeBuildkiteBuilder::on_current_runtime) |
+//! | is a person who looks at it | [`Clock::Wall`] | real time, faster or slower |
+//!
+//! Whatever the clock, everything happens at its own instant and in the same order. Under the first four a test is the
+//! same in every run; under `Wall` what a request sees depends on the machine. Where the program runs on its own,
+//! [`wait_for`](FakeBuildkite::wait_for) and [`next_request`](FakeBuildkite::next_request) wait for what it does, in real
+//! time and bounded.
+//!
+//! A paused clock of tokio jumps to the next timer whenever its runtime has nothing to do, and does not see a server on
+//! another thread: a request on its way there is "nothing to do", and time-outs fire that should not. So a test with a
+//! paused clock hosts its fake on the same runtime, whatever the fake's clock. The server then waits for no timers of
+//! that runtime. Ten hours of polling are half a second then, without drift; see `examples/paused_tokio.rs`:
+//!
+//! ```
+//! use fake_buildkite::{Clock, FakeBuildkite, hours};
+//!
+//! # use fake_buildkite::seconds;
+//! # async fn wait_until_finished(url: &str, token: &str) {
+//! #     let http = reqwest::Client::builder().timeout(seconds(30)).build().unwrap();
+//! #     while !http.get(url).bearer_auth(token).send().await.unwrap().text().await.unwrap().contains("\"state\":\"passed\",\"cancel") {
+//! #         tokio::time::sleep(seconds(5)).await;
+//! #     }
+//! # }
+//! # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(test());
+//! # async fn test() {
+//! // in a #[tokio::test(start_paused = true)]
+//! let fake = FakeBuildkite::builder().clock(Clock::FollowTokio).on_current_runtime().start();
+//! let app = fake.pipeline("app").create();
+//! app.on_job("*").takes(hours(2));
+//! let build = app.create_build();
+//! let url = format!("{}organizations/acme/pipelines/app/builds/1", fake.api_url());
+//!
+//! wait_until_finished(&url, fake.token()).await; // polls every five seconds
+//!
+//! assert!(build.is_finished());
+//! assert!(fake.clock().now() - build.finished_at().unwrap() < chrono::TimeDelta::seconds(5));
+//! # }
+//! ```
+//!
+//! [`connect`](FakeBuildkite::connect) gives a connection in memory, for clients that take a stream.
 //!
 //! Schedules ([`PipelineHandle::schedule`]) make builds whenever the clock passes their slots. Only
 //! [`advance`](FakeBuildkite::advance) and [`advance_to`](FakeBuildkite::advance_to) go there for their sake; nothing else
@@ -98,7 +143,7 @@
 //! | `timeline` | a build as a picture: text, SVG, and the page at its `web_url` |
 //! | `clock` | what moves time, and how far |
 //! | `http` | how it is asked for: the server, and a request's way to a reply |
-//! | `driver` | the one lock |
+//! | `driver` | the one lock, and the real clock for those that go by one |
 //! | `fake` | what a test holds |
 
 mod clock;
@@ -117,10 +162,10 @@ mod wire;
 pub use clock::Clock;
 pub use engine::commands::Move;
 pub use fake::{
-    AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Events, Explore, FakeBuildkite,
-    FakeBuildkiteBuilder, Idle, IllegalMove, JobHandle, JobScript, Moment, PipelineBuilder,
-    PipelineHandle, Report, Requests, ScheduleBuilder, ScheduleHandle, Snapshot, UploadError,
-    UploadStage, Waiting, Walk, agent, assert_repeatable, explore,
+    AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Connection, Events, Explore,
+    FakeBuildkite, FakeBuildkiteBuilder, Handle, Idle, IllegalMove, JobHandle, JobScript, Moment,
+    PipelineBuilder, PipelineHandle, Report, Requests, ScheduleBuilder, ScheduleHandle, Snapshot,
+    UploadError, UploadStage, Wait, Waiting, Walk, agent, assert_repeatable, explore,
 };
 pub use journal::RequestRecord;
 pub use script::PipelineUpload;

@@ -584,7 +584,7 @@ impl BuildHandle {
     }
 
     #[track_caller]
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.read(|engine, _| engine.build_ref(self.key).to_string())
     }
 

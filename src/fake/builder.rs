@@ -10,6 +10,7 @@ use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
 use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::engine::agent::Fleet;
+use crate::fake::host::Host;
 use crate::fake::snapshot::Family;
 use crate::fake::{FakeBuildkite, Home};
 use crate::http::connection::Limits;
@@ -126,6 +127,7 @@ pub struct FakeBuildkiteBuilder {
     seed: u64,
     starting_at: DateTime<Utc>,
     clock: Clock,
+    host: Host,
     agents: Agents,
     event_limit: usize,
     enforces_limits: bool,
@@ -143,6 +145,7 @@ impl FakeBuildkiteBuilder {
             seed: 0,
             starting_at: EPOCH.parse().expect("the epoch is an instant"),
             clock: Clock::Manual,
+            host: Host::default(),
             agents: Agents::unlimited(),
             event_limit: EVENT_LIMIT,
             enforces_limits: false,
@@ -230,16 +233,61 @@ impl FakeBuildkiteBuilder {
     ///
     /// # Panics
     ///
-    /// If each request would move it by more than a thousand years.
+    /// If each request would move it by more than a thousand years, or if real time would not move it forward.
     #[track_caller]
     pub fn clock(mut self, clock: Clock) -> Self {
-        if let Clock::PerRequest(by) = clock {
-            assert!(
+        match clock {
+            Clock::PerRequest(by) => assert!(
                 by <= crate::vocabulary::span::days(365_000),
                 "{by:?} for each request is more than a thousand years"
-            );
+            ),
+            Clock::Wall { speed } => assert!(
+                speed.is_finite() && speed > 0.0,
+                "a clock cannot go {speed} times as fast as real time: the speed is finite, and more than nothing"
+            ),
+            Clock::Manual | Clock::StepPerPoll | Clock::FollowTokio => {}
         }
         self.clock = clock;
+        self
+    }
+
+    /// Runs the server on the tokio runtime in which [`start`](Self::start) is called, instead of a thread of its own.
+    ///
+    /// For tests with a paused clock: tokio sees a request that is on its way to a task of the same runtime, and lets no
+    /// time pass meanwhile. To a server on another thread it is blind: what waits for the answer looks idle, the clock
+    /// jumps to the next timer, and that is the client's own time-out. Needed for [`Clock::FollowTokio`], good for any
+    /// clock once tokio's is paused.
+    ///
+    /// A fake that follows tokio's clock makes sure of it: before it serves the first socket, it sends something over one
+    /// beside a timer. If the clock has moved meanwhile, every request is answered with 500 from then on, and everything a
+    /// test asks of the fake panics, with a sentence that says so. Connections [in memory](FakeBuildkite::connect) need no
+    /// such check.
+    ///
+    /// What comes with it:
+    ///
+    /// - A blocking client on a current-thread runtime waits for ever: the thread it blocks is the one that would answer.
+    ///   That cannot be noticed from inside. Use an async client, or `spawn_blocking`.
+    /// - Requests from outside the runtime (a child process, another runtime, a thread) are served, but a paused clock
+    ///   does not see them on their way.
+    /// - Limits in real time do not hold ([`request_timeout`](Self::request_timeout), idle connections): there is no clock
+    ///   to keep them by.
+    /// - After the fake was dropped the port is closed on Linux at once, elsewhere when the runtime next runs.
+    ///
+    /// ```
+    /// use fake_buildkite::{Clock, FakeBuildkite, seconds};
+    ///
+    /// #[tokio::main(flavor = "current_thread", start_paused = true)] // in a test: #[tokio::test(start_paused = true)]
+    /// async fn main() {
+    ///     let fake = FakeBuildkite::builder().clock(Clock::FollowTokio).on_current_runtime().start();
+    ///     let build = fake.pipeline("app").create_build();
+    ///     tokio::time::sleep(seconds(5)).await; // no real time passes
+    ///     assert!(!build.is_finished());
+    ///     tokio::time::sleep(seconds(6)).await; // picked up after 1 s, runs 10 s
+    ///     assert!(build.is_finished());
+    /// }
+    /// ```
+    pub fn on_current_runtime(mut self) -> Self {
+        self.host = Host::CurrentRuntime;
         self
     }
 
@@ -333,7 +381,7 @@ impl FakeBuildkiteBuilder {
     }
 
     /// How long a client may take to send the rest of a request it began, in real time: 10 seconds unless a test says
-    /// otherwise.
+    /// otherwise. Without effect [on the current runtime](Self::on_current_runtime).
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.limits.head_timeout = limit;
         self.limits.body_timeout = limit;
@@ -344,7 +392,8 @@ impl FakeBuildkiteBuilder {
     ///
     /// # Panics
     ///
-    /// If the system has no port, descriptor or thread left.
+    /// If the system has no port, descriptor or thread left; if there is no tokio runtime [to run on](Self::on_current_runtime),
+    /// or the clock needs one and was not given it.
     #[must_use]
     #[track_caller]
     pub fn start(self) -> FakeBuildkite {
@@ -392,7 +441,14 @@ impl FakeBuildkiteBuilder {
             self.options,
             self.event_limit,
         ));
-        FakeBuildkite::serve(driver, self.limits, home, token, Family::default())
+        FakeBuildkite::serve(
+            driver,
+            self.host,
+            self.limits,
+            home,
+            token,
+            Family::default(),
+        )
     }
 }
 
@@ -404,6 +460,7 @@ impl fmt::Debug for FakeBuildkiteBuilder {
             .field("seed", &self.seed)
             .field("starting_at", &self.starting_at)
             .field("clock", &self.clock)
+            .field("host", &self.host)
             .field("agents", &self.agents)
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use crate::engine::commands::{
     Answers, FinishJob, MakeMove, Move, UnblockJob, UnblockRefused, UploadPipeline,
 };
 use crate::engine::job::{Job, JobKey, State};
-use crate::fake::{Home, IllegalMove, Tie, UploadError, UploadStage};
+use crate::fake::{BuildHandle, Home, IllegalMove, Tie, UploadError, UploadStage};
 use crate::script::PipelineUpload;
 use crate::vocabulary::exit::Exit;
 use crate::vocabulary::ids::JobId;
@@ -46,6 +46,20 @@ impl fmt::Display for Moment {
 impl JobHandle {
     pub(super) fn new(tie: Tie, home: Home, key: JobKey) -> Self {
         Self { tie, home, key }
+    }
+
+    /// The build it belongs to.
+    #[must_use]
+    #[track_caller]
+    pub fn build(&self) -> BuildHandle {
+        let build = self.read(|_, job| job.build);
+        BuildHandle::new(self.tie.clone(), self.home, build)
+    }
+
+    /// With its build and its attempt: `app#1 test (attempt 2)`.
+    #[track_caller]
+    pub(super) fn full_name(&self) -> String {
+        self.read(|engine, _| engine.job_ref(self.key).to_string())
     }
 
     /// Its state, as REST reports it.

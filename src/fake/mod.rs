@@ -1,12 +1,15 @@
-//! What a test holds: the fake itself, its clock, and handles on what is in it. All of it is synchronous.
+//! What a test holds: the fake itself, its clock, and handles on what is in it. All of it is synchronous but what waits in
+//! real time.
 //!
-//! Elsewhere: how to start one with other than the usual (`builder`), the handles (`pipeline`, `build`, `job`,
-//! `schedule`, `script`), the questions about requests (`requests`).
+//! Elsewhere: how to start one with other than the usual (`builder`), where it runs (`host`), the handles (`pipeline`,
+//! `build`, `job`, `schedule`, `script`), the questions about requests (`requests`), waiting (`wait`).
 
 mod build;
 mod builder;
+mod connection;
 mod events;
 mod explore;
+mod host;
 mod job;
 mod pipeline;
 mod pipeline_settings;
@@ -16,6 +19,7 @@ mod schedule;
 mod script;
 mod snapshot;
 mod verify;
+mod wait;
 
 use std::fmt;
 use std::sync::atomic::AtomicBool;
@@ -26,7 +30,9 @@ use chrono::{DateTime, Utc};
 
 use crate::clock::{self, Clock, Until};
 use crate::driver::Driver;
+use crate::engine::Engine;
 use crate::engine::account::{OrganizationKey, UserKey};
+use crate::fake::host::Host;
 use crate::fake::snapshot::Family;
 use crate::http::connection::Limits;
 use crate::http::server::Server;
@@ -35,6 +41,7 @@ use crate::vocabulary::span;
 
 pub use build::{BuildBuilder, BuildHandle};
 pub use builder::{AgentSpec, Agents, FakeBuildkiteBuilder, agent};
+pub use connection::Connection;
 pub use events::{Events, Idle, Waiting};
 pub use explore::{Explore, Walk, assert_repeatable, explore};
 pub use job::{JobHandle, Moment};
@@ -45,6 +52,7 @@ pub use schedule::{ScheduleBuilder, ScheduleHandle};
 pub use script::JobScript;
 pub use snapshot::Snapshot;
 pub use verify::Report;
+pub use wait::{Handle, Wait};
 
 /// A Buildkite of a test's own: a state machine for builds and jobs, a clock, and a server on a port of its own.
 ///
@@ -70,6 +78,7 @@ pub use verify::Report;
 pub struct FakeBuildkite {
     driver: Arc<Driver>,
     server: Server,
+    host: Host,
     limits: Limits,
     home: Home,
     token: String,
@@ -121,18 +130,19 @@ impl FakeBuildkite {
     #[track_caller]
     fn serve(
         driver: Arc<Driver>,
+        host: Host,
         limits: Limits,
         home: Home,
         token: String,
         family: Family,
     ) -> Self {
-        let answering = Arc::clone(&driver);
-        let answer = Arc::new(move |request| answering.answer(&request));
-        let server = Server::start(limits.clone(), answer);
+        let (mode, epoch) = (driver.mode(), driver.read(Engine::now));
+        let server = host.serve(&driver, mode, epoch, limits.clone());
         let server = server.unwrap_or_else(|error| panic!("no server for the fake: {error}"));
         let fake = Self {
             driver,
             server,
+            host,
             limits,
             home,
             token,
@@ -256,7 +266,8 @@ impl FakeBuildkite {
     ///
     /// # Panics
     ///
-    /// If more happens than one call may do (100,000 due things, unless the builder says otherwise).
+    /// If more happens than one call may do (100,000 due things, unless the builder says otherwise), or the clock goes by
+    /// another one: [`Clock::Wall`], [`Clock::FollowTokio`].
     #[track_caller]
     pub fn advance(&self, by: Duration) -> Events {
         self.travel(|now| Until::Instant(clock::after(now, by)))
@@ -266,9 +277,10 @@ impl FakeBuildkite {
     ///
     /// # Panics
     ///
-    /// If the instant has passed already, or more happens than one call may do.
+    /// If the instant has passed already, or as [`advance`](Self::advance) does.
     #[track_caller]
     pub fn advance_to(&self, instant: DateTime<Utc>) -> Events {
+        self.must_be_movable();
         let now = self.clock().now();
         assert!(
             instant >= now,
@@ -293,7 +305,7 @@ impl FakeBuildkite {
     ///
     /// # Panics
     ///
-    /// If more happens than one call may do.
+    /// As [`advance`](Self::advance) does.
     #[track_caller]
     pub fn step(&self) -> Events {
         self.travel(|_| Until::NextStep)
@@ -314,7 +326,7 @@ impl FakeBuildkite {
     ///
     /// # Panics
     ///
-    /// If more happens than one call may do.
+    /// As [`advance`](Self::advance) does.
     #[track_caller]
     pub fn run_until_idle(&self) -> Idle {
         let events = self.travel(|_| Until::Idle);
@@ -336,10 +348,11 @@ impl FakeBuildkite {
     ///
     /// # Panics
     ///
-    /// If nothing is due any more and the condition still does not hold; the message says what is left. Also if more
-    /// happens than one call may do.
+    /// If nothing is due any more and the condition still does not hold; the message says what is left. Also as
+    /// [`advance`](Self::advance) does.
     #[track_caller]
     pub fn run_until(&self, condition: impl Fn(&Self) -> bool) -> Events {
+        self.must_be_movable();
         let mut holds = false;
         let travelled = self.driver.travel(
             |_| Until::Idle,
@@ -372,9 +385,19 @@ impl FakeBuildkite {
 
     #[track_caller]
     fn travel(&self, target: impl FnOnce(DateTime<Utc>) -> Until) -> Events {
+        self.must_be_movable();
         match self.driver.travel(target, || true) {
             Ok(events) => Events::new(events),
             Err(runaway) => panic!("{runaway}"),
+        }
+    }
+
+    /// A clock that goes by another one is moved by nobody else: the two would disagree from then on.
+    #[track_caller]
+    fn must_be_movable(&self) {
+        let mode = self.driver.mode();
+        if let Some(mover) = host::mover(mode) {
+            panic!("no test moves the clock while it is {mode}: {mover}");
         }
     }
 
@@ -409,7 +432,7 @@ pub struct ClockHandle<'fake> {
 }
 
 impl ClockHandle<'_> {
-    /// What the clock says. It never moves by itself.
+    /// What the clock says. It moves by itself only in the modes [`Clock::Wall`] and [`Clock::FollowTokio`].
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.driver.read(crate::engine::Engine::now)

@@ -64,9 +64,10 @@ impl FakeBuildkite {
     ///
     /// # Panics
     ///
-    /// If the snapshot is of another fake.
+    /// If the snapshot is of another fake, or the clock is one that moves by itself and so never back.
     #[track_caller]
     pub fn rewind(&self, to: &Snapshot) {
+        self.must_be_movable();
         assert!(
             self.family.is(&to.family),
             "this snapshot is of another fake: rewind the one it was made of, or a fork of that one"
@@ -101,6 +102,7 @@ impl FakeBuildkite {
         let driver = Arc::new(self.driver.fork(self.driver.snapshot()));
         Self::serve(
             driver,
+            self.host,
             self.limits.clone(),
             self.home,
             self.token.clone(),

@@ -55,6 +55,12 @@ impl FakeBuildkite {
     /// If something was not, with all of it.
     pub fn verify(&self) -> Result<(), Report> {
         self.verified.store(true, Ordering::Relaxed);
+        if let Some(doubt) = self.driver.doubted() {
+            return Err(Report {
+                problems: vec![doubt.to_owned()],
+                context: "nothing else can be said of it".to_owned(),
+            });
+        }
         let mut problems = self.driver.unserved();
         let unused = self.driver.read(Engine::unused_failures);
         let unused = unused.iter().map(|name| {

@@ -5,8 +5,11 @@
 //! A polite close: closing a socket with unread input resets it, and a reset can overtake the reply just written. So the
 //! write side is closed first and what still comes is read and thrown away until the client closes too.
 //!
-//! Elsewhere: how long a body may take (`connection`, because that is answered). Real time is waited for there, here and in
-//! `server`, nowhere else.
+//! All of it waits for the runtime's timers, which are no measure of a client once a test pauses its clock: on the runtime
+//! of a test there is no patience to lose, and a close waits for the client alone.
+//!
+//! Elsewhere: how long a body may take (`connection`, because that is answered). Limits in real time are kept there, here
+//! and in `server`, nowhere else.
 
 use std::io;
 use std::pin::Pin;
@@ -80,11 +83,13 @@ impl PhaseState {
     }
 }
 
-/// How long a client may be silent, in real time.
+/// How long a client may be silent.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Patience {
-    pub(crate) idle: Duration,
-    pub(crate) head: Duration,
+pub(crate) enum Patience {
+    /// So long, in real time, between two requests and within a head.
+    Limited { idle: Duration, head: Duration },
+    /// As long as it likes: the runtime's clock belongs to somebody else, and may jump.
+    Endless,
 }
 
 /// A stream that ends when its client tries our patience, and lingers when it is closed.
@@ -96,7 +101,7 @@ pub(crate) struct Watched<I> {
     timer: Timer,
     /// The turn for which `timer` is set.
     timed: Option<u64>,
-    /// Our write side is closed and `timer` says until when we listen.
+    /// Our write side is closed and `timer` says until when we listen, if there is an end to it.
     lingers: bool,
 }
 
@@ -117,10 +122,10 @@ impl<I> Watched<I> {
             let state = self.phase.0.lock();
             (state.step, state.turn)
         };
-        let allowed = match step {
-            Step::Idle => self.patience.idle,
-            Step::Head => self.patience.head,
-            Step::Busy => return Poll::Pending,
+        let allowed = match (step, self.patience) {
+            (Step::Idle, Patience::Limited { idle, .. }) => idle,
+            (Step::Head, Patience::Limited { head, .. }) => head,
+            (Step::Busy, _) | (_, Patience::Endless) => return Poll::Pending,
         };
         if self.timed != Some(turn) {
             self.timed = Some(turn);
@@ -231,7 +236,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
         if !this.lingers {
             ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
             this.lingers = true;
-            this.timer.set(LINGER);
+            match this.patience {
+                Patience::Limited { .. } => this.timer.set(LINGER),
+                Patience::Endless => this.timer = Timer::default(),
+            }
         }
         if this.phase.is_leaving() {
             return Poll::Ready(Ok(()));

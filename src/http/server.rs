@@ -1,28 +1,30 @@
-//! The server: a port of its own, a thread of its own, gone when it is dropped.
+//! The server: a port of its own, gone when it is dropped; with a thread of its own, or on the runtime of a test.
 //!
-//! One thread runs one current-thread runtime: the accept loop and a task per connection. All waits are real time and have
-//! nothing to do with the fake's clock.
+//! On its own, one thread runs one current-thread runtime: the accept loop and a task per connection. All waits are real
+//! time and have nothing to do with the fake's clock. On a test's runtime the same tasks are spawned there, and wait for
+//! no timers.
 //!
 //! Elsewhere: what happens on a connection (`connection`), what a request means (the `answer` closure).
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Weak, mpsc};
 use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::io::DuplexStream;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Handle, Runtime};
+use tokio::sync::{mpsc as doors, watch};
+use tokio::task::{AbortHandle, JoinSet, yield_now};
 use tokio::time::timeout;
 
-use super::connection::{Answer, Edge, Limits, serve_connection, stopped};
+use super::connection::{Answer, Edge, Limits, Stream, Timers, serve_connection, stopped};
 use super::failures::{Failures, panic_text};
 
 /// The thread's name, as debuggers and `/proc` show it (15 bytes at most).
@@ -32,17 +34,34 @@ const THREAD_NAME: &str = "fake-buildkite";
 /// Chosen: half of what a drop may take; a reply that is being read ends in far less.
 const STOP_GRACE: Duration = Duration::from_millis(50);
 
+/// The same on a test's runtime, whose clock is no measure: so many turns of its scheduler.
+/// Chosen: a reply to a client on the same runtime takes two or three; a large one takes one for each 64 KiB or so.
+const STOP_TURNS: usize = 64;
+
 /// How long `stop` waits for the thread: 90 milliseconds, within the 100 that a drop may take.
 const STOP_LIMIT: Duration = Duration::from_millis(90);
 
 /// How long accepting rests after an error that is likely to come again, such as no descriptors left: 10 milliseconds.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
+/// How much one side of an in-memory connection may write before the other side reads: 64 KiB.
+/// Chosen: what a socket of the loopback device holds, in its order of magnitude.
+const MEMORY_BYTES: usize = 64 << 10;
+
+/// Something to be done before the first connection over a socket is served.
+pub(crate) type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// A running server. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
     failures: Arc<Failures>,
+    /// The runtime it is on.
+    handle: Handle,
+    /// Where connections in memory come in.
+    door: doors::UnboundedSender<DuplexStream>,
+    /// What else runs there, and ends with it.
+    company: Vec<AbortHandle>,
     running: Option<Running>,
 }
 
@@ -51,11 +70,26 @@ pub(crate) struct Server {
 struct Running {
     /// Dropping it is the signal; nothing is ever sent.
     stop: watch::Sender<()>,
+    /// The accept loop owns the listener; this is for one that does not come back.
+    listener: Weak<TcpListener>,
+    /// If it has one of its own.
+    thread: Option<Thread>,
+}
+
+#[derive(Debug)]
+struct Thread {
     /// Disconnected when the thread has let go of everything. (The lock is there for `Sync` only.)
     ended: Mutex<mpsc::Receiver<Infallible>>,
-    thread: JoinHandle<()>,
-    /// The thread owns the listener; this is for a thread that does not come back.
-    listener: Weak<TcpListener>,
+    handle: JoinHandle<()>,
+}
+
+/// What the accept loop works with.
+struct Reception {
+    listener: Arc<TcpListener>,
+    memory: doors::UnboundedReceiver<DuplexStream>,
+    check: Option<Check>,
+    edge: Arc<Edge>,
+    stopping: watch::Receiver<()>,
 }
 
 impl Server {
@@ -64,33 +98,100 @@ impl Server {
     /// # Errors
     /// When the system has no port, descriptor or thread left.
     pub(crate) fn start(limits: Limits, answer: Arc<Answer>) -> io::Result<Self> {
+        let runtime = OwnRuntime::new()?;
+        let handle = runtime.get().handle().clone();
+        let (mut server, reception) = Self::open(limits, answer, handle, Timers::Own)?;
+        let (ending, ended) = mpsc::channel();
+        let thread = thread::Builder::new()
+            .name(THREAD_NAME.to_owned())
+            .spawn(move || run(runtime, reception, ending))?;
+        let running = server.running.as_mut().expect("it was just opened");
+        running.thread = Some(Thread {
+            ended: Mutex::new(ended),
+            handle: thread,
+        });
+        Ok(server)
+    }
+
+    /// Binds a free port of 127.0.0.1 and serves it from a task of this runtime. On return connections queue up; they are
+    /// served when the runtime runs, the first one after `check`.
+    ///
+    /// # Errors
+    /// When the system has no port or descriptor left.
+    ///
+    /// # Panics
+    /// When the runtime has no I/O.
+    pub(crate) fn start_on(
+        runtime: Handle,
+        limits: Limits,
+        answer: Arc<Answer>,
+        check: Option<Check>,
+    ) -> io::Result<Self> {
+        let (server, mut reception) = Self::open(limits, answer, runtime, Timers::Borrowed)?;
+        reception.check = check;
+        server.handle.spawn(reception.run());
+        Ok(server)
+    }
+
+    fn open(
+        limits: Limits,
+        answer: Arc<Answer>,
+        handle: Handle,
+        timers: Timers,
+    ) -> io::Result<(Self, Reception)> {
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let runtime = OwnRuntime::new()?;
-        let listener = Arc::new(runtime.listener(listener)?);
+        let listener = {
+            let _entered = handle.enter();
+            Arc::new(TcpListener::from_std(listener)?)
+        };
         let failures = Arc::new(Failures::default());
         let edge = Arc::new(Edge {
             limits,
+            timers,
             answer,
             failures: Arc::clone(&failures),
         });
         let (stop, stopping) = watch::channel(());
-        let (ending, ended) = mpsc::channel();
-        let weak = Arc::downgrade(&listener);
-        let thread = thread::Builder::new()
-            .name(THREAD_NAME.to_owned())
-            .spawn(move || run(runtime, listener, edge, stopping, ending))?;
-        Ok(Self {
+        let (door, memory) = doors::unbounded_channel();
+        let server = Self {
             address,
             failures,
+            handle,
+            door,
+            company: Vec::new(),
             running: Some(Running {
                 stop,
-                ended: Mutex::new(ended),
-                thread,
-                listener: weak,
+                listener: Arc::downgrade(&listener),
+                thread: None,
             }),
-        })
+        };
+        let reception = Reception {
+            listener,
+            memory,
+            check: None,
+            edge,
+            stopping,
+        };
+        Ok((server, reception))
+    }
+
+    /// The runtime it is on.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Runs something beside the server, on its runtime and no longer than itself.
+    pub(crate) fn keep_company(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        self.company.push(self.handle.spawn(task).abort_handle());
+    }
+
+    /// A new connection in memory. Its other end is closed if the server has ended with its runtime.
+    pub(crate) fn connect(&self) -> DuplexStream {
+        let (client, server) = tokio::io::duplex(MEMORY_BYTES);
+        let _ = self.door.send(server);
+        client
     }
 
     /// Where it listens, also after it has stopped.
@@ -107,19 +208,27 @@ impl Server {
     /// millisecond when idle and never more than a tenth of a second: a thread that does not come back (an `answer` that
     /// hangs) is left behind, with its port closed where the system allows it (Linux). Stopping twice is fine, and so is
     /// stopping from `answer`, which then ends as the last one.
+    ///
+    /// On a test's runtime nothing can be waited for: the port is closed where the system allows it, and the rest happens
+    /// when the runtime next runs.
     pub(crate) fn stop(&mut self) {
+        for task in self.company.drain(..) {
+            task.abort();
+        }
         let Some(running) = self.running.take() else {
             return;
         };
         drop(running.stop);
-        if running.thread.thread().id() == thread::current().id() {
-            refuse_connections(&running.listener);
-            return;
+        let Some(thread) = running.thread else {
+            return refuse_connections(&running.listener);
+        };
+        if thread.handle.thread().id() == thread::current().id() {
+            return refuse_connections(&running.listener);
         }
-        match running.ended.into_inner().recv_timeout(STOP_LIMIT) {
+        match thread.ended.into_inner().recv_timeout(STOP_LIMIT) {
             Err(mpsc::RecvTimeoutError::Timeout) => refuse_connections(&running.listener),
             Err(mpsc::RecvTimeoutError::Disconnected) => {
-                if let Err(panic) = running.thread.join() {
+                if let Err(panic) = thread.handle.join() {
                     self.failures.note(panic_text(&*panic).to_owned());
                 }
             }
@@ -164,11 +273,6 @@ impl OwnRuntime {
     fn get(&self) -> &Runtime {
         self.0.as_ref().expect("only `drop` takes the runtime")
     }
-
-    fn listener(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        let _entered = self.get().enter();
-        TcpListener::from_std(listener)
-    }
 }
 
 impl Drop for OwnRuntime {
@@ -180,64 +284,97 @@ impl Drop for OwnRuntime {
 }
 
 /// The thread. `ending` goes last: it says that no socket, descriptor or closure is held any more.
-fn run(
-    runtime: OwnRuntime,
-    listener: Arc<TcpListener>,
-    edge: Arc<Edge>,
-    stopping: watch::Receiver<()>,
-    ending: mpsc::Sender<Infallible>,
-) {
-    runtime
-        .get()
-        .block_on(accept_connections(listener, edge, stopping));
+fn run(runtime: OwnRuntime, reception: Reception, ending: mpsc::Sender<Infallible>) {
+    runtime.get().block_on(reception.run());
     drop(runtime);
     drop(ending);
 }
 
-/// Accepts until the server stops, then sees the connections off.
-async fn accept_connections(
-    listener: Arc<TcpListener>,
-    edge: Arc<Edge>,
-    stopping: watch::Receiver<()>,
-) {
-    let mut connections = JoinSet::new();
-    let mut stopped = pin!(stopped(stopping.clone()));
-    loop {
-        let next = poll_fn(|cx| {
-            reap(&mut connections, &edge.failures, cx);
-            match stopped.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => listener.poll_accept(cx).map(Some),
-            }
-        });
-        match next.await {
-            None => break,
-            Some(Ok((stream, _))) => {
-                // Without it a reply in two segments waits for the client's delayed acknowledgement. It fails only on a
-                // socket that is already gone.
-                let _ = stream.set_nodelay(true);
-                connections.spawn(serve_connection(
-                    stream,
-                    Arc::clone(&edge),
-                    stopping.clone(),
-                ));
-            }
-            Some(Err(error)) if concerns_one_connection(&error) => {}
-            Some(Err(_)) => {
-                if timeout(ACCEPT_PAUSE, stopped.as_mut()).await.is_ok() {
-                    break;
+/// Who came in.
+enum Arrival {
+    Socket(io::Result<(TcpStream, SocketAddr)>),
+    Memory(DuplexStream),
+    /// Nobody will any more.
+    Stopped,
+}
+
+impl Reception {
+    /// Accepts until the server stops, then sees the connections off.
+    async fn run(self) {
+        let Self {
+            listener,
+            mut memory,
+            mut check,
+            edge,
+            stopping,
+        } = self;
+        let mut connections = JoinSet::new();
+        let mut stopped = pin!(stopped(stopping.clone()));
+        loop {
+            let next = poll_fn(|cx| {
+                reap(&mut connections, &edge.failures, cx);
+                if stopped.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(Arrival::Stopped);
                 }
+                if let Poll::Ready(Some(stream)) = memory.poll_recv(cx) {
+                    return Poll::Ready(Arrival::Memory(stream));
+                }
+                listener.poll_accept(cx).map(Arrival::Socket)
+            });
+            let stream: Box<dyn Stream> = match next.await {
+                Arrival::Stopped => break,
+                Arrival::Memory(stream) => Box::new(stream),
+                Arrival::Socket(Ok((stream, _))) => {
+                    if let Some(check) = check.take() {
+                        check.await;
+                    }
+                    // Without it a reply in two segments waits for the client's delayed acknowledgement. It fails only on
+                    // a socket that is already gone.
+                    let _ = stream.set_nodelay(true);
+                    Box::new(stream)
+                }
+                Arrival::Socket(Err(error)) if concerns_one_connection(&error) => continue,
+                Arrival::Socket(Err(_)) => {
+                    match edge.timers {
+                        Timers::Own => drop(timeout(ACCEPT_PAUSE, stopped.as_mut()).await),
+                        // Busy, but a rest could move the test's clock.
+                        Timers::Borrowed => yield_now().await,
+                    }
+                    continue;
+                }
+            };
+            connections.spawn(serve_connection(
+                stream,
+                Arc::clone(&edge),
+                stopping.clone(),
+            ));
+        }
+        drop((listener, memory));
+        let seen_off = async {
+            while let Some(ended) = connections.join_next().await {
+                edge.failures.note_task(ended);
+            }
+        };
+        // What is left after the grace is aborted with the set.
+        match edge.timers {
+            Timers::Own => drop(timeout(STOP_GRACE, seen_off).await),
+            Timers::Borrowed => {
+                let (mut seen_off, mut turns) = (pin!(seen_off), pin!(turns(STOP_TURNS)));
+                poll_fn(|cx| match seen_off.as_mut().poll(cx) {
+                    Poll::Ready(()) => Poll::Ready(()),
+                    Poll::Pending => turns.as_mut().poll(cx),
+                })
+                .await;
             }
         }
     }
-    drop(listener);
-    let seen_off = async {
-        while let Some(ended) = connections.join_next().await {
-            edge.failures.note_task(ended);
-        }
-    };
-    // What is left after the grace is aborted with the set.
-    let _ = timeout(STOP_GRACE, seen_off).await;
+}
+
+/// Lets others go first, so often.
+async fn turns(count: usize) {
+    for _ in 0..count {
+        yield_now().await;
+    }
 }
 
 /// Lets go of connections that have ended, so that a long life leaves nothing behind.
@@ -258,5 +395,7 @@ fn concerns_one_connection(error: &io::Error) -> bool {
     )
 }
 
+#[cfg(test)]
+mod borrowed;
 #[cfg(test)]
 mod tests;

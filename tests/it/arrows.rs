@@ -30,9 +30,16 @@ const WORLDLY: &[&str] = &[
     "Utc::now",
 ];
 
-/// tokio and hyper live at the edge of the edge.
+/// tokio and hyper live at the edge of the edge, and tokio where something waits, or looks at a real clock.
 const EDGE_FILES: &[&str] = &[
+    "driver.rs",
+    "driver/follow.rs",
+    "driver/pace.rs",
+    "fake/connection.rs",
+    "fake/host.rs",
+    "fake/wait.rs",
     "http/server.rs",
+    "http/server/borrowed.rs",
     "http/server/tests.rs",
     "http/connection.rs",
     "http/io.rs",

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use fake_buildkite::{BuildState, FakeBuildkite, JobState, Route, minutes, seconds};
+use fake_buildkite::{BuildState, Clock, FakeBuildkite, JobState, Route, minutes, seconds};
 
 use crate::support::{Answer, client, panic_of};
 
@@ -152,6 +152,31 @@ fn snapshots_are_exchanged_between_a_fake_and_its_forks_and_with_nobody_else() {
     assert_eq!(
         panic_of(|| stranger.rewind(&before)),
         "this snapshot is of another fake: rewind the one it was made of, or a fork of that one"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fork_follows_the_clock_its_parent_follows_and_neither_goes_back() {
+    let start = FakeBuildkite::builder()
+        .clock(Clock::FollowTokio)
+        .on_current_runtime();
+    let fake = start.start();
+    let build = fake.pipeline("app").create_build();
+    tokio::time::sleep(seconds(5)).await;
+    let (before, fork) = (fake.snapshot(), fake.fork());
+    assert_eq!(fork.clock().now(), fake.clock().now());
+    fork.existing_pipeline("app").build_number(1).cancel();
+    tokio::time::sleep(minutes(1)).await;
+    assert_eq!(fork.clock().now(), fake.clock().now());
+    let in_fork = fork.existing_pipeline("app").build_number(1);
+    assert_eq!(
+        [build.state(), in_fork.state()],
+        [BuildState::Passed, BuildState::Canceled]
+    );
+    let said = panic_of(|| fake.rewind(&before));
+    assert!(
+        said.starts_with("no test moves the clock while it is FollowTokio: "),
+        "{said}"
     );
 }
 

@@ -724,6 +724,7 @@ fn any_stream_can_be_served() {
     client.shutdown(Shutdown::Write).expect("open");
     let edge = Arc::new(Edge {
         limits: Limits::default(),
+        timers: Timers::Own,
         answer: Arc::new(echo),
         failures: Arc::default(),
     });
@@ -736,7 +737,7 @@ fn any_stream_can_be_served() {
             client.read_to_string(&mut reply).expect("a reply");
             reply
         });
-        serve_connection(served, edge, stopping).await;
+        serve_connection(Box::new(served), edge, stopping).await;
         lingering
     });
     let reply = client.join().expect("no panic");
