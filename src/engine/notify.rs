@@ -7,12 +7,16 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
-use crate::engine::graph::{Class, StepRun};
+use crate::engine::graph::{Class, Group, StepRun};
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::tally::Tally;
 use crate::pipeline::{Conditional, EntryPoint, Fact, Facts, Notification, Step};
 use crate::vocabulary::event::EventKind;
 use crate::vocabulary::states::{BuildState, JobType};
+
+/// What is told of steps and groups.
+const STEP_FAILING: &str = "step.failing";
+const STEP_FINISHED: &str = "step.finished";
 
 /// What a build or a step does that somebody may want to be told of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +60,7 @@ impl Occasion {
 ///
 /// Chosen: a blocked build is a finished one to services that know no other word for it, as it is to webhooks; a
 /// `PagerDuty` change is none until the build is over.
-fn told(service: &str, occasion: Occasion) -> Option<&'static str> {
+fn told_by(service: &str, occasion: Occasion) -> Option<&'static str> {
     use Occasion as O;
     let is_told = match service {
         "basecamp_campfire" => matches!(
@@ -81,7 +85,7 @@ impl Engine {
         let facts = self.facts_of(key);
         let wanted = self.progress.get(key).notify.iter();
         let wanted = wanted.filter(|one| is_meant(one, EntryPoint::BuildNotification, &facts));
-        let told = wanted.filter_map(|one| Some((told(&one.service, occasion)?, one)));
+        let told = wanted.filter_map(|one| Some((told_by(&one.service, occasion)?, one)));
         let events: Vec<_> = told
             .map(|(event, one)| self.notification(key, None, event, one))
             .collect();
@@ -97,35 +101,16 @@ impl Engine {
             return;
         }
         let mut events = Vec::new();
-        if let (Step::Command(command), Some(outcome)) = (&*run.step, self.outcome(&run.jobs)) {
-            let facts = StepFacts::of(run, outcome.state(), outcome);
-            events.extend(self.told_of_step(
-                key,
-                &run.name,
-                "step.finished",
-                &command.notify,
-                &facts,
-            ));
+        if let Some(outcome) = self.outcome(&run.jobs) {
+            events.extend(self.told_of_step(key, run, STEP_FINISHED, outcome));
         }
-        if let Some(group) = run
-            .group
-            .as_ref()
-            .filter(|group| !group.step.notify.is_empty())
-        {
-            let jobs = self.jobs_of_group(key, group.number);
+        if let Some(group) = group_to_tell(run) {
             let is_over = self
                 .group(key, group.number)
                 .all(|run| run.class != Class::Pending);
-            if let Some(outcome) = self.outcome(&jobs).filter(|_| is_over) {
-                let facts = StepFacts::of_group(run, outcome.state(), outcome);
-                let name = group_name(run);
-                events.extend(self.told_of_step(
-                    key,
-                    &name,
-                    "step.finished",
-                    &group.step.notify,
-                    &facts,
-                ));
+            let outcome = self.outcome(&self.jobs_of_group(key, group.number));
+            if let Some(outcome) = outcome.filter(|_| is_over) {
+                events.extend(self.told_of_group(key, group, STEP_FINISHED, outcome));
             }
         }
         for event in events {
@@ -141,42 +126,18 @@ impl Engine {
             return;
         }
         let is_first = |jobs: &[JobKey]| {
-            jobs.iter()
-                .filter(|job| self.counts_as_failed(**job))
-                .count()
-                == 1
+            let failed = jobs.iter().filter(|job| self.counts_as_failed(**job));
+            failed.count() == 1
         };
         let mut events = Vec::new();
-        if let Step::Command(command) = &*run.step {
-            if run.class == Class::Pending && is_first(&run.jobs) {
-                let facts = StepFacts::of(run, "failing", Outcome::HardFailed);
-                events.extend(self.told_of_step(
-                    build,
-                    &run.name,
-                    "step.failing",
-                    &command.notify,
-                    &facts,
-                ));
-            }
+        if run.class == Class::Pending && is_first(&run.jobs) {
+            events.extend(self.told_of_step(build, run, STEP_FAILING, Outcome::HardFailed));
         }
-        if let Some(group) = run
-            .group
-            .as_ref()
-            .filter(|group| !group.step.notify.is_empty())
-        {
-            let is_pending = self
-                .group(build, group.number)
-                .any(|run| run.class == Class::Pending);
+        if let Some(group) = group_to_tell(run) {
+            let mut inside = self.group(build, group.number);
+            let is_pending = inside.any(|run| run.class == Class::Pending);
             if is_pending && is_first(&self.jobs_of_group(build, group.number)) {
-                let facts = StepFacts::of_group(run, "failing", Outcome::HardFailed);
-                let name = group_name(run);
-                events.extend(self.told_of_step(
-                    build,
-                    &name,
-                    "step.failing",
-                    &group.step.notify,
-                    &facts,
-                ));
+                events.extend(self.told_of_group(build, group, STEP_FAILING, Outcome::HardFailed));
             }
         }
         for event in events {
@@ -207,6 +168,48 @@ impl Engine {
     fn told_of_step(
         &self,
         key: BuildKey,
+        run: &StepRun,
+        event: &'static str,
+        outcome: Outcome,
+    ) -> Vec<EventKind> {
+        let Step::Command(command) = &*run.step else {
+            return Vec::new();
+        };
+        let facts = StepFacts {
+            id: run.id.to_string(),
+            key: run.step.common().key.as_deref(),
+            label: run.step.label(),
+            kind: "command",
+            event,
+            outcome,
+        };
+        self.told(key, &run.name, event, &command.notify, &facts)
+    }
+
+    fn told_of_group(
+        &self,
+        key: BuildKey,
+        group: &Group,
+        event: &'static str,
+        outcome: Outcome,
+    ) -> Vec<EventKind> {
+        let of_group = &group.step;
+        let facts = StepFacts {
+            // Chosen: nothing else shows an id of a group.
+            id: String::new(),
+            key: of_group.common.key.as_deref(),
+            label: of_group.label.as_deref(),
+            kind: "group",
+            event,
+            outcome,
+        };
+        let name = facts.key.or(facts.label).unwrap_or("group").into();
+        self.told(key, &name, event, &of_group.notify, &facts)
+    }
+
+    fn told(
+        &self,
+        key: BuildKey,
         name: &Arc<str>,
         event: &'static str,
         wanted: &[Notification],
@@ -215,9 +218,8 @@ impl Engine {
         let wanted = wanted
             .iter()
             .filter(|one| is_meant(one, EntryPoint::StepNotification, facts));
-        wanted
-            .map(|one| self.notification(key, Some(Arc::clone(name)), event, one))
-            .collect()
+        let told = wanted.map(|one| self.notification(key, Some(Arc::clone(name)), event, one));
+        told.collect()
     }
 
     fn notification(
@@ -289,13 +291,6 @@ impl Outcome {
         }
     }
 
-    const fn state(self) -> &'static str {
-        match self {
-            Self::Passed | Self::SoftFailed | Self::HardFailed | Self::Errored => "finished",
-            Self::Canceled => "canceled",
-        }
-    }
-
     const fn word(self) -> &'static str {
         match self {
             Self::Passed => "passed",
@@ -306,42 +301,22 @@ impl Outcome {
     }
 }
 
-/// A step, as far as the condition of its notification can ask about it.
+/// A step or a group, as far as the condition of its notification can ask about it.
 struct StepFacts<'e> {
     id: String,
     key: Option<&'e str>,
     label: Option<&'e str>,
     kind: &'static str,
-    state: &'static str,
+    event: &'static str,
     outcome: Outcome,
 }
 
-impl<'e> StepFacts<'e> {
-    fn of(run: &'e StepRun, state: &'static str, outcome: Outcome) -> Self {
-        Self {
-            id: run.id.to_string(),
-            key: run.step.common().key.as_deref(),
-            label: run.step.label(),
-            kind: "command",
-            state,
-            outcome,
-        }
-    }
-
-    /// Of the group a step is in.
-    ///
-    /// Chosen: its id is null, because nothing else shows one.
-    fn of_group(run: &'e StepRun, state: &'static str, outcome: Outcome) -> Self {
-        Self {
-            id: String::new(),
-            key: run.group_key(),
-            label: run
-                .group
-                .as_ref()
-                .and_then(|group| group.step.label.as_deref()),
-            kind: "group",
-            state,
-            outcome,
+impl StepFacts<'_> {
+    fn state(&self) -> &'static str {
+        match (self.event, self.outcome) {
+            (STEP_FAILING, _) => "failing",
+            (_, Outcome::Canceled) => "canceled",
+            _ => "finished",
         }
     }
 }
@@ -354,7 +329,7 @@ impl Facts for StepFacts<'_> {
             "step.key" => self.key.map_or(Fact::Null, text),
             "step.label" => self.label.map_or(Fact::Null, text),
             "step.type" => text(self.kind),
-            "step.state" => text(self.state),
+            "step.state" => text(self.state()),
             "step.outcome" => text(self.outcome.word()),
             _ => Fact::Null,
         }
@@ -365,12 +340,10 @@ impl Facts for StepFacts<'_> {
     }
 }
 
-fn group_name(run: &StepRun) -> Arc<str> {
-    let label = run
-        .group
-        .as_ref()
-        .and_then(|group| group.step.label.as_deref());
-    run.group_key().or(label).unwrap_or("group").into()
+/// The group a step is in, if somebody is to be told of it.
+fn group_to_tell(run: &StepRun) -> Option<&Group> {
+    let group = run.group.as_deref()?;
+    (!group.step.notify.is_empty()).then_some(group)
 }
 
 /// Whether a notification's condition, if it has one, holds. One that cannot be read or evaluated does not.
