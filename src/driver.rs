@@ -10,6 +10,7 @@ mod follow;
 mod pace;
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, Utc};
@@ -19,6 +20,8 @@ use tokio::time::Instant;
 
 use crate::clock::{self, Clock, Journey, Runaway, Until};
 use crate::engine::acts::Poll;
+use crate::engine::commands::Judge;
+use crate::engine::judging::Question;
 use crate::engine::{Applied, Command, Engine};
 use crate::http::reply::Reply;
 use crate::http::request::Request;
@@ -58,6 +61,8 @@ pub(crate) struct Driver {
     event_limit: usize,
     /// What was asked for that nobody serves, in sentences; not part of the world, because going back does not undo it.
     unserved: Mutex<Vec<String>>,
+    /// Held by the one who asks the test's closures.
+    asking: Mutex<()>,
     /// How the clock moves, if it moves by itself.
     pace: OnceLock<Pace>,
     /// Something is due earlier than the one who follows the clock thinks.
@@ -92,6 +97,7 @@ impl Driver {
             changed: Arc::new(Notify::new()),
             doubt: OnceLock::new(),
             unserved: Mutex::default(),
+            asking: Mutex::default(),
         }
     }
 
@@ -125,6 +131,7 @@ impl Driver {
             changed: Arc::new(Notify::new()),
             doubt: OnceLock::new(),
             unserved: Mutex::default(),
+            asking: Mutex::default(),
         }
     }
 
@@ -174,6 +181,7 @@ impl Driver {
     pub(crate) fn set<T>(&self, change: impl FnOnce(&mut Engine) -> T) -> T {
         let mut world = self.enter();
         let value = change(&mut world.engine);
+        self.judge(&mut world);
         self.leave(world);
         value
     }
@@ -184,6 +192,7 @@ impl Driver {
         let mut world = self.enter();
         let Applied { value, events } = world.engine.apply(command)?;
         world.journal.events(&events);
+        self.judge(&mut world);
         self.leave(world);
         Ok(value)
     }
@@ -239,16 +248,39 @@ impl Driver {
         self.changed.notify_waiters();
     }
 
-    fn catch_up(&self, world: &mut World) -> Result<(), Runaway> {
+    fn catch_up(&self, world: &mut MutexGuard<'_, World>) -> Result<(), Runaway> {
         let Some(pace) = self.pace.get() else {
             return Ok(());
         };
         let mut journey = Journey::new(Until::Instant(pace.now()), self.event_limit);
         while let Some(events) = journey.next_instant(&mut world.engine)? {
             world.journal.events(&events);
+            self.judge(world);
             self.changed.notify_waiters();
         }
         Ok(())
+    }
+
+    /// Has the test's closures say which scripts they are for, wherever a job waits for that. They may do what they like,
+    /// so the lock is free meanwhile. What they make somebody else wait for, by a request of theirs, say, is asked after
+    /// them.
+    fn judge(&self, world: &mut MutexGuard<'_, World>) {
+        let Some(_asking) = self.asking.try_lock() else {
+            return;
+        };
+        while let Some(question) = world.engine.question() {
+            let verdict = MutexGuard::unlocked(world, || {
+                let ask = || question.predicate.holds(&question.view);
+                catch_unwind(AssertUnwindSafe(ask))
+            });
+            let verdict = verdict.unwrap_or_else(|panic| {
+                self.doubt("a closure given to `on_job_when` panicked".to_owned());
+                resume_unwind(panic)
+            });
+            let Question { job, rule, .. } = question;
+            let Ok(Applied { events, .. }) = world.engine.apply(Judge { job, rule, verdict });
+            world.journal.events(&events);
+        }
     }
 
     /// For the one who follows the clock: lets happen what is due, and says when on the real clock the next thing is.
@@ -323,6 +355,7 @@ impl Driver {
             let Ok(Applied { events, .. }) = engine.apply(Poll { builds: polled });
             journal.events(&events);
         }
+        self.judge(&mut world);
         let is_page = route.is_some_and(Route::is_page);
         let until = match self.mode {
             Clock::Manual | Clock::Wall { .. } | Clock::FollowTokio => None,
@@ -334,8 +367,11 @@ impl Driver {
         if let Some(until) = until {
             let mut journey = Journey::new(until, self.event_limit);
             loop {
-                match journey.next_instant(engine) {
-                    Ok(Some(events)) => journal.events(&events),
+                match journey.next_instant(&mut world.engine) {
+                    Ok(Some(events)) => {
+                        world.journal.events(&events);
+                        self.judge(&mut world);
+                    }
                     Ok(None) => break,
                     Err(runaway) => panic!("{runaway}"),
                 }
@@ -378,6 +414,7 @@ impl Driver {
                 break;
             };
             journal.events(&events);
+            self.judge(&mut world);
             self.leave(world);
             all.extend(events);
         }

@@ -168,7 +168,7 @@ pub use fake::{
     UploadError, UploadStage, Wait, Waiting, Walk, agent, assert_repeatable, explore,
 };
 pub use journal::RequestRecord;
-pub use script::PipelineUpload;
+pub use script::{JobView, PipelineUpload};
 pub use timeline::Timeline;
 pub use vocabulary::access::Access;
 pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef, ScheduleRef};

@@ -112,6 +112,7 @@ impl Engine {
         }
         if from == State::Scheduled {
             self.leave_queue(key);
+            self.withdraw_questions(key);
         }
         self.polls.remove_mut(&key);
         if from == State::Running {

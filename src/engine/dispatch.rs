@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
 use crate::engine::agent::{self, Agent, AgentKey, Contact, Fleet};
-use crate::engine::graph::{self, StepRun};
+use crate::engine::graph::StepRun;
 use crate::engine::job::{Event, Illegal, JobKey, Lead, State};
 use crate::engine::table::Key as _;
 use crate::engine::timers::{Timer, TimerKey};
@@ -50,7 +50,10 @@ impl Engine {
 
     /// The script may have changed its mind since the job was scheduled.
     pub(super) fn pick_up(&mut self, job: JobKey) {
-        match self.script_of(job).pick_up {
+        let Some(script) = self.script_or_ask(job) else {
+            return;
+        };
+        match script.pick_up {
             PickUp::Never => {}
             PickUp::After(_) | PickUp::AfterPolls(_) if self.fleet == Fleet::Fixed => {
                 self.queue.insert_mut(self.turn(job));
@@ -229,19 +232,34 @@ impl Engine {
         if job.kind != JobType::Script || job.lead == Lead::Hand || self.fleet == Fleet::Nobody {
             return;
         }
-        match self.script_of(key).pick_up {
+        let Some(script) = self.script_or_ask(key) else {
+            return;
+        };
+        match script.pick_up {
             PickUp::After(wait) => self.arm_timer(key, self.after(wait), Timer::PickUp(key)),
             PickUp::AfterPolls(polls) => self.wait_for_polls(key, polls),
             PickUp::Never => {}
         }
     }
 
+    /// A job's script may be another one than it was: goes by what it says now.
     pub(crate) fn look_again_when_picked_up(&mut self, key: JobKey) {
+        let job = self.jobs.get(key);
+        let goes_by_script = job.kind == JobType::Script && job.lead == Lead::Script;
+        if job.state != State::Scheduled || !goes_by_script || self.fleet == Fleet::Nobody {
+            return;
+        }
+        self.withdraw_questions(key);
+        let pick_up = match self.script_or_ask(key) {
+            Some(script) => script.pick_up,
+            // Not before the test has answered.
+            None => PickUp::Never,
+        };
         let is_pick_up =
             |timer: &TimerKey| matches!(self.timers.get(*timer), Some(Timer::PickUp(_)));
         let armed = self.jobs.get(key).timers.iter().copied().find(is_pick_up);
         let was_picked_up = armed.is_none() && self.queue.contains(&self.turn(key));
-        let due = match self.script_of(key).pick_up {
+        let due = match pick_up {
             // An agent of a fixed fleet may have come for it already and been busy.
             PickUp::After(_) | PickUp::AfterPolls(_) if was_picked_up => return,
             PickUp::After(wait) => {
@@ -256,11 +274,9 @@ impl Engine {
             PickUp::AfterPolls(_) | PickUp::Never => None,
         };
         self.polls.remove_mut(&key);
-        match self.script_of(key).pick_up {
-            PickUp::AfterPolls(polls) if self.fleet != Fleet::Nobody => {
-                self.wait_for_polls(key, polls);
-            }
-            PickUp::After(_) | PickUp::AfterPolls(_) | PickUp::Never => {}
+        match pick_up {
+            PickUp::AfterPolls(polls) => self.wait_for_polls(key, polls),
+            PickUp::After(_) | PickUp::Never => {}
         }
         if !was_picked_up && armed.map(|timer| timer.due) == due {
             return;
@@ -270,7 +286,7 @@ impl Engine {
             self.disarm(timer);
             self.jobs.change(key).timers.retain(|known| *known != timer);
         }
-        if let Some(due) = due.filter(|_| self.fleet != Fleet::Nobody) {
+        if let Some(due) = due {
             self.arm_timer(key, due, Timer::PickUp(key));
         }
     }
@@ -281,7 +297,9 @@ impl Engine {
         if job.kind != JobType::Script || job.lead == Lead::Hand {
             return;
         }
-        let attempt = self.script_of(key);
+        let attempt = self
+            .script_or_ask(key)
+            .expect("what a job waited for to be picked up is known when it starts");
         let lane = ids::mix(self.seed ^ ids::mix(u64::from(key.row())));
         let duration = attempt.duration(lane);
         let now = self.now;
@@ -298,20 +316,24 @@ impl Engine {
         self.plan(key, attempt.acts, attempt.ending, duration);
     }
 
-    /// What the script says about this job.
-    pub(crate) fn script_of(&self, key: JobKey) -> Attempt {
-        let job = self.jobs.get(key);
-        let build = self.builds.get(job.build);
-        let run = self.step_of(job);
-        if run.kind != JobType::Script {
-            return Attempt::default();
+    /// What the script says about this job; `None` if that has to be asked first, which is noted.
+    fn script_or_ask(&mut self, key: JobKey) -> Option<Attempt> {
+        match self.rule_of(key) {
+            Ok(rule) => {
+                let number = self.attempt_number(key);
+                let pipeline = self.builds.get(self.jobs.get(key).build).pipeline;
+                Some(self.scripts.get(pipeline).attempt(rule, number))
+            }
+            Err(unasked) => {
+                self.ask(key, unasked);
+                None
+            }
         }
-        let number = 1 + self.earlier_runs(key, run);
-        let scripts = self.scripts.get(build.pipeline);
-        // What a matrix or parallelism filled in counts as well.
-        let mut names = graph::names_of(&run.step);
-        names.extend(graph::names_of(&job.spec));
-        scripts.attempt(&names, number)
+    }
+
+    /// Which attempt of its script a job is, from 1.
+    pub(super) fn attempt_number(&self, key: JobKey) -> u32 {
+        1 + self.earlier_runs(key, self.step_of(self.jobs.get(key)))
     }
 
     /// How often this step ran before this job: in its build, and in the builds that one was rebuilt from.

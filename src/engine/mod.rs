@@ -31,6 +31,7 @@ mod intermediate;
 #[cfg(test)]
 mod invariants;
 pub(crate) mod job;
+pub(crate) mod judging;
 mod notify;
 pub(crate) mod pipeline;
 mod plan;
@@ -61,6 +62,7 @@ use crate::engine::concurrency::{GroupKey, Place};
 use crate::engine::dispatch::Turn;
 use crate::engine::graph::StepRun;
 use crate::engine::job::{Job, JobKey, LogEntry};
+use crate::engine::judging::Judging;
 use crate::engine::pipeline::{Pipeline, PipelineKey};
 use crate::engine::schedule::{Schedule, ScheduleKey};
 use crate::engine::table::Table;
@@ -137,6 +139,7 @@ pub(crate) struct Engine {
     logs: RedBlackTreeMapSync<JobKey, Vec<LogEntry>>,
     /// What the commands that run will still do, and how they will end.
     plans: RedBlackTreeMapSync<JobKey, Plan>,
+    judging: Judging,
     /// How often the builds of jobs that wait for polls have to be shown until they go on.
     polls: RedBlackTreeMapSync<JobKey, u32>,
     agents: Table<AgentKey, Agent>,
@@ -179,6 +182,7 @@ impl Engine {
             job_ids: RedBlackTreeMapSync::new_sync(),
             logs: RedBlackTreeMapSync::new_sync(),
             plans: RedBlackTreeMapSync::new_sync(),
+            judging: Judging::new(),
             polls: RedBlackTreeMapSync::new_sync(),
             agents: Table::new(),
             idle: Idle::new(),

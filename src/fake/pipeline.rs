@@ -10,7 +10,7 @@ use crate::engine::pipeline::{Pipeline, PipelineKey, Settings};
 use crate::engine::recipe::Source;
 use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, Tie};
 use crate::pipeline::{Definition, DimensionOrder, Step};
-use crate::script::{PipelineUpload, is_meant};
+use crate::script::{JobView, PipelineUpload, Predicate, is_meant};
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::PipelineId;
 use crate::vocabulary::states::JobType;
@@ -277,7 +277,7 @@ impl PipelineHandle {
         if let Some(message) = unknown {
             panic!("{message}");
         }
-        JobScript::new(self.tie.clone(), self.key, matcher)
+        JobScript::new(self.tie.clone(), self.key, |scripts| scripts.add(matcher))
     }
 
     /// As [`on_job`](Self::on_job), for jobs that are not among the pipeline's own steps because the test will upload
@@ -299,7 +299,38 @@ impl PipelineHandle {
     #[track_caller]
     pub fn on_uploaded_job(&self, matcher: &str) -> JobScript {
         self.read(|_, _| ());
-        JobScript::new(self.tie.clone(), self.key, matcher)
+        JobScript::new(self.tie.clone(), self.key, |scripts| scripts.add(matcher))
+    }
+
+    /// As [`on_job`](Self::on_job), for the jobs of which this is true.
+    ///
+    /// It is asked once of each job, when that comes to wait for an agent and no later rule is for it. No lock is held
+    /// meanwhile and no time passes; the answer should follow from the job alone, or runs will differ.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make deploy}]").create();
+    /// app.on_job_when(|job| job.env("BUILDKITE_BRANCH") != Some("main")).exits(3);
+    /// let main = app.create_build();
+    /// let feature = app.build().branch("feature").create();
+    /// fake.run_until_idle();
+    /// assert_eq!(main.job("make deploy").exit_status(), Some(0));
+    /// assert_eq!(feature.job("make deploy").exit_status(), Some(3));
+    /// ```
+    ///
+    /// A panic in it goes to whoever made the job wait, and the fake answers nobody any more.
+    #[track_caller]
+    pub fn on_job_when(
+        &self,
+        holds: impl Fn(&JobView) -> bool + Send + Sync + 'static,
+    ) -> JobScript {
+        self.read(|_, _| ());
+        let predicate = Predicate::new(holds);
+        JobScript::new(self.tie.clone(), self.key, |scripts| {
+            scripts.add_when(predicate)
+        })
     }
 
     /// Begins a build by hand; `create` makes it.

@@ -42,8 +42,11 @@ pub struct JobScript {
 
 impl JobScript {
     #[track_caller]
-    pub(super) fn new(tie: Tie, pipeline: PipelineKey, matcher: &str) -> Self {
-        let tell = |scripts: &mut Scripts| scripts.add(matcher);
+    pub(super) fn new(
+        tie: Tie,
+        pipeline: PipelineKey,
+        tell: impl FnOnce(&mut Scripts) -> RuleKey,
+    ) -> Self {
         let Ok(rule) = tie.driver().apply(TellScripts { pipeline, tell });
         Self {
             tie,

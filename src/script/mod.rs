@@ -1,10 +1,12 @@
 //! Scripts: what the commands of jobs will do, told before they run.
 //!
-//! A rule names jobs (by key, label or command, with `*`) and lists attempts; the last rule that matches a job decides, so
-//! a test can override what its set-up said. Attempts count along retries and rebuilds; the last one of a rule repeats.
+//! A rule names jobs (by key, label or command, with `*`, or by a closure) and lists attempts; the last rule that matches
+//! a job decides, so a test can override what its set-up said. Attempts count along retries and rebuilds; the last one of
+//! a rule repeats.
 //!
 //! Elsewhere: when a script takes effect and who asks for it (`engine::dispatch`), the methods a test calls (`fake`).
 
+mod matcher;
 mod upload;
 
 use std::sync::Arc;
@@ -14,9 +16,11 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rpds::VectorSync;
 
+use crate::script::matcher::Matcher;
 use crate::vocabulary::exit::Exit;
-use crate::vocabulary::wildcard;
 
+pub use matcher::JobView;
+pub(crate) use matcher::{Predicate, is_meant};
 pub use upload::PipelineUpload;
 
 /// How long a job waits for the default fleet: 1 second.
@@ -115,13 +119,18 @@ impl Attempt {
 /// One rule: which jobs, and what their attempts do.
 #[derive(Debug, Clone)]
 struct Rule {
-    matcher: Arc<str>,
+    matcher: Matcher,
     attempts: Vec<Attempt>,
 }
 
 /// Names a rule among the scripts of its pipeline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RuleKey(usize);
+
+impl RuleKey {
+    /// Every rule lies between these.
+    pub(crate) const ALL: std::ops::RangeInclusive<Self> = Self(0)..=Self(usize::MAX);
+}
 
 /// The scripts of one pipeline.
 #[derive(Debug, Clone)]
@@ -137,9 +146,18 @@ impl Scripts {
     }
 
     /// Adds a rule whose one attempt is the default script.
-    pub(crate) fn add(&mut self, matcher: &str) -> RuleKey {
+    pub(crate) fn add(&mut self, called: &str) -> RuleKey {
+        self.add_rule(Matcher::Called(called.into()))
+    }
+
+    /// As [`add`](Self::add), for the jobs of which the test says so.
+    pub(crate) fn add_when(&mut self, predicate: Predicate) -> RuleKey {
+        self.add_rule(Matcher::When(predicate))
+    }
+
+    fn add_rule(&mut self, matcher: Matcher) -> RuleKey {
         self.rules.push_back_mut(Rule {
-            matcher: matcher.into(),
+            matcher,
             attempts: vec![Attempt::default()],
         });
         RuleKey(self.rules.len() - 1)
@@ -175,26 +193,47 @@ impl Scripts {
         })
     }
 
-    /// What the `number`-th attempt (from 1) of a job called so does.
-    pub(crate) fn attempt(&self, names: &[&str], number: u32) -> Attempt {
-        let is_meant = |rule: &&Rule| is_meant(&rule.matcher, names);
-        let matching = (0..self.rules.len())
-            .rev()
-            .filter_map(|n| self.rules.get(n))
-            .find(is_meant);
-        match matching {
-            None => Attempt::default(),
-            Some(rule) => {
-                let wanted = number.saturating_sub(1) as usize;
-                rule.attempts[wanted.min(rule.attempts.len() - 1)].clone()
+    /// Which rule is for a job called so. `verdict` tells what is known of a rule that goes by a predicate; an error names
+    /// the first one that has to be asked.
+    pub(crate) fn rule_for(
+        &self,
+        names: &[&str],
+        verdict: impl Fn(RuleKey) -> Option<bool>,
+    ) -> Result<Option<RuleKey>, RuleKey> {
+        for row in (0..self.rules.len()).rev() {
+            let rule = RuleKey(row);
+            let is_for = match &self.rule(rule).matcher {
+                Matcher::Called(wanted) => is_meant(wanted, names),
+                Matcher::When(_) => verdict(rule).ok_or(rule)?,
+            };
+            if is_for {
+                return Ok(Some(rule));
             }
         }
+        Ok(None)
     }
-}
 
-/// Whether a job called so is what a matcher means: any of its names, in which `*` stands for anything.
-pub(crate) fn is_meant(matcher: &str, names: &[&str]) -> bool {
-    names.iter().any(|name| wildcard::matches(matcher, name))
+    /// What the `number`-th attempt (from 1) of a job does that goes by this rule, or by none.
+    pub(crate) fn attempt(&self, rule: Option<RuleKey>, number: u32) -> Attempt {
+        let Some(rule) = rule else {
+            return Attempt::default();
+        };
+        let attempts = &self.rule(rule).attempts;
+        let wanted = number.saturating_sub(1) as usize;
+        attempts[wanted.min(attempts.len() - 1)].clone()
+    }
+
+    /// What a rule has to ask, if it goes by a predicate.
+    pub(crate) fn predicate(&self, rule: RuleKey) -> Option<&Predicate> {
+        match &self.rule(rule).matcher {
+            Matcher::Called(_) => None,
+            Matcher::When(predicate) => Some(predicate),
+        }
+    }
+
+    fn rule(&self, rule: RuleKey) -> &Rule {
+        self.rules.get(rule.0).expect("rules are never removed")
+    }
 }
 
 #[cfg(test)]
@@ -210,7 +249,13 @@ mod tests {
         scripts.last_attempt(test).ending = Ending::Exits(Exit::status(1));
         scripts.then(test);
         scripts.last_attempt(test).ending = Ending::Exits(Exit::status(2));
-        let status = |names: &[&str], number| match scripts.attempt(names, number).ending {
+        let ask_nobody = |_| panic!("every rule goes by a name");
+        let ending = |names: &[&str], number| {
+            let rule = scripts.rule_for(names, ask_nobody);
+            let rule = rule.expect("nothing has to be asked");
+            scripts.attempt(rule, number).ending
+        };
+        let status = |names: &[&str], number| match ending(names, number) {
             Ending::Exits(exit) => exit.status,
             Ending::AgentFallsSilent => panic!("no script said so"),
         };
@@ -219,6 +264,20 @@ mod tests {
         assert_eq!(status(&["test"], 7), 2);
         assert_eq!(status(&["Lint"], 1), 9);
         assert_eq!(status(&[], 1), 0, "a rule is for somebody");
+    }
+
+    #[test]
+    fn a_predicate_is_asked_when_no_later_rule_decides() {
+        let mut scripts = Scripts::new();
+        let first = scripts.add("*");
+        let asked = scripts.add_when(Predicate::new(|_| true));
+        let named = scripts.add("lint");
+        let rule = |names: &[&str], known| scripts.rule_for(names, |_| known);
+        assert_eq!(rule(&["lint"], None), Ok(Some(named)), "no need to ask");
+        assert_eq!(rule(&["test"], None), Err(asked));
+        assert_eq!(rule(&["test"], Some(true)), Ok(Some(asked)));
+        assert_eq!(rule(&["test"], Some(false)), Ok(Some(first)));
+        assert!(scripts.predicate(asked).is_some() && scripts.predicate(first).is_none());
     }
 
     #[test]

@@ -31,6 +31,7 @@ mod pages;
 mod paused;
 mod pipelines;
 mod polls;
+mod predicates;
 mod promises;
 mod providers;
 mod real_files;

@@ -81,6 +81,7 @@ impl Engine {
         self.logs.remove_mut(&key);
         self.plans.remove_mut(&key);
         self.polls.remove_mut(&key);
+        self.forget_verdicts(key);
         self.jobs.remove(key);
     }
 

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 
-use crate::engine::job::{Job, Lead, State};
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::{Command, Engine};
 use crate::script::Scripts;
@@ -24,10 +23,8 @@ impl<T, F: FnOnce(&mut Scripts) -> T> Command for TellScripts<F> {
             if engine.tally(build).scheduled == 0 {
                 continue;
             }
-            let waits = |job: &Job| job.state == State::Scheduled && job.lead == Lead::Script;
-            let jobs = engine.jobs_of(build).filter(|(_, job)| waits(job));
-            let waiting: Vec<_> = jobs.map(|(key, _)| key).collect();
-            for job in waiting {
+            let jobs: Vec<_> = engine.jobs_of(build).map(|(key, _)| key).collect();
+            for job in jobs {
                 engine.look_again_when_picked_up(job);
             }
         }

@@ -1,0 +1,123 @@
+//! Which script a job goes by, when a test's own closure has a word in it.
+//!
+//! The closure may do anything, so nobody here calls it: a job it is needed for waits among the open questions, with
+//! nothing armed, until a [`Judge`](super::commands::Judge) brings the answer. That happens at the same instant.
+//!
+//! Elsewhere: who asks (`driver`), what the rules say (`crate::script`).
+
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
+
+use crate::engine::Engine;
+use crate::engine::graph;
+use crate::engine::job::JobKey;
+use crate::pipeline::Step;
+use crate::script::{JobView, Predicate, RuleKey};
+
+/// What was asked, and what has still to be.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Judging {
+    pub(super) verdicts: RedBlackTreeMapSync<(JobKey, RuleKey), bool>,
+    pub(super) open: RedBlackTreeSetSync<(JobKey, RuleKey)>,
+}
+
+impl Judging {
+    pub(super) fn new() -> Self {
+        Self {
+            verdicts: RedBlackTreeMapSync::new_sync(),
+            open: RedBlackTreeSetSync::new_sync(),
+        }
+    }
+}
+
+/// What has to be asked of the test.
+pub(crate) struct Question {
+    pub(crate) job: JobKey,
+    pub(crate) rule: RuleKey,
+    pub(crate) predicate: Predicate,
+    pub(crate) view: JobView,
+}
+
+impl Engine {
+    /// The first open question, if there is one.
+    pub(crate) fn question(&self) -> Option<Question> {
+        let (job, rule) = *self.judging.open.first()?;
+        let pipeline = self.builds.get(self.jobs.get(job).build).pipeline;
+        let predicate = self.scripts.get(pipeline).predicate(rule);
+        Some(Question {
+            job,
+            rule,
+            predicate: predicate.expect("only predicates are asked").clone(),
+            view: self.view_of(job),
+        })
+    }
+
+    /// Takes the answer to a question. Somebody else may have answered it meanwhile, or it may not matter any more.
+    pub(super) fn judge(&mut self, job: JobKey, rule: RuleKey, verdict: bool) {
+        if !self.judging.open.contains(&(job, rule)) {
+            return;
+        }
+        self.judging.open.remove_mut(&(job, rule));
+        self.judging.verdicts.insert_mut((job, rule), verdict);
+        self.look_again_when_picked_up(job);
+    }
+
+    /// Which rule a job goes by; an error is one that has to be asked first.
+    pub(super) fn rule_of(&self, key: JobKey) -> Result<Option<RuleKey>, RuleKey> {
+        let job = self.jobs.get(key);
+        let scripts = self.scripts.get(self.builds.get(job.build).pipeline);
+        // What a matrix or parallelism filled in counts as well.
+        let mut names = graph::names_of(&self.step_of(job).step);
+        names.extend(graph::names_of(&job.spec));
+        scripts.rule_for(&names, |rule| {
+            self.judging.verdicts.get(&(key, rule)).copied()
+        })
+    }
+
+    /// Notes that a job cannot go on before a rule was asked.
+    pub(super) fn ask(&mut self, job: JobKey, rule: RuleKey) {
+        self.judging.open.insert_mut((job, rule));
+    }
+
+    /// A job that does not wait to be picked up any more has nothing to ask.
+    pub(super) fn withdraw_questions(&mut self, job: JobKey) {
+        let (first, last) = RuleKey::ALL.into_inner();
+        let own = self.judging.open.range((job, first)..=(job, last));
+        for question in own.copied().collect::<Vec<_>>() {
+            self.judging.open.remove_mut(&question);
+        }
+    }
+
+    pub(super) fn forget_verdicts(&mut self, job: JobKey) {
+        self.withdraw_questions(job);
+        let (first, last) = RuleKey::ALL.into_inner();
+        let own = self.judging.verdicts.range((job, first)..=(job, last));
+        for known in own.map(|(known, _)| *known).collect::<Vec<_>>() {
+            self.judging.verdicts.remove_mut(&known);
+        }
+    }
+
+    fn view_of(&self, key: JobKey) -> JobView {
+        let job = self.jobs.get(key);
+        let build = self.builds.get(job.build);
+        let command = match &*job.spec {
+            Step::Command(step) => step.command.clone(),
+            Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Trigger(_) | Step::Group(_) => {
+                None
+            }
+        };
+        JobView {
+            key: job.spec.common().key.clone(),
+            label: graph::label_of(&job.spec).map(str::to_owned),
+            command,
+            build_number: build.number,
+            attempt: self.attempt_number(key),
+            matrix: job
+                .matrix
+                .iter()
+                .flat_map(|all| all.iter().cloned())
+                .collect(),
+            environment: self.environment_of(key).into_iter().collect(),
+            meta_data: build.meta_data.iter().cloned().collect(),
+        }
+    }
+}
