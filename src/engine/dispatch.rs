@@ -357,7 +357,8 @@ impl Engine {
         while let Some((key, build)) = ancestor.and_then(|key| Some((key, self.builds.find(key)?)))
         {
             // At the same place, unless uploads came in another order.
-            let is_same = |other: &&StepRun| other.name == run.name;
+            // One that an upload replaced has no jobs.
+            let is_same = |other: &&StepRun| other.name == run.name && !other.jobs.is_empty();
             let same = self
                 .progress
                 .get(key)

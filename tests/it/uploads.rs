@@ -516,6 +516,39 @@ fn rule_6_4_what_a_step_inside_a_group_uploads_is_waited_for_outside_and_by_wait
     assert_eq!(story.build.state(), BuildState::Passed);
 }
 
+#[test]
+fn rule_6_6_groups_of_two_documents_are_two_groups() {
+    // Given a job that uploads a stream: a group with a wait step, and another group
+    let (_fake, build) = generating(GEN);
+    build.job("gen").upload_pipeline(
+        "- {group: A, steps: [{command: a, key: a}, wait, {command: b, key: b}]}\n---\n\
+         - {group: B, steps: [{command: c, key: c}]}\n",
+    );
+    build.job("gen").pass();
+    // When all before the wait step has passed
+    build.job("a").pass();
+    // Then what is behind it does not wait for the other group
+    assert_eq!(build.job("c").state(), JobState::Scheduled);
+    assert_eq!(build.job("b").state(), JobState::Scheduled);
+}
+
+#[test]
+fn rule_6_6_a_merged_group_may_have_the_key_of_the_other_and_of_no_other_step() {
+    let (_fake, build) = generating(&format!(
+        "{{group: Setup, key: setup, steps: [{GEN}]}}, {{command: z, key: z}}"
+    ));
+    let upload = |key: &str| {
+        let yaml = format!("steps: [{{group: Setup, key: {key}, steps: [{{command: m}}]}}]");
+        build.job("gen").try_upload_pipeline(yaml)
+    };
+    let refused = upload("z").expect_err("the key of another step");
+    assert_eq!(
+        refused.message,
+        "The key \"z\" has already been used by another step in this build"
+    );
+    assert_eq!(upload("setup"), Ok(()));
+}
+
 // --- Replacing ---------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -577,6 +610,61 @@ fn rule_6_7_replace_with_nothing_leaves_what_has_begun() {
     build.job("gen").pass();
     fake.run_until_idle();
     assert_eq!(build.state(), BuildState::Passed);
+}
+
+#[test]
+fn rule_6_7_replace_keeps_a_step_of_which_one_job_has_begun() {
+    let (fake, build) = generating(&format!(
+        "{GEN}, {{command: p, key: p, parallelism: 3}}, wait, {{trigger: app, key: t}}, {{block: Ship?}}, {{command: z, key: z, depends_on: p}}"
+    ));
+    build.jobs("p")[1].start();
+    build
+        .job("gen")
+        .upload_pipeline(PipelineUpload::yaml("steps: [{command: n, key: z}]").replacing());
+    assert_eq!(order(&build), "gen z p p p");
+    build.jobs("p")[1].pass();
+    build.job("gen").pass();
+    fake.run_until_idle();
+    assert_eq!(states(&build), "passed passed passed passed passed");
+}
+
+#[test]
+fn replacing_makes_retries_of_an_uploader_safe() {
+    // As the docs recommend it
+    let replacing = || {
+        PipelineUpload::yaml("steps: [{command: a, key: a}, wait, {command: z, key: z}]")
+            .replacing()
+    };
+    let mut story = Story::told(
+        "steps: [{command: generate, key: gen, retry: {automatic: true}}]",
+        |app| {
+            app.on_job("gen")
+                .uploads(replacing())
+                .exits(1)
+                .then()
+                .uploads(replacing());
+        },
+    );
+    story.run();
+    assert_eq!(story.jobs(), "failed+retried passed passed passed passed");
+    assert_eq!(story.build.state(), BuildState::Passed);
+}
+
+#[test]
+fn what_an_upload_replaces_does_not_count_against_its_limits() {
+    let fake = FakeBuildkite::builder().enforce_limits().start();
+    let steps = format!("steps: [{GEN}]");
+    let build = fake.pipeline("app").steps(steps).create_build();
+    build.job("gen").start();
+    let jobs = "steps: [{command: x, parallelism: 500}]";
+    for _ in 0..7 {
+        build.job("gen").upload_pipeline(jobs);
+    }
+    assert!(build.job("gen").try_upload_pipeline(jobs).is_err());
+    build
+        .job("gen")
+        .upload_pipeline(PipelineUpload::yaml(jobs).replacing());
+    assert_eq!(build.all_jobs().len(), 501);
 }
 
 // --- Refusals ----------------------------------------------------------------------------------------------------------
@@ -885,4 +973,38 @@ fn a_client_sees_the_uploaded_jobs_where_they_stand() {
     let build = story.look();
     assert_eq!(names(&build), ["Generate", "First", "Second", "Last"]);
     assert_eq!(build["job_state_counts"]["total"].number(), 4);
+}
+
+#[test]
+fn a_step_that_took_the_place_of_another_goes_on_with_its_script_when_it_is_rebuilt() {
+    // Given a build whose `last` was replaced by another of that name, which failed
+    let fake = FakeBuildkite::start();
+    let steps = format!("steps: [{GEN}, wait, {{command: l, key: last}}]");
+    let app = fake.pipeline("app").steps(steps).create();
+    app.on_job("gen")
+        .uploads(PipelineUpload::yaml("steps: [{command: n, key: last}]").replacing())
+        .then();
+    app.on_job("last").exits(1).then().exits(0);
+    let build = app.create_build();
+    fake.run_until_idle();
+    assert_eq!(states(&build), "passed failed");
+    // When it is rebuilt, and nothing is replaced
+    let again = build.rebuild();
+    fake.run_until_idle();
+    // Then that was the second attempt
+    assert_eq!(states(&again), "passed passed passed");
+}
+
+#[test]
+fn every_job_of_a_parallel_or_matrix_step_can_upload() {
+    for several in ["parallelism: 3", "matrix: [x, y, z]"] {
+        let steps =
+            format!("steps: [{{command: g, key: gen, {several}}}, wait, {{command: z, key: z}}]");
+        let mut story = Story::told(&steps, |app| {
+            app.on_job("gen").uploads("steps: [{command: m, label: m}]");
+        });
+        story.run();
+        assert_eq!(order(&story.build), "gen gen gen m m m wait z");
+        assert_eq!(story.build.state(), BuildState::Passed, "{several}");
+    }
 }

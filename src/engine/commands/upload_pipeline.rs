@@ -14,7 +14,7 @@ use crate::engine::build::BuildKey;
 use crate::engine::expand;
 use crate::engine::graph::{self, Class, Group, Placed};
 use crate::engine::grow::Growth;
-use crate::engine::job::{JobKey, State};
+use crate::engine::job::{Job, JobKey, State};
 use crate::engine::tally::Tally;
 use crate::engine::{Command, Engine, plan};
 use crate::pipeline::{
@@ -101,6 +101,13 @@ impl UploadRefused {
     }
 }
 
+/// What the documents of an upload cannot have, because the build or one of them before has it.
+struct Taken {
+    keys: BTreeSet<String>,
+    /// Groups have numbers from 0; this is the next.
+    groups: usize,
+}
+
 /// One document of an upload, checked.
 struct Document {
     steps: Vec<Placed>,
@@ -172,13 +179,23 @@ impl Engine {
         ) {
             return Err(UploadRefused::BuildNotRunning);
         }
-        let mut keys = self.keys_of(job.build, upload);
+        let mut taken = Taken {
+            keys: self.keys_of(job.build, upload),
+            groups: self.group_count(job.build),
+        };
         let mut documents = Vec::with_capacity(pipelines.len());
         for pipeline in pipelines {
-            documents.push(self.document(key, pipeline, &mut keys)?);
+            documents.push(self.document(key, pipeline, &mut taken)?);
         }
-        self.check_limits(job.build, &documents)?;
+        self.check_limits(job.build, upload, &documents)?;
         Ok(documents)
+    }
+
+    /// How many numbers of groups are taken, those of removed steps included.
+    fn group_count(&self, build: BuildKey) -> usize {
+        let known = self.progress.get(build).steps.iter();
+        let numbers = known.filter_map(|run| Some(run.group.as_ref()?.number + 1));
+        numbers.max().unwrap_or(0)
     }
 
     /// The keys that are taken: of steps, and of groups.
@@ -199,7 +216,7 @@ impl Engine {
         &self,
         key: JobKey,
         pipeline: Pipeline,
-        keys: &mut BTreeSet<String>,
+        taken: &mut Taken,
     ) -> Result<Document, UploadRefused> {
         let job = self.jobs.get(key);
         let jobs = pipeline.job_count();
@@ -209,11 +226,15 @@ impl Engine {
             }
         }
         let merges = self.merges_with_group(key, pipeline.steps.first());
+        // A group that is merged with another may have the key of that one.
+        let own = merges
+            .as_ref()
+            .and_then(|group| group.step.common.key.clone());
         for (n, step) in pipeline.all_steps().enumerate() {
-            let is_merged_group = n == 0 && merges.is_some();
-            if let Some(taken) = &step.common().key {
-                if !keys.insert(taken.clone()) && !is_merged_group {
-                    return Err(UploadRefused::KeyTaken(taken.clone()));
+            if let Some(key) = &step.common().key {
+                let is_its_own = n == 0 && own.as_ref() == Some(key);
+                if !taken.keys.insert(key.clone()) && !is_its_own {
+                    return Err(UploadRefused::KeyTaken(key.clone()));
                 }
             }
         }
@@ -224,11 +245,12 @@ impl Engine {
             .into_iter()
             .map(|step| with_env(step, &env))
             .collect();
-        let known = self.progress.get(job.build).steps.iter();
-        let groups = known
-            .filter_map(|run| Some(run.group.as_ref()?.number + 1))
-            .max();
-        let mut steps = graph::place(steps, groups.unwrap_or(0));
+        let mut steps = graph::place(steps, taken.groups);
+        let last = steps.iter().filter_map(|placed| placed.group.as_ref());
+        taken.groups = last
+            .map(|group| group.number + 1)
+            .max()
+            .unwrap_or(taken.groups);
         if let Some(group) = merges {
             merge_first_group(&mut steps, &group);
         }
@@ -261,7 +283,12 @@ impl Engine {
         }
     }
 
-    fn check_limits(&self, build: BuildKey, documents: &[Document]) -> Result<(), UploadRefused> {
+    fn check_limits(
+        &self,
+        build: BuildKey,
+        upload: &PipelineUpload,
+        documents: &[Document],
+    ) -> Result<(), UploadRefused> {
         let progress = self.progress.get(build);
         let beyond = |size: usize, most: usize, what: &str| {
             let sentence = format!("{size} {what}, of which {most} are allowed");
@@ -272,7 +299,8 @@ impl Engine {
             return Err(refused);
         }
         let new: usize = documents.iter().map(|document| document.jobs).sum();
-        let jobs = self.jobs_of(build).count() + new;
+        let stays = |job: &Job| !upload.replaces || !self.is_pending_step(build, job.step);
+        let jobs = self.jobs_of(build).filter(|(_, job)| stays(job)).count() + new;
         let beyond = beyond(jobs, self.most_jobs(), "jobs in one build");
         beyond.map_or(Ok(()), Err)
     }
@@ -424,12 +452,15 @@ fn with_env(step: Step, env: &[(String, String)]) -> Step {
 
 /// Puts the steps of the first group into one that is there. What the uploaded group says goes for its own steps; it is
 /// shown as part of the other.
+///
+/// Chosen: whom to tell of the group says the one that is there.
 fn merge_first_group(steps: &mut [Placed], into: &Group) {
     let Some(uploaded) = steps.first().and_then(|first| first.group.clone()) else {
         return;
     };
     let mut step: GroupStep = uploaded.step.clone();
     step.common.key = step.common.key.or_else(|| into.step.common.key.clone());
+    step.notify.clone_from(&into.step.notify);
     let merged = Arc::new(Group {
         number: into.number,
         step,
