@@ -134,9 +134,11 @@ impl<'p> Plan<'p> {
                 why: Because::Uploaded,
             });
         }
-        // A step that waits for itself, or twice for the same, waits for it once.
-        let mut seen = BTreeSet::new();
-        links.edges.retain(|edge| seen.insert(*edge));
+        // A step that names another twice waits for it once.
+        if of_group.is_some() || run.step.common().depends_on.is_some() {
+            let mut seen = BTreeSet::new();
+            links.edges.retain(|edge| seen.insert(*edge));
+        }
         links
     }
 
@@ -195,9 +197,11 @@ impl<'p> Plan<'p> {
         on: impl Iterator<Item = usize>,
         why: Because,
     ) -> Vec<Edge> {
-        let mut wanted: Vec<usize> = on.collect();
+        let mut seen = vec![false; self.order.len()];
+        let mut is_new = |place: &usize| !std::mem::replace(&mut seen[*place], true);
+        let mut wanted: Vec<usize> = on.filter(|place| is_new(place)).collect();
         if !self.uploads.is_empty() {
-            let mut seen: BTreeSet<usize> = wanted.iter().copied().collect();
+            let stems_from = self.uploaders_of(place);
             let mut next = 0;
             while let Some(on) = wanted.get(next) {
                 next += 1;
@@ -205,13 +209,8 @@ impl<'p> Plan<'p> {
                 let uploaded = self
                     .uploads
                     .get(&number)
-                    .filter(|_| !self.stems_from(place, number));
-                wanted.extend(
-                    uploaded
-                        .into_iter()
-                        .flatten()
-                        .filter(|place| seen.insert(**place)),
-                );
+                    .filter(|_| !stems_from.contains(&number));
+                wanted.extend(uploaded.into_iter().flatten().filter(|place| is_new(place)));
             }
         }
         wanted
@@ -223,16 +222,11 @@ impl<'p> Plan<'p> {
             .collect()
     }
 
-    /// Whether the step at a place was uploaded by this one, or by one that was.
-    fn stems_from(&self, place: usize, number: usize) -> bool {
-        let mut from = self.run(place).upload;
-        while let Some(upload) = from {
-            if upload.step == number {
-                return true;
-            }
-            from = self.steps[upload.step].upload;
-        }
-        false
+    /// The number of the step that uploaded the one at a place, of the one that uploaded that, and so on.
+    fn uploaders_of(&self, place: usize) -> BTreeSet<usize> {
+        let first = self.run(place).upload;
+        let chain = std::iter::successors(first, |upload| self.steps[upload.step].upload);
+        chain.map(|upload| upload.step).collect()
     }
 }
 
