@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
+use crate::engine::facts::BuildFacts;
 use crate::engine::graph::{Class, Group, StepRun};
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::tally::Tally;
@@ -105,9 +106,16 @@ impl Engine {
             events.extend(self.told_of_step(key, run, STEP_FINISHED, outcome));
         }
         if let Some(group) = group_to_tell(run) {
+            // Several of its steps can end in one change: the last one that is looked at speaks for the group.
+            let is_in_group = |step: usize| {
+                let other = self.step(key, step).group.as_ref();
+                other.is_some_and(|other| other.number == group.number)
+            };
+            let mut others = self.agenda.finished.iter();
             let is_over = self
                 .group(key, group.number)
-                .all(|run| run.class != Class::Pending);
+                .all(|run| run.class != Class::Pending)
+                && !others.any(|(build, step)| *build == key && is_in_group(*step));
             let outcome = self.outcome(&self.jobs_of_group(key, group.number));
             if let Some(outcome) = outcome.filter(|_| is_over) {
                 events.extend(self.told_of_group(key, group, STEP_FINISHED, outcome));
@@ -182,6 +190,7 @@ impl Engine {
             kind: "command",
             event,
             outcome,
+            build: self.facts_of(key),
         };
         self.told(key, &run.name, event, &command.notify, &facts)
     }
@@ -202,6 +211,7 @@ impl Engine {
             kind: "group",
             event,
             outcome,
+            build: self.facts_of(key),
         };
         let name = facts.key.or(facts.label).unwrap_or("group").into();
         self.told(key, &name, event, &of_group.notify, &facts)
@@ -309,6 +319,8 @@ struct StepFacts<'e> {
     kind: &'static str,
     event: &'static str,
     outcome: Outcome,
+    /// The build it is in.
+    build: BuildFacts<'e>,
 }
 
 impl StepFacts<'_> {
@@ -331,12 +343,14 @@ impl Facts for StepFacts<'_> {
             "step.type" => text(self.kind),
             "step.state" => text(self.state()),
             "step.outcome" => text(self.outcome.word()),
-            _ => Fact::Null,
+            // A step cannot know these, say the docs.
+            "build.state" | "pipeline.started_passing" | "pipeline.started_failing" => Fact::Null,
+            of_build => self.build.variable(of_build),
         }
     }
 
-    fn env(&self, _: &str) -> Option<String> {
-        None
+    fn env(&self, name: &str) -> Option<String> {
+        self.build.env(name)
     }
 }
 

@@ -314,3 +314,43 @@ fn an_upload_adds_to_who_is_told_of_its_build() {
     });
     assert_eq!(told, ["app#1 build.finished told to email \"a@b.c\""]);
 }
+
+#[test]
+fn a_group_that_an_upload_is_merged_with_is_told_of_when_all_of_it_is_over() {
+    let yaml =
+        "steps: [{group: Setup, notify: [{slack: s}], steps: [{command: generate, key: gen}]}]";
+    let told = run(yaml, |app| {
+        drop(
+            app.on_job("gen")
+                .uploads("steps: [{group: Setup, steps: [{command: m}]}]"),
+        );
+    });
+    assert_eq!(told, ["app#1 Setup step.finished told to slack \"s\""]);
+}
+
+#[test]
+fn a_group_whose_steps_end_in_one_instant_is_told_of_once() {
+    let fake = FakeBuildkite::start();
+    let steps = "steps: [{group: Tests, notify: [{slack: s, if: step.state != 'failing'}], steps: [{command: a}, {command: b}]}]";
+    fake.pipeline("app").steps(steps).create_build().cancel();
+    assert_eq!(
+        told(&fake),
+        ["app#1 Tests step.finished told to slack \"s\""]
+    );
+}
+
+#[test]
+fn a_condition_of_a_steps_notification_asks_of_its_build_as_well_but_not_for_its_state() {
+    for (condition, expected) in [
+        ("build.branch == 'main'", 1),
+        ("build.branch == 'main' && step.outcome == 'passed'", 1),
+        ("build.branch != 'main'", 0),
+        ("build.env('X') == null", 1),
+        ("build.state == null", 1),
+        ("pipeline.slug == 'app'", 1),
+        ("pipeline.started_passing", 0),
+    ] {
+        let yaml = format!("steps: [{{command: a, notify: [{{slack: s, if: \"{condition}\"}}]}}]");
+        assert_eq!(run(&yaml, |_| ()).len(), expected, "{condition}");
+    }
+}

@@ -44,7 +44,7 @@ pub(crate) enum EntryPoint {
 /// What a condition may ask.
 pub(crate) trait Facts {
     /// The value of a variable Buildkite has, [`Value::Null`] if this build has none. Never asked for another name,
-    /// and in a [`EntryPoint::StepNotification`] only for `step.*`. Text that Buildkite treats as null when it is
+    /// and for `step.*` only in a [`EntryPoint::StepNotification`]. Text that Buildkite treats as null when it is
     /// blank need not be looked after.
     fn variable(&self, name: &str) -> Value;
 
