@@ -171,6 +171,10 @@ impl Engine {
             if exit.status == 0 || promise.is_hard && !self.is_hard(key, &exit) {
                 exit.status = promise.exit_status;
             }
+            // A rule may ask for what stopped the command, and not for its status.
+            if promise.is_hard && !self.is_hard(key, &exit) {
+                exit = Exit::with_status(promise.exit_status);
+            }
         }
         let event = if exit.status == 0 {
             job::Event::Succeed

@@ -228,13 +228,15 @@ impl Engine {
         self.tell_trigger(key);
     }
 
-    /// Steps that asked for it do not go on in a build that is failing.
+    /// Steps that asked for it do not go on in a build that is failing. The job that promised to fail does: it makes the
+    /// others end, not itself.
     fn cancel_on_failing(&mut self, key: BuildKey) {
         let wants =
             |job: &Job| matches!(&*job.spec, Step::Command(step) if step.cancel_on_build_failing);
+        let promised = |job: &Job| job.promise.is_some_and(|promise| promise.is_hard);
         let jobs = self
             .jobs_of(key)
-            .filter(|(_, job)| wants(job) && !job.is_superseded());
+            .filter(|(_, job)| wants(job) && !job.is_superseded() && !promised(job));
         let jobs: Vec<_> = jobs
             .filter(|(_, job)| next(job.kind, job.state, Event::Cancel).is_ok())
             .map(|(key, _)| key)

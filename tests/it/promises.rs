@@ -1,6 +1,8 @@
 //! Commands that declare they will fail before they end.
 
-use fake_buildkite::{BuildState, EventKind, FakeBuildkite, JobState, Move, minutes, seconds};
+use fake_buildkite::{
+    BuildState, EventKind, FakeBuildkite, JobHandle, JobState, Move, minutes, seconds,
+};
 
 use crate::story::{Story, states, text};
 use crate::support::panic_of;
@@ -185,4 +187,39 @@ fn rule_b11_a_promise_that_ends_with_its_job_leaves_a_build_that_can_run_again()
     // Then nothing is failed any more, and the new attempt promised nothing
     assert_eq!(build.state(), BuildState::Running);
     assert_eq!(build.job("a").promised_exit_status(), None);
+}
+
+#[test]
+fn rule_5_5_a_promise_ends_the_other_jobs_of_a_failing_build_and_not_the_one_that_made_it() {
+    // Given two jobs that do not go on in a failing build
+    let fake = FakeBuildkite::start();
+    let steps = "steps: [{command: a, key: a, cancel_on_build_failing: true, parallelism: 2}]";
+    let build = fake.pipeline("app").steps(steps).create_build();
+    let jobs = build.jobs("a");
+    jobs.iter().for_each(JobHandle::start);
+    // When one of them promises to fail
+    jobs[0].promise_failure(1);
+    // Then it goes on: "other running jobs … can be canceled before the declaring job exits"
+    assert_eq!(
+        (jobs[0].state(), jobs[1].state()),
+        (JobState::Running, JobState::Canceling)
+    );
+}
+
+#[test]
+fn rule_5_5_a_promise_is_kept_against_a_rule_that_asks_what_stopped_the_command() {
+    // Given a promise that no rule forgives, of a command that is then stopped, which a rule would try again
+    let fake = FakeBuildkite::start();
+    let steps = "steps: [{command: a, key: a, retry: {automatic: [{signal_reason: cancel}]}}, {command: b, key: b}]";
+    let build = fake.pipeline("app").steps(steps).create_build();
+    for key in ["a", "b"] {
+        build.job(key).start();
+    }
+    build.job("a").promise_failure(1);
+    assert_eq!(build.state(), BuildState::Failing);
+    build.job("a").time_out();
+    build.job("a").finish(3);
+    assert_eq!(build.all_jobs().len(), 2, "it is not tried again");
+    assert_eq!(build.job("a").exit_status(), Some(1));
+    assert_eq!(build.state(), BuildState::Failing);
 }
