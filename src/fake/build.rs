@@ -12,7 +12,7 @@ use crate::engine::commands::{
 use crate::engine::graph::{StepRun, label_of};
 use crate::engine::job::JobKey;
 use crate::engine::pipeline::PipelineKey;
-use crate::fake::{Home, JobHandle, Tie};
+use crate::fake::{Home, JobHandle, PIPELINE_GONE, Tie};
 use crate::timeline::Timeline;
 use crate::vocabulary::ids::BuildId;
 use crate::vocabulary::states::{BuildSource, BuildState};
@@ -156,7 +156,7 @@ impl BuildBuilder {
         } = self;
         let driver = tie.driver();
         let is_there = driver.read(|engine| engine.find_pipeline(pipeline).is_some());
-        assert!(is_there, "this pipeline was deleted");
+        assert!(is_there, "{PIPELINE_GONE}");
         let created = driver.apply(CreateBuild {
             pipeline,
             head,

@@ -524,7 +524,7 @@ impl JobHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_job(self.key)?)));
         found.unwrap_or_else(|| {
-            panic!("this job is gone: its pipeline was deleted, or an upload replaced its step")
+            panic!("this job is gone: its pipeline was deleted, an upload replaced its step, or the fake went back to before it was made")
         })
     }
 }

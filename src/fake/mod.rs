@@ -87,6 +87,10 @@ pub struct FakeBuildkite {
     verified: AtomicBool,
 }
 
+/// What a handle on a pipeline says that is none any more.
+const PIPELINE_GONE: &str =
+    "this pipeline is gone: it was deleted, or the fake went back to before it was made";
+
 /// Where things are made when a test does not say.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Home {

@@ -8,7 +8,7 @@ use crate::engine::expand;
 use crate::engine::graph;
 use crate::engine::pipeline::{Pipeline, PipelineKey, Settings};
 use crate::engine::recipe::Source;
-use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, Tie};
+use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, PIPELINE_GONE, Tie};
 use crate::pipeline::{Definition, DimensionOrder, Step};
 use crate::script::{JobView, PipelineUpload, Predicate, is_meant};
 use crate::vocabulary::access::Access;
@@ -419,7 +419,7 @@ impl PipelineHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_pipeline(self.key)?)));
-        found.unwrap_or_else(|| panic!("this pipeline was deleted"))
+        found.unwrap_or_else(|| panic!("{PIPELINE_GONE}"))
     }
 }
 

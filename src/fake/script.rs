@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use crate::engine::commands::TellScripts;
 use crate::engine::pipeline::PipelineKey;
-use crate::fake::Tie;
+use crate::fake::{PIPELINE_GONE, Tie};
 use crate::pipeline::{Definition, Interpolation};
 use crate::script::{Act, Attempt, Ending, PickUp, PipelineUpload, RuleKey, Scripts, Takes, When};
 use crate::vocabulary::exit::Exit;
@@ -292,8 +292,16 @@ impl JobScript {
     #[track_caller]
     fn write(self, write: impl FnOnce(&mut Scripts, RuleKey)) -> Self {
         let driver = self.tie.driver();
-        let is_there = driver.read(|engine| engine.find_pipeline(self.pipeline).is_some());
-        assert!(is_there, "this pipeline was deleted");
+        let (has_pipeline, has_rule) = driver.read(|engine| {
+            let has_pipeline = engine.find_pipeline(self.pipeline).is_some();
+            let has_rule = has_pipeline && engine.scripts_of(self.pipeline).has(self.rule);
+            (has_pipeline, has_rule)
+        });
+        assert!(has_pipeline, "{PIPELINE_GONE}");
+        assert!(
+            has_rule,
+            "this script is gone: the fake went back to before it was told"
+        );
         let Ok(()) = driver.apply(TellScripts {
             pipeline: self.pipeline,
             tell: |scripts: &mut Scripts| write(scripts, self.rule),

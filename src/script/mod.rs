@@ -175,11 +175,16 @@ impl Scripts {
         self.attempts(rule).push(Attempt::default());
     }
 
+    /// Whether a rule is there: it is not, once its fake went back to before it was told.
+    pub(crate) fn has(&self, rule: RuleKey) -> bool {
+        rule.0 < self.rules.len()
+    }
+
     fn attempts(&mut self, rule: RuleKey) -> &mut Vec<Attempt> {
         &mut self
             .rules
             .get_mut(rule.0)
-            .expect("rules are never removed")
+            .expect("whoever writes asks whether it is there")
             .attempts
     }
 

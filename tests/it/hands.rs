@@ -638,6 +638,9 @@ fn handles_of_a_fake_that_is_gone_say_so() {
     assert!(format!("{app:?} {build:?} {job:?}").contains("gone"));
 }
 
+const PIPELINE_GONE: &str =
+    "this pipeline is gone: it was deleted, or the fake went back to before it was made";
+
 #[test]
 fn handles_of_what_a_client_deleted_say_so() {
     let fake = FakeBuildkite::start();
@@ -650,24 +653,21 @@ fn handles_of_what_a_client_deleted_say_so() {
     let (new_build, script) = (app.build(), app.on_job("test"));
     let deleted = client(&fake).delete("/organizations/acme/pipelines/app");
     assert_eq!(deleted.status, 204);
-    assert_eq!(panic_of(|| app.slug()), "this pipeline was deleted");
-    assert_eq!(panic_of(|| app.create_build()), "this pipeline was deleted");
+    assert_eq!(panic_of(|| app.slug()), PIPELINE_GONE);
+    assert_eq!(panic_of(|| app.create_build()), PIPELINE_GONE);
     let build_gone =
         "this build is gone: its pipeline was deleted, or the fake went back to before it was made";
     assert_eq!(panic_of(|| build.state()), build_gone);
     assert_eq!(panic_of(|| build.pass()), build_gone);
-    let job_gone = "this job is gone: its pipeline was deleted, or an upload replaced its step";
+    let job_gone = "this job is gone: its pipeline was deleted, an upload replaced its step, or the fake went back to before it was made";
     assert_eq!(panic_of(|| job.state()), job_gone);
     assert_eq!(panic_of(|| job.start()), job_gone);
-    assert_eq!(panic_of(|| new_build.create()), "this pipeline was deleted");
-    assert_eq!(
-        panic_of(|| script.clone().exits(1)),
-        "this pipeline was deleted"
-    );
-    assert_eq!(panic_of(|| script.then()), "this pipeline was deleted");
+    assert_eq!(panic_of(|| new_build.create()), PIPELINE_GONE);
+    assert_eq!(panic_of(|| script.clone().exits(1)), PIPELINE_GONE);
+    assert_eq!(panic_of(|| script.then()), PIPELINE_GONE);
     assert_eq!(panic_of(|| build.cancel()), build_gone);
     assert_eq!(panic_of(|| build.rebuild()), build_gone);
-    assert_eq!(panic_of(|| app.on_job("test")), "this pipeline was deleted");
+    assert_eq!(panic_of(|| app.on_job("test")), PIPELINE_GONE);
     // And time goes on without it
     assert!(fake.advance(hours(1)).is_empty());
 }

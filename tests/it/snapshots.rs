@@ -205,3 +205,66 @@ fn a_snapshot_says_what_is_in_it() {
         format!("Snapshot({text})")
     );
 }
+
+#[test]
+fn handles_on_what_was_made_later_say_that_the_fake_went_back() {
+    let fake = FakeBuildkite::start();
+    let empty = fake.snapshot();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{command: make, key: test}]")
+        .create();
+    let untold = fake.snapshot();
+    let script = app.on_job("test");
+    fake.rewind(&untold);
+    assert_eq!(
+        panic_of(|| script.exits(1)),
+        "this script is gone: the fake went back to before it was told"
+    );
+    let job = app.create_build().job("test");
+    fake.rewind(&empty);
+    assert_eq!(
+        panic_of(|| app.slug()),
+        "this pipeline is gone: it was deleted, or the fake went back to before it was made"
+    );
+    assert_eq!(
+        panic_of(|| job.state()),
+        "this job is gone: its pipeline was deleted, an upload replaced its step, or the fake went back to before it was made"
+    );
+}
+
+#[test]
+fn a_fake_can_go_back_to_between_any_two_things_a_command_does() {
+    // Given a command that does all a script can tell
+    let fake = FakeBuildkite::start();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{command: a, key: a, retry: {automatic: [{exit_status: -1, limit: 1}]}}, {command: b, key: b}]")
+        .create();
+    app.on_job("a")
+        .takes(minutes(1))
+        .logs("1\n2\n3\n")
+        .uploads_after(seconds(1), "steps: [{command: x, key: x}]")
+        .promises_failure_after(seconds(2), 3)
+        .uploads("steps: [{command: y, key: y}]")
+        .loses_agent()
+        .then();
+    app.create_build();
+    let end = |fake: &FakeBuildkite| {
+        fake.advance(minutes(10));
+        fake.events().to_string()
+    };
+    let begun = fake.snapshot();
+    let expected = end(&fake);
+    fake.rewind(&begun);
+    // Then from everywhere on the way it ends in the same way, in a fork as well
+    loop {
+        let here = fake.snapshot();
+        assert_eq!(end(&fake.fork()), expected, "a fork of {here}");
+        assert_eq!(end(&fake), expected, "{here}");
+        fake.rewind(&here);
+        if fake.step().is_empty() {
+            break;
+        }
+    }
+}

@@ -587,7 +587,7 @@ fn rule_6_7_replace_removes_what_has_not_begun_and_keeps_the_rest() {
     // The removed job is nowhere any more
     assert_eq!(
         panic_of(|| gone.state()),
-        "this job is gone: its pipeline was deleted, or an upload replaced its step"
+        "this job is gone: its pipeline was deleted, an upload replaced its step, or the fake went back to before it was made"
     );
     let jobs = format!("/organizations/acme/jobs/{removed}/retry");
     assert_eq!(client(&fake).put(&jobs).status, 404);
