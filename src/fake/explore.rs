@@ -4,6 +4,7 @@
 //! used, so that any part of a list is a walk as well; that is how a failing walk is made shorter before it is shown.
 
 use std::any::Any;
+use std::convert::Infallible;
 use std::fmt;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,9 +12,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
+use crate::engine::account::UserKey;
 use crate::engine::build::{BuildKey, Cancellation};
 use crate::engine::commands::{CancelBuild, MakeMove, Move};
 use crate::engine::job::JobKey;
+use crate::engine::{Command, Engine};
 use crate::fake::FakeBuildkite;
 
 /// Walks of [`explore`], and events in one of them.
@@ -30,7 +33,7 @@ const REPLAY: &str = "FAKE_BUILDKITE_REPLAY";
 /// time out and lose their agents, people unblock, cancel and retry, time passes. `body` sets things up, lets the program
 /// under test act between the events, and asserts what must always hold.
 ///
-/// When `body` panics, the walk is made as short as it still fails, its events are printed, and a line to make it again:
+/// When `body` panics, or its fake ends with something to [report](FakeBuildkite::verify), the walk is made as short as it still fails, its events are printed, and a line to make it again:
 /// `FAKE_BUILDKITE_REPLAY=… cargo test name_of_the_test`.
 ///
 /// ```
@@ -116,7 +119,13 @@ impl Explore {
         let walk = |draws: &[u32]| {
             let mut walk = Walk::new((self.start)(), draws.to_vec());
             let outcome = catch_unwind(AssertUnwindSafe(|| body(&mut walk)));
-            outcome.err().map(|panic| Failure::new(walk, &*panic))
+            // Asked here, so that a walk which ends with it can be replayed, and the end of the fake hides no failure.
+            let found = walk.fake.verify_what_is_new();
+            let said = match outcome {
+                Err(panic) => Some(text_of(&*panic)),
+                Ok(()) => found.err().map(|report| report.to_string()),
+            };
+            said.map(|said| Failure::new(walk, said))
         };
         if let Ok(token) = std::env::var(REPLAY) {
             let Some(draws) = draws_of(&token) else {
@@ -188,38 +197,25 @@ impl Walk {
     /// Makes one more event happen. False when the walk is over, or nothing can happen; then nothing did.
     #[track_caller]
     pub fn step(&mut self) -> bool {
-        let possible = self.possible();
-        let Some(draw) = self.draws.get(self.used).filter(|_| !possible.is_empty()) else {
+        let Some(draw) = self.draws.get(self.used).copied() else {
             return false;
         };
-        let next = possible[*draw as usize % possible.len()];
-        self.used += 1;
-        let driver = &self.fake.driver;
         let by = self.fake.home.user;
-        let event = match next {
-            Next::Time => {
+        let Ok(happened) = self.fake.driver.apply(TakeStep { draw, by });
+        let event = match happened {
+            Happened::Nothing => return false,
+            Happened::Event(event) => event,
+            Happened::Time => {
+                self.used += 1;
                 self.fake.step();
-                format!(
+                self.events.push(format!(
                     "time passes, to {}",
                     crate::vocabulary::span::instant(self.fake.clock().now())
-                )
-            }
-            Next::Job(job, wanted) => {
-                let event = driver.read(|engine| format!("{} {wanted}", engine.job_ref(job)));
-                let moved = driver.apply(MakeMove { job, wanted, by });
-                assert!(moved.is_ok(), "a possible move");
-                event
-            }
-            Next::Cancel(build) => {
-                let event = driver.read(|engine| format!("{} cancel()", engine.build_ref(build)));
-                let canceled = driver.apply(CancelBuild {
-                    build,
-                    cause: Cancellation::Person,
-                });
-                assert!(canceled.is_ok(), "a build that can be canceled");
-                event
+                ));
+                return true;
             }
         };
+        self.used += 1;
         self.events.push(event);
         true
     }
@@ -229,31 +225,71 @@ impl Walk {
     pub fn events(&self) -> &[String] {
         &self.events
     }
+}
 
-    /// Everything that may happen next. Time passes as often as all the rest together; a build is canceled rarely.
-    fn possible(&self) -> Vec<Next> {
-        self.fake.driver.read(|engine| {
-            let mut possible = Vec::new();
-            for build in engine.builds() {
-                for (job, _) in engine.jobs_of(build) {
-                    for wanted in engine.possible_moves(job) {
-                        possible.push(Next::Job(job, wanted));
-                        if matches!(wanted, Move::Finish { .. }) {
-                            possible.push(Next::Job(job, Move::Finish { exit_status: 1 }));
-                        }
-                    }
-                }
+/// Chooses among what is possible and lets it happen, in one go: the program under test may act in a thread of its own.
+struct TakeStep {
+    draw: u32,
+    by: UserKey,
+}
+
+enum Happened {
+    Nothing,
+    /// Or rather: it is time's turn.
+    Time,
+    Event(String),
+}
+
+impl Command for TakeStep {
+    type Output = Happened;
+    type Refused = Infallible;
+
+    fn apply(self, engine: &mut Engine) -> Result<Happened, Infallible> {
+        let Self { draw, by } = self;
+        let possible = possible(engine);
+        if possible.is_empty() {
+            return Ok(Happened::Nothing);
+        }
+        Ok(match possible[draw as usize % possible.len()] {
+            Next::Time => Happened::Time,
+            Next::Job(job, wanted) => {
+                let event = format!("{} {wanted}", engine.job_ref(job));
+                let moved = MakeMove { job, wanted, by }.apply(engine);
+                moved.expect("a possible move");
+                Happened::Event(event)
             }
-            if engine.timers().first_progress().is_some() {
-                possible.extend(vec![Next::Time; possible.len().max(1)]);
+            Next::Cancel(build) => {
+                let event = format!("{} cancel()", engine.build_ref(build));
+                let cause = Cancellation::Person;
+                let canceled = CancelBuild { build, cause }.apply(engine);
+                canceled.expect("a build that can be canceled");
+                Happened::Event(event)
             }
-            let cancelable = engine
-                .builds()
-                .filter(|build| engine.check_cancel(*build).is_ok());
-            possible.extend(cancelable.map(Next::Cancel));
-            possible
         })
     }
+}
+
+/// Everything that may happen next. Time passes as often as all the rest together; a build is canceled rarely.
+fn possible(engine: &Engine) -> Vec<Next> {
+    let mut possible = Vec::new();
+    for build in engine.builds() {
+        for (job, _) in engine.jobs_of(build) {
+            for wanted in engine.possible_moves(job) {
+                possible.push(Next::Job(job, wanted));
+                if matches!(wanted, Move::Finish { .. }) {
+                    possible.push(Next::Job(job, Move::Finish { exit_status: 1 }));
+                }
+            }
+        }
+    }
+    if engine.timers().first_progress().is_some() {
+        possible.extend(vec![Next::Time; possible.len().max(1)]);
+    }
+    let cancelable = engine
+        .builds()
+        .filter(|build| engine.check_cancel(*build).is_ok());
+    possible.extend(cancelable.map(Next::Cancel));
+    possible
 }
 
 /// A walk that did not end well.
@@ -264,15 +300,19 @@ struct Failure {
 }
 
 impl Failure {
-    fn new(walk: Walk, panic: &(dyn Any + Send)) -> Self {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    fn new(walk: Walk, said: String) -> Self {
         Self {
-            said: text.unwrap_or("a panic without a text").to_owned(),
+            said,
             draws: walk.draws[..walk.used].to_vec(),
             events: walk.events,
         }
     }
+}
+
+fn text_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("a panic without a text").to_owned()
 }
 
 impl fmt::Display for Failure {

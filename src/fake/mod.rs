@@ -22,11 +22,11 @@ mod verify;
 mod wait;
 
 use std::fmt;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use parking_lot::Mutex;
 
 use crate::clock::{self, Clock, Until};
 use crate::driver::Driver;
@@ -83,8 +83,8 @@ pub struct FakeBuildkite {
     home: Home,
     token: String,
     family: Family,
-    /// Whether somebody asked what was found: then nobody needs to be told at the end.
-    verified: AtomicBool,
+    /// The problems somebody was told of: those need not be said again at the end.
+    told: Mutex<Vec<String>>,
 }
 
 /// What a handle on a pipeline says that is none any more.
@@ -151,7 +151,7 @@ impl FakeBuildkite {
             home,
             token,
             family,
-            verified: AtomicBool::new(false),
+            told: Mutex::default(),
         };
         fake.driver.listens_at(fake.url());
         fake

@@ -3,7 +3,6 @@
 //! A program under test often swallows the body of an error, so an answer that says what is wrong is not enough.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
 
 use crate::engine::Engine;
 use crate::fake::FakeBuildkite;
@@ -37,8 +36,9 @@ impl std::error::Error for Report {}
 
 impl FakeBuildkite {
     /// Whether everything was in order: no request for something that Buildkite or this fake does not have, no failure that
-    /// a test ordered and that never came, and none inside. Dropping the fake asks the same and panics with the report, unless this was asked before, or the test
-    /// panics already. [`allow_unknown_routes`](crate::FakeBuildkiteBuilder::allow_unknown_routes) forgives requests.
+    /// a test ordered and that never came, and none inside. Dropping the fake asks the same and panics with the report if
+    /// there is something in it that nobody was told of, unless the test panics already.
+    /// [`allow_unknown_routes`](crate::FakeBuildkiteBuilder::allow_unknown_routes) forgives requests.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -54,12 +54,31 @@ impl FakeBuildkite {
     ///
     /// If something was not, with all of it.
     pub fn verify(&self) -> Result<(), Report> {
-        self.verified.store(true, Ordering::Relaxed);
+        let problems = self.problems();
+        self.told.lock().clone_from(&problems);
+        if problems.is_empty() {
+            return Ok(());
+        }
+        let context = if self.driver.doubted().is_some() {
+            "nothing else can be said of it".to_owned()
+        } else {
+            self.context()
+        };
+        Err(Report { problems, context })
+    }
+
+    /// As [`verify`](Self::verify), if there is something that nobody was told of yet.
+    pub(super) fn verify_what_is_new(&self) -> Result<(), Report> {
+        let told = self.told.lock().clone();
+        if self.problems().iter().all(|one| told.contains(one)) {
+            return Ok(());
+        }
+        self.verify()
+    }
+
+    fn problems(&self) -> Vec<String> {
         if let Some(doubt) = self.driver.doubted() {
-            return Err(Report {
-                problems: vec![doubt.to_owned()],
-                context: "nothing else can be said of it".to_owned(),
-            });
+            return vec![doubt.to_owned()];
         }
         let mut problems = self.driver.unserved();
         let unused = self.driver.read(Engine::unused_failures);
@@ -73,13 +92,7 @@ impl FakeBuildkite {
                 .iter()
                 .map(|text| format!("inside the fake: {text}")),
         );
-        if problems.is_empty() {
-            return Ok(());
-        }
-        Err(Report {
-            problems,
-            context: self.context(),
-        })
+        problems
     }
 
     /// What somebody who reads a failure wants to know besides.
@@ -108,12 +121,12 @@ impl FakeBuildkite {
 impl Drop for FakeBuildkite {
     /// # Panics
     ///
-    /// With the report of [`verify`](Self::verify), if nobody asked for it and there is something in it.
+    /// With the report of [`verify`](Self::verify), if there is something in it that nobody asked for.
     fn drop(&mut self) {
-        if std::thread::panicking() || self.verified.load(Ordering::Relaxed) {
+        if std::thread::panicking() {
             return;
         }
-        if let Err(report) = self.verify() {
+        if let Err(report) = self.verify_what_is_new() {
             panic!("{report}");
         }
     }

@@ -7,7 +7,7 @@ use fake_buildkite::{
     minutes,
 };
 
-use crate::support::panic_of;
+use crate::support::{client, panic_of};
 
 /// A merge queue with a defect: it looks at the state alone, and so takes a blocked build for one that passed.
 fn would_merge(build: &BuildHandle) -> bool {
@@ -166,4 +166,29 @@ fn a_test_is_repeatable_or_is_told_where_it_is_not() {
         });
     });
     assert_eq!(said, "one run ends after 0 lines, the other goes on to 3");
+}
+
+#[test]
+fn what_a_fake_finds_at_the_end_of_a_walk_fails_that_walk_and_hides_no_other_failure() {
+    let walks = || Explore::new(1).walks(3).events(4);
+    let said = panic_of(|| {
+        walks().run(|walk| {
+            client(walk.fake()).get("/nowhere");
+        });
+    });
+    assert!(
+        said.starts_with("walk 0 of seed 1 does not end well: the fake was not used as it should be:\n  GET /v2/nowhere is no route"),
+        "{said}"
+    );
+    assert!(said.contains("FAKE_BUILDKITE_REPLAY="), "{said}");
+    let said = panic_of(|| {
+        walks().run(|walk| {
+            client(walk.fake()).get("/nowhere");
+            panic!("the body's own words");
+        });
+    });
+    assert!(
+        said.starts_with("walk 0 of seed 1 does not end well: the body's own words\n"),
+        "{said}"
+    );
 }

@@ -131,3 +131,15 @@ fn a_failure_that_was_ordered_and_never_came_is_reported() {
     fake.advance(fake_buildkite::days(1));
     assert_eq!(fake.verify(), Ok(()));
 }
+
+#[test]
+fn what_is_found_after_it_was_asked_for_fails_the_test_all_the_same() {
+    let fake = FakeBuildkite::start();
+    assert_eq!(fake.verify(), Ok(()));
+    client(&fake).get("/nowhere").expect(404);
+    let said = panic_of(move || drop(fake));
+    assert!(
+        said.contains("GET /v2/nowhere is no route of Buildkite's"),
+        "{said}"
+    );
+}
