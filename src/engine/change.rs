@@ -173,7 +173,7 @@ impl Engine {
             }
             // A rule may ask for what stopped the command, and not for its status.
             if promise.is_hard && !self.is_hard(key, &exit) {
-                exit = Exit::with_status(promise.exit_status);
+                exit = Exit::status(promise.exit_status);
             }
         }
         let event = if exit.status == 0 {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
 use crate::engine::facts::BuildFacts;
-use crate::engine::graph::{Class, Group, StepRun};
+use crate::engine::graph::{Class, Group, Placed, StepRun};
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::tally::Tally;
 use crate::pipeline::{Conditional, EntryPoint, Fact, Facts, Notification, Step};
@@ -358,6 +358,42 @@ impl Facts for StepFacts<'_> {
 fn group_to_tell(run: &StepRun) -> Option<&Group> {
     let group = run.group.as_deref()?;
     (!group.step.notify.is_empty()).then_some(group)
+}
+
+/// Which notifications have a condition that cannot be read: Buildkite refuses the first, in this sentence.
+///
+/// Steps in their groups; `is_filled_in` unless `$` expressions are still to be filled in, which may change what is read.
+pub(super) fn refused_condition(
+    of_build: &[Notification],
+    steps: &[Placed],
+    is_filled_in: bool,
+) -> Option<String> {
+    let of_build = of_build
+        .iter()
+        .map(|one| (one, EntryPoint::BuildNotification));
+    let of_steps = steps.iter().flat_map(|Placed { step, group }| {
+        let own: &[Notification] = match &**step {
+            Step::Command(step) => &step.notify,
+            Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Trigger(_) | Step::Group(_) => {
+                &[]
+            }
+        };
+        let of_group = group.iter().flat_map(|group| &group.step.notify);
+        of_group.chain(own)
+    });
+    let of_steps = of_steps.map(|one| (one, EntryPoint::StepNotification));
+    of_build.chain(of_steps).find_map(|(one, entry)| {
+        let text = &one.condition.as_ref()?.text;
+        if !is_filled_in && text.contains('$') {
+            return None;
+        }
+        let error = Conditional::parse(text, entry).err()?;
+        Some(format!(
+            "The `{}` notification is invalid: `if` expression failed to parse: {}",
+            one.service,
+            error.message()
+        ))
+    })
 }
 
 /// Whether a notification's condition, if it has one, holds. One that cannot be read or evaluated does not.

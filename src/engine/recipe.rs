@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::graph::{self, Placed};
+use crate::engine::notify;
 use crate::pipeline::{
     Conditional, Definition, EntryPoint, Notification, PipelineError, VisualStep,
 };
@@ -71,6 +72,9 @@ impl Recipe {
         let shown = definition.pipeline().map_err(refused)?;
         let steps: Arc<[Placed]> = graph::place(shown.steps, 0).into();
         check_conditions(&steps)?;
+        if let Some(sentence) = notify::refused_condition(&shown.notify, &steps, false) {
+            return Err(RecipeRefused::Condition(sentence));
+        }
         Ok(Self {
             definition: Arc::new(definition),
             steps,

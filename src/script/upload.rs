@@ -34,7 +34,8 @@ impl PipelineUpload {
         }
     }
 
-    /// As with `--replace`: the steps of the build that have not begun are removed first.
+    /// As with `--replace`: the steps of the build that have not begun are removed first. Of several documents each
+    /// removes what those before it brought, too.
     pub fn replacing(mut self) -> Self {
         self.replaces = true;
         self

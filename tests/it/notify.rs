@@ -354,3 +354,25 @@ fn a_condition_of_a_steps_notification_asks_of_its_build_as_well_but_not_for_its
         assert_eq!(run(&yaml, |_| ()).len(), expected, "{condition}");
     }
 }
+
+#[test]
+fn a_pipeline_is_not_saved_with_a_condition_of_a_notification_that_cannot_be_read() {
+    let fake = FakeBuildkite::start();
+    let create = |condition: &str| {
+        let steps = format!("notify: [{{webhook: u, if: {condition}}}]\\nsteps: [{{command: a}}]");
+        let body = format!(
+            r#"{{"name":"app","repository":"git@github.com:acme/app.git","configuration":"{steps}"}}"#
+        );
+        client(&fake).post("/organizations/acme/pipelines", &body)
+    };
+    let refused = create("build.state == 'finished'");
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused
+            .text
+            .contains("The `webhook` notification is invalid: `if` expression failed to parse"),
+        "{}",
+        refused.text
+    );
+    assert_eq!(create("build.state == 'passed'").status, 201);
+}

@@ -57,6 +57,16 @@ fn rule_6_7_every_document_of_a_stream_is_an_upload_of_its_own() {
 }
 
 #[test]
+fn a_document_of_a_stream_finds_what_those_before_it_set() {
+    // As in the agent, which has one environment for all of them
+    let (fake, build) = generating(GEN);
+    build.job("gen").upload_pipeline(
+        "env: {A: one, B: $A}\nsteps: []\n---\nenv: {A: two}\nsteps: [{command: $A $B, key: x}]\n",
+    );
+    assert_eq!(command_of(&fake, "x"), "two one");
+}
+
+#[test]
 fn rule_6_1_uploaded_steps_wait_for_the_step_that_uploaded_them_whatever_they_say() {
     let (fake, build) = generating(GEN);
     build.job("gen").upload_pipeline(
@@ -629,6 +639,38 @@ fn rule_6_7_replace_keeps_a_step_of_which_one_job_has_begun() {
 }
 
 #[test]
+fn rule_6_7_replace_removes_a_matrix_of_which_some_is_skipped_and_keeps_what_is_skipped_whole() {
+    let (_fake, build) = generating(&format!(
+        "{GEN}, {{command: '{{{{matrix}}}}', key: m, matrix: {{setup: [a, b], adjustments: [{{with: a, skip: true}}]}}}}, {{command: s, key: s, skip: true}}"
+    ));
+    assert_eq!(states(&build), "running broken scheduled broken");
+    build
+        .job("gen")
+        .upload_pipeline(PipelineUpload::yaml("steps: [{command: n, key: m}]").replacing());
+    assert_eq!(order(&build), "gen m s");
+}
+
+#[test]
+fn rule_6_7_every_document_of_a_stream_replaces_those_before_it() {
+    // As in the agent, which asks for it with each of them
+    let (_fake, build) = generating(&format!("{GEN}, {{command: z, key: z}}"));
+    let stream =
+        "- {command: a, key: a}\n- {command: s, key: s, skip: true}\n---\n- {command: b, key: a}\n";
+    build
+        .job("gen")
+        .upload_pipeline(PipelineUpload::yaml(stream).replacing());
+    assert_eq!(order(&build), "gen a s");
+    let again = "- {command: c, key: c, skip: true}\n---\n- {command: d, key: c}\n";
+    let refused = build
+        .job("gen")
+        .try_upload_pipeline(PipelineUpload::yaml(again).replacing());
+    assert_eq!(
+        refused.expect_err("a step that is skipped stays").message,
+        "The key \"c\" has already been used by another step in this build"
+    );
+}
+
+#[test]
 fn replacing_makes_retries_of_an_uploader_safe() {
     // As the docs recommend it
     let replacing = || {
@@ -711,6 +753,16 @@ fn an_upload_is_refused_whole_and_changes_nothing() {
             "steps: [{command: a, if: build.branch}]",
             UploadStage::Server,
             "expected boolean result, got string",
+        ),
+        (
+            "notify: [{slack: a, if: build.state == 'finished'}]\nsteps: [{command: a}]",
+            UploadStage::Server,
+            "The `slack` notification is invalid: `if` expression failed to parse: \"finished\" is not a valid `build.state` (line 1, column 16-25)",
+        ),
+        (
+            "steps: [{group: g, notify: [{slack: a, if: step.outcome == 'bad'}], steps: [{command: a}]}]",
+            UploadStage::Server,
+            "The `slack` notification is invalid: `if` expression failed to parse: \"bad\" is not a valid `step.outcome` (line 1, column 17-21)",
         ),
     ] {
         let (fake, build) = generating(&format!(

@@ -16,7 +16,7 @@ use crate::engine::graph::{self, Class, Group, Placed};
 use crate::engine::grow::Growth;
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::tally::Tally;
-use crate::engine::{Command, Engine, plan};
+use crate::engine::{Command, Engine, notify, plan};
 use crate::pipeline::{
     ConditionalError, Definition, GroupStep, Interpolation, Notification, Pipeline, PipelineError,
     Refusal, Step,
@@ -45,6 +45,8 @@ pub(crate) enum UploadRefused {
     Pipeline(PipelineError),
     /// A step's condition cannot be evaluated for this build.
     Condition(ConditionalError),
+    /// A notification's condition cannot be read, in a sentence.
+    Notification(String),
     BuildNotRunning,
     KeyTaken(String),
     /// A limit of the platform, in a sentence.
@@ -65,7 +67,7 @@ impl fmt::Display for UploadRefused {
                 f,
                 "The key {key:?} has already been used by another step in this build"
             ),
-            Self::Limit(sentence) => f.write_str(sentence),
+            Self::Notification(sentence) | Self::Limit(sentence) => f.write_str(sentence),
         }
     }
 }
@@ -76,9 +78,11 @@ impl UploadRefused {
         match self {
             Self::Pipeline(error) => error.refusal() == Refusal::Parse,
             Self::NotOnAgent => true,
-            Self::Condition(_) | Self::BuildNotRunning | Self::KeyTaken(_) | Self::Limit(_) => {
-                false
-            }
+            Self::Condition(_)
+            | Self::Notification(_)
+            | Self::BuildNotRunning
+            | Self::KeyTaken(_)
+            | Self::Limit(_) => false,
         }
     }
 
@@ -94,6 +98,7 @@ impl UploadRefused {
             Self::Pipeline(error) => format!("pipeline upload rejected: {}", error.message()),
             Self::NotOnAgent
             | Self::Condition(_)
+            | Self::Notification(_)
             | Self::BuildNotRunning
             | Self::KeyTaken(_)
             | Self::Limit(_) => format!("pipeline upload rejected: {self}"),
@@ -116,6 +121,23 @@ struct Document {
     jobs: usize,
 }
 
+impl Document {
+    /// The keys of those steps that the next document does not replace: excluded ones, and wait steps, which may turn out
+    /// to be.
+    fn keys_that_stay(&self) -> impl Iterator<Item = String> + '_ {
+        let steps = self.steps.iter().zip(&self.excluded);
+        let stay = steps.filter(|(placed, excluded)| {
+            excluded.is_some() || matches!(*placed.step, Step::Wait(_))
+        });
+        let keys = stay.flat_map(|(placed, _)| {
+            let group = placed.group.as_ref();
+            let of_group = group.and_then(|group| group.step.common.key.clone());
+            [placed.step.common().key.clone(), of_group]
+        });
+        keys.flatten()
+    }
+}
+
 impl Command for UploadPipeline {
     /// How many steps the build got.
     type Output = usize;
@@ -125,9 +147,6 @@ impl Command for UploadPipeline {
         let Self { job, upload } = self;
         let documents = engine.documents(job, &upload)?;
         let build = engine.jobs.get(job).build;
-        if upload.replaces {
-            engine.remove_pending_steps(build);
-        }
         let count = documents.iter().map(|document| document.steps.len()).sum();
         engine.record(EventKind::PipelineUploaded {
             job: engine.job_ref(job),
@@ -135,6 +154,10 @@ impl Command for UploadPipeline {
         });
         engine.progress.change(build).uploads += documents.len();
         for document in documents {
+            // The agent asks for it with every document, so that the last one stays.
+            if upload.replaces {
+                engine.remove_pending_steps(build);
+            }
             engine
                 .progress
                 .change(build)
@@ -161,18 +184,7 @@ impl Engine {
         if !is_at_work || job.agent.is_none() || self.is_silent(key) {
             return Err(UploadRefused::NotOnAgent);
         }
-        let environment: BTreeMap<_, _> = self.environment_of(key).into_iter().collect();
-        let how = if upload.interpolates {
-            Interpolation::upload(&environment)
-        } else {
-            Interpolation::None
-        };
-        // The agent reads the whole stream before it sends the first document.
-        let definitions = Definition::load_all(&upload.yaml).map_err(UploadRefused::Pipeline)?;
-        let pipelines = definitions.iter().map(|one| one.interpolated(how));
-        let pipelines = pipelines
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(UploadRefused::Pipeline)?;
+        let pipelines = self.read(key, upload).map_err(UploadRefused::Pipeline)?;
         if !matches!(
             self.builds.get(job.build).state,
             BuildState::Running | BuildState::Failing
@@ -185,10 +197,35 @@ impl Engine {
         };
         let mut documents = Vec::with_capacity(pipelines.len());
         for pipeline in pipelines {
-            documents.push(self.document(key, pipeline, &mut taken)?);
+            let mut kept = upload.replaces.then(|| taken.keys.clone());
+            let document = self.document(key, pipeline, &mut taken)?;
+            if let Some(kept) = &mut kept {
+                kept.extend(document.keys_that_stay());
+                taken.keys.clone_from(kept);
+            }
+            documents.push(document);
         }
         self.check_limits(job.build, upload, &documents)?;
         Ok(documents)
+    }
+
+    /// The documents of an upload, as the agent sends them.
+    ///
+    /// Chosen: all or nothing, as everything that is asked of the engine; the agent sends each as soon as it has read it.
+    fn read(&self, key: JobKey, upload: &PipelineUpload) -> Result<Vec<Pipeline>, PipelineError> {
+        let mut environment: BTreeMap<_, _> = self.environment_of(key).into_iter().collect();
+        let mut pipelines = Vec::new();
+        for definition in Definition::load_all(&upload.yaml)? {
+            if !upload.interpolates {
+                pipelines.push(definition.interpolated(Interpolation::None)?);
+                continue;
+            }
+            let pipeline = definition.interpolated(Interpolation::upload(&environment))?;
+            // The agent has one environment for all, and a file's own `env` goes into it.
+            environment.extend(pipeline.env.iter().flatten().cloned());
+            pipelines.push(pipeline);
+        }
+        Ok(pipelines)
     }
 
     /// How many numbers of groups are taken, those of removed steps included.
@@ -246,6 +283,9 @@ impl Engine {
             .map(|step| with_env(step, &env))
             .collect();
         let mut steps = graph::place(steps, taken.groups);
+        if let Some(sentence) = notify::refused_condition(&notify, &steps, true) {
+            return Err(UploadRefused::Notification(sentence));
+        }
         let last = steps.iter().filter_map(|placed| placed.group.as_ref());
         taken.groups = last
             .map(|group| group.number + 1)
@@ -355,7 +395,7 @@ impl Engine {
             .collect()
     }
 
-    /// Whether nothing of a step has begun, ended, or been decided by a person.
+    /// Whether nothing of a step has begun, ended, or been decided by a person. A matrix may skip some of its jobs.
     fn is_pending_step(&self, build: BuildKey, step: usize) -> bool {
         let jobs = &self.step(build, step).jobs;
         let is_pending = |key: &JobKey| {
@@ -389,7 +429,8 @@ impl Engine {
             };
             has_not_begun && job.attempt == 1
         };
-        !jobs.is_empty() && jobs.iter().all(is_pending)
+        let is_skipped = |key: &JobKey| self.jobs.get(*key).state == State::Broken;
+        jobs.iter().any(is_pending) && jobs.iter().all(|job| is_pending(job) || is_skipped(job))
     }
 
     /// Takes the steps out of a build of which nothing has begun.
