@@ -41,7 +41,7 @@ pub enum Clock {
     PerRequest(Duration),
     /// Each read of a build that is not finished moves it to the next due thing that moves a build forward, after it was
     /// answered: every poll sees something new, whatever interval the poller keeps. While nothing is due (a blocked
-    /// build, a command that hangs, no agents) the clock stays; expiry and schedules do not count.
+    /// build, a command that hangs, no agents) the clock stays; expiry, the loss of an agent and schedules do not count.
     StepPerPoll,
     /// Real time does, `speed` times as fast. For demos and for servers that people look at, not for tests: what happens
     /// still happens at its own instant, but which of it a request sees depends on the machine. What real time is, the
