@@ -165,7 +165,7 @@ pub use fake::{
     AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Connection, Events, Explore,
     FakeBuildkite, FakeBuildkiteBuilder, Handle, Idle, IllegalMove, JobHandle, JobScript, Moment,
     PipelineBuilder, PipelineHandle, Report, Requests, ScheduleBuilder, ScheduleHandle, Snapshot,
-    UploadError, UploadStage, Wait, Waiting, Walk, agent, assert_repeatable, explore,
+    UploadError, UploadStage, Wait, Waiting, Walk, agent, assert_repeatable, explore, scenarios,
 };
 pub use journal::RequestRecord;
 pub use script::{JobView, PipelineUpload};

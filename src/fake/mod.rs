@@ -15,6 +15,7 @@ mod pipeline;
 mod pipeline_settings;
 mod refusals;
 mod requests;
+pub mod scenarios;
 mod schedule;
 mod script;
 mod snapshot;
