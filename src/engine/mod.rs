@@ -37,6 +37,7 @@ pub(crate) mod pipeline;
 mod plan;
 pub(crate) mod provider;
 pub(crate) mod recipe;
+mod replace;
 pub(crate) mod schedule;
 mod settle;
 pub(crate) mod table;
