@@ -40,8 +40,9 @@ pub enum Clock {
     /// interleaved with the test. Pages for people ([`Route::is_page`](crate::Route::is_page)) do not count.
     PerRequest(Duration),
     /// Each read of a build that is not finished moves it to the next due thing that moves a build forward, after it was
-    /// answered: every poll sees something new, whatever interval the poller keeps. While nothing is due (a blocked
-    /// build, a command that hangs, no agents) the clock stays; expiry, the loss of an agent and schedules do not count.
+    /// answered: every poll sees something new, whatever interval the poller keeps. So does each read of the log of a job
+    /// that is not over, and there the next line counts as well. While nothing is due (a blocked build, a command that
+    /// hangs, no agents) the clock stays; expiry, the loss of an agent and schedules do not count.
     StepPerPoll,
     /// Real time does, `speed` times as fast. For demos and for servers that people look at, not for tests: what happens
     /// still happens at its own instant, but which of it a request sees depends on the machine. What real time is, the

@@ -320,6 +320,7 @@ impl Driver {
             route,
             events,
             polled,
+            tailed,
             note,
             unserved,
         } = http::answer(engine, rates, &self.options, *requests, request);
@@ -360,7 +361,15 @@ impl Driver {
         let until = match self.mode {
             Clock::Manual | Clock::Wall { .. } | Clock::FollowTokio => None,
             Clock::PerRequest(by) => Some(Until::Instant(clock::after(at, by))),
-            Clock::StepPerPoll => is_poll.then_some(Until::NextStep),
+            // Who follows a log sees every line come.
+            Clock::StepPerPoll => is_poll.then(|| {
+                let grows_at = tailed.and_then(|job| engine.log_of(job).grows_at());
+                let next = engine.timers().first_progress().map(|(key, _)| key.due);
+                match grows_at.filter(|at| next.is_none_or(|due| *at < due)) {
+                    Some(at) => Until::Instant(at),
+                    None => Until::NextStep,
+                }
+            }),
         };
         // Whoever looks on changes nothing.
         let until = until.filter(|_| !is_page);

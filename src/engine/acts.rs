@@ -142,7 +142,7 @@ impl Engine {
                 if let Some(refused) = refused {
                     // As the agent does: it says why and ends with status 1, and the command with it.
                     let said = format!("{}\n", refused.as_the_agent_says());
-                    self.append_log(key, self.now, said.into());
+                    self.append_log(key, said.into());
                     self.finish(key, Exit::status(1))
                         .expect("an acting command runs");
                 }

@@ -306,10 +306,12 @@ impl Engine {
         let pause = duration.unwrap_or(TimeDelta::zero())
             / i32::try_from(attempt.log.len().max(1)).unwrap_or(i32::MAX);
         let mut at = now;
+        let mut lines = Vec::with_capacity(attempt.log.len());
         for text in attempt.log {
-            self.append_log(key, at, text);
+            lines.push((at, text));
             at = at.checked_add_signed(pause).unwrap_or(at);
         }
+        self.plan_log(key, lines);
         if let Takes::Polls(polls) = attempt.takes {
             self.wait_for_polls(key, polls);
         }

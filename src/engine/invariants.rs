@@ -107,6 +107,7 @@ impl Engine {
             ordered_failures,
             enforces_limits,
             expiry,
+            log_form,
             agenda: _, // `check_whole` finds it empty
             events,
         } = self;
@@ -150,6 +151,7 @@ impl Engine {
             ),
             ("limits", *enforces_limits == before.enforces_limits),
             ("expiry", *expiry == before.expiry),
+            ("log_form", *log_form == before.log_form),
             ("events", *events == before.events),
         ];
         for (field, is_same) in is_same {

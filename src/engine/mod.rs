@@ -9,7 +9,7 @@
 //! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`] say what a thing is; [`graph`]
 //! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's
 //! transition and what belongs to it; [`settle`] follows the consequences; [`recipe`] is what builds are made of and
-//! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile; [`notify`] is who
+//! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they print; [`notify`] is who
 //! would be told; [`schedule`] is what makes builds by itself; [`timers`] is what is due; [`commands`] is what can be asked for; [`invariants`] is what must always
 //! hold.
 
@@ -32,6 +32,7 @@ mod intermediate;
 mod invariants;
 pub(crate) mod job;
 pub(crate) mod judging;
+pub(crate) mod log;
 mod notify;
 pub(crate) mod pipeline;
 mod plan;
@@ -62,8 +63,9 @@ use crate::engine::change::Expiry;
 use crate::engine::concurrency::{GroupKey, Place};
 use crate::engine::dispatch::Turn;
 use crate::engine::graph::StepRun;
-use crate::engine::job::{Job, JobKey, LogEntry};
+use crate::engine::job::{Job, JobKey};
 use crate::engine::judging::Judging;
+use crate::engine::log::{Log, LogForm};
 use crate::engine::pipeline::{Pipeline, PipelineKey};
 use crate::engine::schedule::{Schedule, ScheduleKey};
 use crate::engine::table::Table;
@@ -137,7 +139,7 @@ pub(crate) struct Engine {
     jobs: Table<JobKey, Job>,
     job_ids: RedBlackTreeMapSync<JobId, JobKey>,
     /// Of the jobs that have printed something.
-    logs: RedBlackTreeMapSync<JobKey, Vec<LogEntry>>,
+    logs: RedBlackTreeMapSync<JobKey, Log>,
     /// What the commands that run will still do, and how they will end.
     plans: RedBlackTreeMapSync<JobKey, Plan>,
     judging: Judging,
@@ -161,6 +163,7 @@ pub(crate) struct Engine {
     /// Whether the platform's documented limits hold, which not every organization is held to.
     enforces_limits: bool,
     expiry: Expiry,
+    log_form: LogForm,
     agenda: Agenda,
     events: Vec<Event>,
 }
@@ -198,6 +201,7 @@ impl Engine {
             steps_created: 0,
             enforces_limits: false,
             expiry: Expiry::Exact,
+            log_form: LogForm::default(),
             agenda: Agenda::default(),
             events: Vec::new(),
         }
@@ -464,15 +468,6 @@ impl Engine {
         self.progress.get(build).tally
     }
 
-    /// What a job has printed by now.
-    pub(crate) fn log_of(&self, key: JobKey) -> String {
-        let entries = self.logs.get(&key).into_iter().flatten();
-        entries
-            .filter(|entry| entry.at <= self.now)
-            .map(|entry| &*entry.text)
-            .collect()
-    }
-
     // --- Setting up --------------------------------------------------------------------------------------------------
 
     pub(crate) fn enforce_limits(&mut self) {
@@ -538,24 +533,6 @@ impl Engine {
             description: None,
             created_at: self.now,
         })
-    }
-
-    /// Writes into a job's log at an instant: behind what is there by then, and before what its command will print later.
-    pub(crate) fn append_log(&mut self, job: JobKey, at: DateTime<Utc>, text: Arc<str>) {
-        if self.logs.get(&job).is_none() {
-            self.logs.insert_mut(job, Vec::new());
-        }
-        let entries = self.logs.get_mut(&job).expect("a log that is there");
-        let place = entries.partition_point(|entry| entry.at <= at);
-        entries.insert(place, LogEntry { at, text });
-    }
-
-    /// A command that was stopped prints no more of what its script had planned.
-    fn cut_log(&mut self, job: JobKey) {
-        let now = self.now;
-        if let Some(entries) = self.logs.get_mut(&job) {
-            entries.retain(|entry| entry.at <= now);
-        }
     }
 
     fn mint<K: table::Key>(&self, kind: Kind, key: K) -> Uuid {

@@ -10,6 +10,7 @@ use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
 use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::engine::agent::Fleet;
+use crate::engine::log::LogForm;
 use crate::fake::host::Host;
 use crate::fake::snapshot::Family;
 use crate::fake::{FakeBuildkite, Home};
@@ -132,6 +133,7 @@ pub struct FakeBuildkiteBuilder {
     event_limit: usize,
     enforces_limits: bool,
     expires_hourly: bool,
+    log_form: LogForm,
     options: Options,
     limits: Limits,
 }
@@ -150,6 +152,7 @@ impl FakeBuildkiteBuilder {
             event_limit: EVENT_LIMIT,
             enforces_limits: false,
             expires_hourly: false,
+            log_form: LogForm::default(),
             options: Options::default(),
             limits: Limits::default(),
         }
@@ -340,6 +343,22 @@ impl FakeBuildkiteBuilder {
         self
     }
 
+    /// Raw logs are byte for byte what commands print, as from agents that were told to leave time stamps out: no
+    /// `ESC _bk;t=…` before each line and no `\r` at its end. `header_times` of the API then has an instant for each line
+    /// that begins a group (`--- `, `+++ `, `~~~ `), which it has not where lines have time stamps.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::builder().plain_logs().start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").write_log("compiling\n");
+    /// assert_eq!(build.job("test").raw_log(), "compiling\n");
+    /// ```
+    pub fn plain_logs(mut self) -> Self {
+        self.log_form = LogForm::AsPrinted;
+        self
+    }
+
     /// Where every URL in every body begins, such as `http://fake.test`, instead of the host the client asked. Bodies
     /// are then the same in every run, whatever the port.
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
@@ -405,6 +424,7 @@ impl FakeBuildkiteBuilder {
         if self.expires_hourly {
             engine.expire_hourly();
         }
+        engine.log_in_form(self.log_form);
         let mut organizations = self.organizations;
         if organizations.is_empty() {
             organizations.push("acme".to_owned());

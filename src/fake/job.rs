@@ -22,9 +22,9 @@ use crate::vocabulary::states::{JobState, JobType, SignalReason};
 /// script does not touch it any more once the test has started or finished it.
 #[derive(Clone)]
 pub struct JobHandle {
-    tie: Tie,
+    pub(super) tie: Tie,
     home: Home,
-    key: JobKey,
+    pub(super) key: JobKey,
 }
 
 /// One entry of a job's history.
@@ -177,13 +177,6 @@ impl JobHandle {
     #[track_caller]
     pub fn finished_at(&self) -> Option<DateTime<Utc>> {
         self.read(|_, job| job.times.finished_at)
-    }
-
-    /// Its log by now.
-    #[must_use]
-    #[track_caller]
-    pub fn log(&self) -> String {
-        self.read(|engine, _| engine.log_of(self.key))
     }
 
     /// Every state it was in, oldest first, as REST reported it.
@@ -486,15 +479,6 @@ impl JobHandle {
         self.must_move(Move::Retry)
     }
 
-    /// Adds to the job's log, as it stands now.
-    #[track_caller]
-    pub fn append_log(&self, text: &str) {
-        self.read(|_, _| ());
-        self.tie
-            .driver()
-            .set(|engine| engine.append_log(self.key, engine.now(), text.into()));
-    }
-
     #[track_caller]
     fn run_to(&self, exit_status: i32) {
         let waits = self.read(|_, job| {
@@ -518,7 +502,7 @@ impl JobHandle {
     }
 
     #[track_caller]
-    fn read<T>(&self, look: impl FnOnce(&Engine, &Job) -> T) -> T {
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Engine, &Job) -> T) -> T {
         let found = self
             .tie
             .driver()

@@ -2,7 +2,7 @@
 //! real time.
 //!
 //! Elsewhere: how to start one with other than the usual (`builder`), where it runs (`host`), the handles (`pipeline`,
-//! `build`, `job`, `schedule`, `script`), the questions about requests (`requests`), waiting (`wait`).
+//! `build`, `job` and its `log`, `schedule`, `script`), the questions about requests (`requests`), waiting (`wait`).
 
 mod build;
 mod builder;
@@ -11,6 +11,7 @@ mod events;
 mod explore;
 mod host;
 mod job;
+mod log;
 mod pipeline;
 mod pipeline_settings;
 mod refusals;

@@ -87,8 +87,8 @@ impl JobScript {
         self.set(|attempt| attempt.takes = Takes::Between(span(least), span(most)))
     }
 
-    /// The command runs until its build was shown so often: that many reads of the build, or of a list it is in, see it
-    /// run, and the next one sees what came of it. No time passes meanwhile.
+    /// The command runs until its build was shown so often: that many reads of the build, of a list it is in, or of
+    /// the log of a job that is not over see it run, and the next one sees what came of it. No time passes meanwhile.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, JobState, seconds};
@@ -268,6 +268,20 @@ impl JobScript {
 
     /// What the command prints. Its lines are written evenly over its duration, the first when it starts; those of a
     /// command that is stopped early end there. Called again it adds to the text.
+    ///
+    /// The text is what the command writes; the API shows it as an agent sends it, with time stamps
+    /// ([`raw_log`](crate::JobHandle::raw_log)).
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").takes(seconds(10)).logs("compiling\n3 tests failed\n");
+    /// let build = app.create_build();
+    /// fake.advance(seconds(2)); // started after one
+    /// assert_eq!(build.job("test").log(), "compiling\n");
+    /// ```
     #[track_caller]
     pub fn logs(self, text: &str) -> Self {
         self.set(|attempt| {

@@ -291,6 +291,10 @@ fn encode(reply: Reply) -> Result<Response<Full<Bytes>>, String> {
         };
         headers.append(known, legal);
     }
+    if status == StatusCode::OK && reply.body.is_empty() {
+        // hyper says so itself, but not in answer to HEAD: there it takes an empty body for an unknown one.
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
     let mut response = Response::new(Full::new(reply.body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;

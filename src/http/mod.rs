@@ -9,6 +9,7 @@
 //! body (400, 422), state (400, 422).
 //! Source: Buildkite docs, "REST API"; recorded responses for headers.
 
+mod accept;
 mod auth;
 pub(crate) mod connection;
 mod error;
@@ -31,6 +32,7 @@ use std::sync::OnceLock;
 
 use crate::engine::account::TokenKey;
 use crate::engine::build::BuildKey;
+use crate::engine::job::JobKey;
 use crate::engine::{Applied, Command, Engine};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
@@ -90,6 +92,8 @@ pub(crate) struct Answered {
     pub(crate) events: Vec<Event>,
     /// The builds it showed that were not over: a poll.
     pub(crate) polled: Vec<BuildKey>,
+    /// The job whose log it showed, if that is what the poll was for.
+    pub(crate) tailed: Option<JobKey>,
     /// What the test should know about how it was answered.
     pub(crate) note: Option<String>,
     /// In a sentence, that it was for something nobody serves.
@@ -107,6 +111,7 @@ struct Cx<'a> {
     place: Place<'a>,
     events: Vec<Event>,
     polled: Vec<BuildKey>,
+    tailed: Option<JobKey>,
     note: Option<String>,
 }
 
@@ -125,6 +130,7 @@ pub(crate) fn answer(
         route: None,
         events: Vec::new(),
         polled: Vec::new(),
+        tailed: None,
         note: None,
         unserved: None,
     };
@@ -205,11 +211,13 @@ fn known(
             place,
             events: Vec::new(),
             polled: Vec::new(),
+            tailed: None,
             note: None,
         };
         let result = rest::handle(&mut cx, route);
         answered.events = cx.events;
         answered.polled = cx.polled;
+        answered.tailed = cx.tailed;
         answered.note = cx.note;
         result
     });

@@ -91,6 +91,7 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
         ("GET", ["builds"]) => (Route::ListOrganizationBuilds, at),
         ("PUT", ["jobs", job, "retry"]) => (Route::RetryJob, Place { job, ..at }),
         ("PUT", ["jobs", job, "unblock"]) => (Route::UnblockJob, Place { job, ..at }),
+        (_, ["jobs", job, rest @ ..]) => (of_job(method, rest)?, Place { job, ..at }),
         ("GET", ["pipelines"]) => (Route::ListPipelines, at),
         ("POST", ["pipelines"]) => (Route::CreatePipeline, at),
         (_, ["pipelines", pipeline, rest @ ..]) => {
@@ -126,9 +127,25 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
                 ("PUT", ["builds", build, "jobs", job, "unblock"]) => {
                     (Route::UnblockJob, Place { build, job, ..at })
                 }
+                (_, ["builds", build, "jobs", job, rest @ ..]) => {
+                    (of_job(method, rest)?, Place { build, job, ..at })
+                }
                 _ => return None,
             }
         }
+        _ => return None,
+    })
+}
+
+/// What there is behind a job's id, below its build and below its organization.
+fn of_job(method: &str, rest: &[&str]) -> Option<Route> {
+    Some(match (method, rest) {
+        ("GET", ["log"]) => Route::GetJobLog,
+        ("GET", ["log.txt"]) => Route::GetJobLogText,
+        ("GET", ["log.html"]) => Route::GetJobLogHtml,
+        ("DELETE", ["log"]) => Route::DeleteJobLog,
+        ("GET", ["env"]) => Route::GetJobEnv,
+        ("GET", ["env.txt"]) => Route::GetJobEnvText,
         _ => return None,
     })
 }

@@ -162,7 +162,7 @@ impl Row {
             has_name_of_step: name == step.name,
             parallel: job.parallel.map(|(index, total)| (index + 1, total)),
             matrix: job.matrix.as_deref().unwrap_or_default().to_vec(),
-            log: Log::of(&engine.log_of(key), log_limit),
+            log: Log::of(engine.log_of(key).end_of_text(log_limit), log_limit),
             note: note_of(engine, job),
         }
     }
@@ -235,7 +235,8 @@ impl Row {
 
 impl Log {
     /// The last `limit` bytes, from the beginning of a line if there is one, without what only a terminal understands.
-    fn of(text: &str, limit: usize) -> Option<Self> {
+    /// `before`: how many bytes there are besides.
+    fn of((text, before): (String, usize), limit: usize) -> Option<Self> {
         if text.is_empty() {
             return None;
         }
@@ -248,7 +249,7 @@ impl Log {
         }
         Some(Self {
             text: without_escapes(&text[from..]),
-            left_out: from,
+            left_out: before + from,
         })
     }
 }
@@ -333,10 +334,10 @@ mod tests {
 
     #[test]
     fn of_a_long_log_the_last_whole_lines_are_kept() {
-        let log = Log::of("one\nzwölf\nthree\n", 9).expect("a log");
-        assert_eq!((log.text.as_str(), log.left_out), ("three\n", 11));
-        let log = Log::of("ööööö", 5).expect("a log");
+        let log = Log::of(("one\nzwölf\nthree\n".to_owned(), 7), 9).expect("a log");
+        assert_eq!((log.text.as_str(), log.left_out), ("three\n", 18));
+        let log = Log::of(("ööööö".to_owned(), 0), 5).expect("a log");
         assert_eq!((log.text.as_str(), log.left_out), ("öö", 6));
-        assert_eq!(Log::of("", 9), None);
+        assert_eq!(Log::of((String::new(), 0), 9), None);
     }
 }

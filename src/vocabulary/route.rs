@@ -89,6 +89,30 @@ routes! {
     UnblockJob = "PUT"
         "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/unblock"
         Some(Scope::WriteBuilds),
+    /// A job's log, in the form the client accepts: JSON, text or HTML; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/log`.
+    GetJobLog = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log"
+        Some(Scope::ReadBuildLogs),
+    /// A job's raw log, where its `raw_log_url` leads; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/log.txt`.
+    GetJobLogText = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log.txt"
+        Some(Scope::ReadBuildLogs),
+    /// A job's log as HTML; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/log.html`.
+    GetJobLogHtml = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log.html"
+        Some(Scope::ReadBuildLogs),
+    /// Empties a job's log; also served at `DELETE /v2/organizations/{org.slug}/jobs/{job.id}/log`.
+    DeleteJobLog = "DELETE"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log"
+        Some(Scope::WriteBuildLogs),
+    /// The environment of a job, in the form the client accepts: JSON or text; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/env`.
+    GetJobEnv = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/env"
+        Some(Scope::ReadJobEnv),
+    /// The environment of a job as lines; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/env.txt`.
+    GetJobEnvText = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/env.txt"
+        Some(Scope::ReadJobEnv),
     /// The pipelines of an organization.
     ListPipelines = "GET" "/v2/organizations/{org.slug}/pipelines" Some(Scope::ReadPipelines),
     /// One pipeline.

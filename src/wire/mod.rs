@@ -10,10 +10,13 @@
 pub(crate) mod account;
 pub(crate) mod agent;
 pub(crate) mod build;
+pub(crate) mod environment;
 pub(crate) mod job;
+pub(crate) mod log;
 pub(crate) mod pipeline;
 mod provider;
 pub(crate) mod schedule;
+mod terminal;
 
 use std::cell::Cell;
 use std::fmt;

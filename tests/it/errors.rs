@@ -135,7 +135,7 @@ fn a_sign_of_life_needs_no_token() {
 }
 
 /// Routes that need a body or do not answer 200.
-const BODIES: [(Route, &str, u16); 6] = [
+const BODIES: [(Route, &str, u16); 7] = [
     (
         Route::CreateBuild,
         r#"{"commit":"HEAD","branch":"main"}"#,
@@ -150,6 +150,7 @@ const BODIES: [(Route, &str, u16); 6] = [
     (Route::AddWebhook, "", 201),
     (Route::CreateSchedule, r#"{"cronline":"@daily"}"#, 201),
     (Route::DeleteSchedule, "", 204),
+    (Route::DeleteJobLog, "", 204),
 ];
 
 #[test]
@@ -487,9 +488,9 @@ fn what_buildkite_has_and_this_fake_not_is_named() {
             "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs",
         ),
         (
-            "GET",
-            "/organizations/acme/jobs/1/log",
-            "/v2/organizations/{org.slug}/jobs/{job.id}/log",
+            "PUT",
+            "/organizations/acme/jobs/1/reprioritize",
+            "/v2/organizations/{org.slug}/jobs/{job.id}/reprioritize",
         ),
         (
             "PUT",

@@ -465,7 +465,7 @@ fn the_comparison_sees_every_kind_of_difference() {
 
 // --- The recorded world ----------------------------------------------------------------------------------------------
 
-fn recorded_builder() -> FakeBuildkiteBuilder {
+pub(crate) fn recorded_builder() -> FakeBuildkiteBuilder {
     FakeBuildkite::builder()
         .organization("dean-test")
         .user("Dean", "dean@deanpcmad.com")
@@ -473,13 +473,13 @@ fn recorded_builder() -> FakeBuildkiteBuilder {
         .token("recorded", SCOPES)
 }
 
-fn recorded_world() -> (FakeBuildkite, Client) {
+pub(crate) fn recorded_world() -> (FakeBuildkite, Client) {
     let fake = recorded_builder().start();
     let client = client(&fake).with_token("recorded");
     (fake, client)
 }
 
-fn starter(fake: &FakeBuildkite, name: &str, steps: &str) -> PipelineHandle {
+pub(crate) fn starter(fake: &FakeBuildkite, name: &str, steps: &str) -> PipelineHandle {
     fake.pipeline(name)
         .description("This is a starter pipeline")
         .repository("https://github.com/deanpcmad/starter.git")
@@ -490,8 +490,8 @@ fn starter(fake: &FakeBuildkite, name: &str, steps: &str) -> PipelineHandle {
 // --- The comparison --------------------------------------------------------------------------------------------------
 
 /// One recording, and what may differ from it.
-struct Comparison {
-    recording: Json,
+pub(crate) struct Comparison {
+    pub(crate) recording: Json,
     kind: &'static str,
     /// Of an older one: only its body is compared, by [`SINCE`].
     year: Option<u16>,
@@ -502,7 +502,7 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn with(recording: &str, kind: &'static str) -> Self {
+    pub(crate) fn with(recording: &str, kind: &'static str) -> Self {
         let path = format!(
             "{}/tests/data/recorded/{recording}.json",
             env!("CARGO_MANIFEST_DIR")
@@ -553,7 +553,7 @@ impl Comparison {
     }
 
     #[track_caller]
-    fn holds_for(self, answer: &Answer) {
+    pub(crate) fn holds_for(self, answer: &Answer) {
         let found = self.differences(answer);
         assert!(found.is_empty(), "{}", found.join("\n"));
     }

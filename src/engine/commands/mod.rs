@@ -9,6 +9,7 @@ mod cancel_build;
 mod create_build;
 mod create_pipeline;
 mod create_schedule;
+mod delete_log;
 mod delete_pipeline;
 mod delete_schedule;
 mod fire_schedule;
@@ -22,6 +23,7 @@ mod unblock_job;
 mod update_pipeline;
 mod update_schedule;
 mod upload_pipeline;
+mod write_log;
 
 pub(crate) use add_webhook::{AddWebhook, AddWebhookRefused};
 pub(crate) use archive_pipeline::{
@@ -33,6 +35,7 @@ pub(crate) use cancel_build::{CancelBuild, CancelRefused};
 pub(crate) use create_build::{CreateBuild, CreateBuildRefused};
 pub(crate) use create_pipeline::{CreatePipeline, PipelineRefused};
 pub(crate) use create_schedule::{CreateSchedule, ScheduleRefused, Switch};
+pub(crate) use delete_log::DeleteLog;
 pub(crate) use delete_pipeline::DeletePipeline;
 pub(crate) use delete_schedule::DeleteSchedule;
 pub(crate) use fire_schedule::FireSchedule;
@@ -46,3 +49,4 @@ pub(crate) use unblock_job::{Answers, UnblockJob, UnblockRefused};
 pub(crate) use update_pipeline::{NewSlug, UpdatePipeline, UpdatePipelineRefused};
 pub(crate) use update_schedule::UpdateSchedule;
 pub(crate) use upload_pipeline::UploadPipeline;
+pub(crate) use write_log::{NotRunning, WriteLog};

@@ -210,6 +210,11 @@ impl State {
         )
     }
 
+    /// Whether its command runs, if only until it is stopped.
+    pub(crate) const fn has_command(self) -> bool {
+        matches!(self, Self::Running | Self::Canceling | Self::TimingOut)
+    }
+
     /// Whether an agent is busy with it.
     pub(crate) const fn has_agent(self) -> bool {
         self.is_on_agent() || matches!(self, Self::Assigned)
@@ -286,13 +291,6 @@ pub(crate) enum Lead {
     Script,
     /// The test, by hand. Scripts leave it alone from then on.
     Hand,
-}
-
-/// A piece of a job's log, there from an instant on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LogEntry {
-    pub(crate) at: DateTime<Utc>,
-    pub(crate) text: Arc<str>,
 }
 
 /// One attempt of one step of one build.

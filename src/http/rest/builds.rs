@@ -218,7 +218,7 @@ fn attempts(query: &Query) -> Attempts {
 }
 
 /// Whether looking at it again may show something else without anybody acting.
-fn is_unfinished(state: BuildState) -> bool {
+pub(super) fn is_unfinished(state: BuildState) -> bool {
     match state {
         BuildState::Creating
         | BuildState::Scheduled

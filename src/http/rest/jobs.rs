@@ -55,7 +55,7 @@ impl Cx<'_> {
     }
 
     /// The job of the path, if it is where the path says.
-    fn job(&mut self) -> Result<JobKey, ApiError> {
+    pub(super) fn job(&mut self) -> Result<JobKey, ApiError> {
         let organization = self.organization()?;
         let build = if self.place.build.is_empty() {
             None

@@ -3,6 +3,7 @@
 mod accounts;
 mod builds;
 mod jobs;
+mod logs;
 mod pipeline_body;
 mod pipelines;
 mod schedules;
@@ -35,6 +36,12 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::RebuildBuild => builds::rebuild(cx),
         Route::RetryJob => jobs::retry(cx),
         Route::UnblockJob => jobs::unblock(cx),
+        Route::GetJobLog => logs::get(cx),
+        Route::GetJobLogText => logs::get_text(cx),
+        Route::GetJobLogHtml => logs::get_html(cx),
+        Route::DeleteJobLog => logs::delete(cx),
+        Route::GetJobEnv => logs::get_environment(cx),
+        Route::GetJobEnvText => logs::get_environment_text(cx),
         Route::ListPipelines => pipelines::list(cx),
         Route::GetPipeline => pipelines::get(cx),
         Route::CreatePipeline => pipelines::create(cx),
