@@ -363,8 +363,12 @@ impl Driver {
             Clock::PerRequest(by) => Some(Until::Instant(clock::after(at, by))),
             // Who follows a log sees every line come.
             Clock::StepPerPoll => is_poll.then(|| {
-                let grows_at = tailed.and_then(|job| engine.log_of(job).grows_at());
-                let next = engine.timers().first_progress().map(|(key, _)| key.due);
+                let grows_at = tailed.and_then(|job| world.engine.log_of(job).grows_at());
+                let next = world
+                    .engine
+                    .timers()
+                    .first_progress()
+                    .map(|(key, _)| key.due);
                 match grows_at.filter(|at| next.is_none_or(|due| *at < due)) {
                     Some(at) => Until::Instant(at),
                     None => Until::NextStep,

@@ -34,6 +34,7 @@ mod paused;
 mod pipelines;
 mod polls;
 mod predicates;
+mod printing;
 mod promises;
 mod providers;
 mod real_files;
