@@ -106,7 +106,11 @@ fn furnish(fake: &FakeBuildkite) -> Vec<Value> {
         .exits(1)
         .then()
         .exits(0);
-    fake.pipeline("app").steps(APP).create();
+    fake.pipeline("app")
+        .steps(APP)
+        .create()
+        .on_job("lint")
+        .logs("--- Linting\n\u{1b}[32mall <well>\u{1b}[0m\n");
     builds
 }
 

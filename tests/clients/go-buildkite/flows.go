@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -376,6 +377,41 @@ func retry(f *fake) {
 	refused(err, 422, "Jobs can only be retried once")
 	_, _, err = client.Jobs.RetryJob(ctx, f.Organization, "flaky", "1", retried.ID)
 	refused(err, 400, "Only failed, timed out or canceled jobs can be retried")
+}
+
+func logs(f *fake) {
+	client := f.client()
+	created, _, err := client.Builds.Create(ctx, f.Organization, "app",
+		buildkite.CreateBuild{Commit: "HEAD", Branch: "main"})
+	must(err)
+	lint := job(created, "lint")
+	lines := []int{}
+	var log buildkite.JobLog
+	for range 3 {
+		log, _, err = client.Jobs.GetJobLog(ctx, f.Organization, "app", "1", lint.ID)
+		must(err)
+		// The client looks for `logs_url`, which no answer has.
+		check(log.URL+".txt", lint.RawLogsURL)
+		check(log.Size, len(log.Content))
+		check(len(log.HeaderTimes), 0)
+		lines = append(lines, strings.Count(log.Content, "\n"))
+	}
+	check(lines, []int{0, 1, 2})
+	expected := regexp.MustCompile("^\x1b_bk;t=[0-9]{13}\x07--- Linting\r\n" +
+		"\x1b_bk;t=[0-9]{13}\x07\x1b\\[32mall <well>\x1b\\[0m\r\n$")
+	check(expected.MatchString(log.Content), true)
+
+	envs, _, err := client.Jobs.GetJobEnvironmentVariables(ctx, f.Organization, "app", "1", lint.ID)
+	must(err)
+	check(envs.EnvironmentVariables["BUILDKITE_JOB_ID"], lint.ID)
+	check(envs.EnvironmentVariables["BUILDKITE_BUILD_NUMBER"], "1")
+
+	response, err := client.Jobs.DeleteJobLog(ctx, f.Organization, "app", "1", lint.ID)
+	must(err)
+	check(response.StatusCode, 204)
+	log, _, err = client.Jobs.GetJobLog(ctx, f.Organization, "app", "1", lint.ID)
+	must(err)
+	check(log.Content, "")
 }
 
 func unblock(f *fake) {

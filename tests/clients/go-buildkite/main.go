@@ -28,6 +28,7 @@ var flows = []struct {
 	{"cancel", cancel},
 	{"rebuild", rebuild},
 	{"retry", retry},
+	{"logs", logs},
 	{"unblock", unblock},
 	{"pipelines", pipelines},
 	{"pipeline_life", pipelineLife},

@@ -8,12 +8,14 @@ import datetime
 import importlib.metadata
 import json
 import os
+import re
 import sys
 import uuid
 
 import requests
 from pybuildkite.buildkite import Buildkite, BuildState
 from pybuildkite.exceptions import NoAcccessTokenException
+from pybuildkite.jobs import LogFormat
 
 SHA = "1f2e3d4c5b6a79880716253443526170deadbeef"
 # More polls than any build here needs: one that stands still fails the flow instead of hanging it.
@@ -348,6 +350,35 @@ def retry(fake):
             message,
             lambda job=job: client.jobs().retry_job(fake.organization, "flaky", 1, job["id"]),
         )
+
+
+@flow
+def logs(fake):
+    client = fake.client()
+    created = client.builds().create_build(fake.organization, "app", "HEAD", "main")
+    lint = by_key(created, "lint")
+    place = (fake.organization, "app", 1, lint["id"])
+    stamp = r"\x1b_bk;t=\d{13}\x07"
+    seen = []
+    for _ in range(3):
+        log = client.jobs().get_job_log(*place, log_format=LogFormat.JSON)
+        check(list(log), ["url", "content", "size", "header_times"])
+        check(log["url"], lint["log_url"])
+        check(log["size"], len(log["content"]))
+        check(log["header_times"], [])
+        seen.append(log["content"])
+    check([content.count("\n") for content in seen], [0, 1, 2])
+    content = seen[-1]
+    check(re.sub(stamp, "", content), "--- Linting\r\n\x1b[32mall <well>\x1b[0m\r\n")
+    check(len(re.findall(stamp, content)), 2)
+    check(client.jobs().get_job_log(*place, log_format=LogFormat.TEXT), content.encode())
+    html = client.jobs().get_job_log(*place)
+    check(b'--- Linting\n<span class="term-fg32">all &lt;well&gt;</span>' in html, True)
+    env = client.jobs().get_job_environment_variables(*place)["env"]
+    check((env["BUILDKITE_JOB_ID"], env["BUILDKITE_BUILD_NUMBER"]), (lint["id"], "1"))
+    check({type(value) for value in env.values()}, {str})
+    check(client.jobs().delete_job_log(*place), True)
+    check(client.jobs().get_job_log(*place, log_format=LogFormat.TEXT), b"")
 
 
 @flow
