@@ -170,6 +170,7 @@ impl Engine {
                 self.check_order(job);
             }
             self.check_times(job);
+            self.check_log(key);
             assert_eq!(self.job_by_id(job.id), Some(key), "an id leads to its job");
         }
     }

@@ -157,6 +157,27 @@ impl Engine {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn check_log(&self, key: JobKey) {
+        let log = self.log_of(key);
+        let runs = self.job(key).state.has_command();
+        assert!(
+            runs || log.grows_at().is_none(),
+            "what is over prints no more"
+        );
+        let Some(kept) = self.logs.get(&key) else {
+            return;
+        };
+        assert!(kept.taken <= kept.planned.len());
+        let entries = || kept.printed.iter().chain(&kept.planned[kept.taken..]);
+        assert!(entries().all(|entry| !entry.text.is_empty()));
+        assert!(
+            entries().map(|entry| entry.at).is_sorted(),
+            "a log has an order"
+        );
+        assert_eq!(log.size(), log.raw().to_string().len());
+    }
+
     fn log_to_change(&mut self, key: JobKey) -> &mut Log {
         if self.logs.get(&key).is_none() {
             self.logs.insert_mut(key, Log::new());

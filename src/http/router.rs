@@ -91,7 +91,6 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
         ("GET", ["builds"]) => (Route::ListOrganizationBuilds, at),
         ("PUT", ["jobs", job, "retry"]) => (Route::RetryJob, Place { job, ..at }),
         ("PUT", ["jobs", job, "unblock"]) => (Route::UnblockJob, Place { job, ..at }),
-        (_, ["jobs", job, rest @ ..]) => (of_job(method, rest)?, Place { job, ..at }),
         ("GET", ["pipelines"]) => (Route::ListPipelines, at),
         ("POST", ["pipelines"]) => (Route::CreatePipeline, at),
         (_, ["pipelines", pipeline, rest @ ..]) => {
@@ -133,6 +132,7 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
                 _ => return None,
             }
         }
+        (_, ["jobs", job, rest @ ..]) => (of_job(method, rest)?, Place { job, ..at }),
         _ => return None,
     })
 }

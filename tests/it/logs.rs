@@ -145,6 +145,26 @@ fn the_urls_of_a_job_lead_to_its_log() {
     assert_eq!((text.status, text.text), (200, raw(&[(0, "said")])));
 }
 
+/// Pages need no token and the API does, so a link from one to the other would lead nowhere.
+#[test]
+fn the_page_of_a_build_shows_its_logs_itself() {
+    let world = Printing::new();
+    world.job.write_log("--- Linting\n\u{1b}[31mred\u{1b}[0m\n");
+    let page = |world: &Printing| {
+        world
+            .client
+            .without_token()
+            .get(&world.build.web_url())
+            .text
+    };
+    let html = page(&world);
+    assert!(html.contains("\n--- Linting\nred\n</pre>"), "{html}");
+    assert!(html.contains(&format!("href=\"#log-{}\"", world.job.id())));
+    assert!(!html.contains("/v2/") && !html.contains("_bk;t="));
+    assert_eq!(world.client.delete(&world.paths[0]).status, 204);
+    assert!(page(&world).contains("No job has printed anything."));
+}
+
 #[test]
 fn head_tells_the_size_of_the_raw_log_and_how_to_get_parts_of_it() {
     let world = Printing::new();

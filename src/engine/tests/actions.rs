@@ -10,8 +10,9 @@ use proptest::sample::select;
 use crate::engine::acts::Poll;
 use crate::engine::build::{BuildKey, Cancellation, Head};
 use crate::engine::commands::{
-    Answers, ArchivePipeline, CancelBuild, CreateBuild, DeletePipeline, MakeMove, Move, NewSlug,
-    RebuildBuild, RetryJob, UnarchivePipeline, UnblockJob, UpdatePipeline, UploadPipeline,
+    Answers, ArchivePipeline, CancelBuild, CreateBuild, DeleteLog, DeletePipeline, MakeMove, Move,
+    NewSlug, RebuildBuild, RetryJob, UnarchivePipeline, UnblockJob, UpdatePipeline, UploadPipeline,
+    WriteLog,
 };
 use crate::engine::job::JobKey;
 use crate::engine::recipe::Source;
@@ -48,6 +49,8 @@ pub(super) enum Action {
     UnarchivePipeline(Pick),
     /// New steps, those of another pipeline of the world, and another name.
     UpdatePipeline(Pick, Pick),
+    WriteLog(PickJob),
+    DeleteLog(PickJob),
     /// Somebody looks at a build.
     Poll(Pick),
     /// What runs uploads the file of a pipeline of the world, its steps numbered from here.
@@ -124,6 +127,8 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         1 => (pick(), pick()).prop_map(|(pipeline, steps)| Action::UpdatePipeline(pipeline, steps)),
         8 => upload(),
         6 => pick().prop_map(Action::Poll),
+        2 => pick_job().prop_map(Action::WriteLog),
+        1 => pick_job().prop_map(Action::DeleteLog),
     ]
 }
 
@@ -251,6 +256,8 @@ impl Action {
                 }
             }
             Self::UpdatePipeline(pipeline, steps) => life.update_pipeline(*pipeline, *steps),
+            Self::WriteLog(job) => life.write_log(*job),
+            Self::DeleteLog(job) => life.delete_log(*job),
             Self::Poll(build) => {
                 if let Some(build) = life.pick_build(*build) {
                     life.say(|life| format!("somebody looks at {}", life.name_of_build(build)));
@@ -353,6 +360,22 @@ impl Life<'_> {
         let upload = PipelineUpload::yaml(yaml);
         let upload = if replaces { upload.replacing() } else { upload };
         let _ = self.apply(UploadPipeline { job, upload });
+    }
+
+    fn write_log(&mut self, job: PickJob) {
+        if let Some(job) = self.pick_job(job) {
+            self.say(|life| format!("{} prints", life.name_of_job(job)));
+            let text = "printed\n".into();
+            let _ = self.apply(WriteLog { job, text });
+        }
+    }
+
+    fn delete_log(&mut self, job: PickJob) {
+        if let Some(job) = self.pick_job(job) {
+            self.say(|life| format!("delete the log of {}", life.name_of_job(job)));
+            let Ok(()) = self.apply(DeleteLog { job });
+            assert_eq!(self.engine.log_of(job).size(), 0);
+        }
     }
 
     fn make_possible_move(&mut self, build: Pick, which: Pick) {
