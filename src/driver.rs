@@ -3,10 +3,12 @@
 //! A clock that moves by itself is caught up with here, by whoever comes in: what was due happens first, each at its own
 //! instant.
 //!
-//! Elsewhere: what the clock does (`clock`), what a real clock says (`pace`) and who waits for it (`follow`), what a
+//! Elsewhere: a request's way here, past gates and faults (`edge`, `held`), what the clock does (`clock`), what a real clock says (`pace`) and who waits for it (`follow`), what a
 //! request means (`http`).
 
+mod edge;
 mod follow;
+mod held;
 mod pace;
 
 use std::collections::BTreeMap;
@@ -19,18 +21,22 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::clock::{self, Clock, Journey, Runaway, Until};
+use crate::driver::edge::{Stage, Turn, is_kept_away};
+use crate::driver::held::Held;
 use crate::engine::acts::Poll;
 use crate::engine::commands::Judge;
 use crate::engine::judging::Question;
 use crate::engine::{Applied, Command, Engine};
-use crate::http::reply::Reply;
+use crate::fault::{Effect, Faults, Plan};
 use crate::http::request::Request;
 use crate::http::{self, Answered, Options, Rates};
 use crate::journal::{Journal, RequestRecord};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::route::Route;
 
+pub(crate) use edge::gone;
 pub(crate) use follow::{follow, loopback_keeps_time};
+pub(crate) use held::Holds;
 pub(crate) use pace::Pace;
 
 /// Everything behind the lock. Its parts are persistent, so that a clone is a snapshot and costs nothing.
@@ -39,6 +45,7 @@ pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
     rates: Rates,
+    faults: Faults,
     /// How many requests were answered.
     requests: u64,
     /// How many polls in a row saw the clock at this instant.
@@ -71,6 +78,8 @@ pub(crate) struct Driver {
     changed: Arc<Notify>,
     /// Why nothing of this can be trusted: said to everybody who asks.
     doubt: OnceLock<String>,
+    /// Requests that wait.
+    held: Arc<Held>,
 }
 
 /// How many different requests for what nobody serves are kept: the first 20.
@@ -82,6 +91,7 @@ impl Driver {
             engine,
             journal: Journal::default(),
             rates: Rates::default(),
+            faults: Faults::default(),
             requests: 0,
             polls: (DateTime::UNIX_EPOCH, 0),
             taken: BTreeMap::new(),
@@ -96,6 +106,7 @@ impl Driver {
             earlier: Arc::new(Notify::new()),
             changed: Arc::new(Notify::new()),
             doubt: OnceLock::new(),
+            held: Arc::default(),
             unserved: Mutex::default(),
             asking: Mutex::default(),
         }
@@ -130,6 +141,7 @@ impl Driver {
             earlier: Arc::new(Notify::new()),
             changed: Arc::new(Notify::new()),
             doubt: OnceLock::new(),
+            held: Arc::default(),
             unserved: Mutex::default(),
             asking: Mutex::default(),
         }
@@ -181,9 +193,15 @@ impl Driver {
     pub(crate) fn set<T>(&self, change: impl FnOnce(&mut Engine) -> T) -> T {
         let mut world = self.enter();
         let value = change(&mut world.engine);
-        self.judge(&mut world);
+        self.ask_closures(&mut world);
         self.leave(world);
         value
+    }
+
+    /// Looks at the rules about faults, or changes them.
+    #[track_caller]
+    pub(crate) fn faults<T>(&self, work: impl FnOnce(&mut Faults) -> T) -> T {
+        work(&mut self.enter().faults)
     }
 
     /// Carries out a command.
@@ -192,7 +210,7 @@ impl Driver {
         let mut world = self.enter();
         let Applied { value, events } = world.engine.apply(command)?;
         world.journal.events(&events);
-        self.judge(&mut world);
+        self.ask_closures(&mut world);
         self.leave(world);
         Ok(value)
     }
@@ -255,7 +273,7 @@ impl Driver {
         let mut journey = Journey::new(Until::Instant(pace.now()), self.event_limit);
         while let Some(events) = journey.next_instant(&mut world.engine)? {
             world.journal.events(&events);
-            self.judge(world);
+            self.ask_closures(world);
             self.changed.notify_waiters();
         }
         Ok(())
@@ -264,7 +282,7 @@ impl Driver {
     /// Has the test's closures say which scripts they are for, wherever a job waits for that. They may do what they like,
     /// so the lock is free meanwhile. What they make somebody else wait for, by a request of theirs, say, is asked after
     /// them.
-    fn judge(&self, world: &mut MutexGuard<'_, World>) {
+    fn ask_closures(&self, world: &mut MutexGuard<'_, World>) {
         let Some(_asking) = self.asking.try_lock() else {
             return;
         };
@@ -292,19 +310,38 @@ impl Driver {
             self.doubt(runaway.to_string());
             return Err(runaway);
         }
+        let (is_passed, deadline) = self.held.deadlines(world.engine.now());
+        if is_passed {
+            self.changed.notify_waiters();
+        }
         let next = world.engine.timers().first().map(|(key, _)| key.due);
+        let next = next.into_iter().chain(deadline).min();
         world.sleeps_until = next.unwrap_or(DateTime::<Utc>::MAX_UTC);
         Ok(next.and_then(|due| self.pace.get()?.when(due)))
     }
 
     /// Answers a request and, if the clock goes with requests, moves it then. Both happen under one lock, so that the
-    /// next request finds the clock where this one left it.
+    /// next request finds the clock where this one left it. A fault may keep the request away, or take its answer's place.
     ///
     /// # Panics
     ///
     /// If moving the clock fires more than it may. The server answers 500 with the message.
-    pub(crate) fn answer(&self, request: &Request) -> Reply {
+    fn answer(&self, request: &Request, stage: Stage<'_>) -> Turn {
         let mut world = self.enter();
+        let (plan, is_new) = match stage {
+            Stage::New(judged) => (world.meet(request, judged), true),
+            Stage::Late(plan) => (Some(plan), false),
+        };
+        let fault = plan.as_deref();
+        let delay = fault.and_then(Plan::delay).filter(|_| is_new);
+        if let (Some(by), Some(Effect::Before)) = (delay, fault.map(|fault| fault.effect)) {
+            let due = clock::after(world.engine.now(), by);
+            if !self.goes_with_requests() {
+                self.leave(world);
+                return Turn::Waits(plan.expect("it is late by a fault"), due);
+            }
+            self.go(&mut world, Until::Instant(due));
+        }
         let World {
             engine,
             journal,
@@ -315,15 +352,26 @@ impl Driver {
         } = &mut *world;
         *requests += 1;
         let at = engine.now();
+        let kept_away = fault.filter(|fault| is_kept_away(fault));
+        let answered = match kept_away {
+            Some(fault) => http::kept_away(engine, rates, &self.options, *requests, request, fault),
+            None => http::answer(engine, rates, &self.options, *requests, request),
+        };
         let Answered {
-            reply,
+            mut reply,
             route,
             events,
             polled,
             tailed,
             note,
             unserved,
-        } = http::answer(engine, rates, &self.options, *requests, request);
+        } = answered;
+        if let Some(fault) = fault {
+            if kept_away.is_none() && http::is_said_instead(&fault.verdict) {
+                let verdict = &fault.verdict;
+                reply = http::instead(engine, rates, &self.options, *requests, request, verdict);
+            }
+        }
         if let Some(sentence) = unserved.filter(|_| !self.options.allow_unknown_routes) {
             let mut kept = self.unserved.lock();
             if kept.len() < UNSERVED && !kept.contains(&sentence) {
@@ -340,6 +388,11 @@ impl Driver {
         }
         let note =
             note.or_else(|| (is_poll && polls.1 >= PATIENCE).then(|| self.standing_clock(polls.1)));
+        let note = match (fault.map(Plan::note), note) {
+            (Some(fault), Some(note)) => Some(format!("{fault}; {note}")),
+            (fault, note) => fault.or(note),
+        };
+        let is_silent = fault.is_some_and(|fault| fault.verdict.is_silent());
         journal.request(RequestRecord {
             at,
             method: request.method.to_string(),
@@ -348,7 +401,7 @@ impl Driver {
             route,
             headers: request.headers.clone(),
             body: request.body.clone(),
-            status: reply.status,
+            status: if is_silent { 0 } else { reply.status },
             note,
         });
         journal.events(&events);
@@ -356,7 +409,7 @@ impl Driver {
             let Ok(Applied { events, .. }) = engine.apply(Poll { builds: polled });
             journal.events(&events);
         }
-        self.judge(&mut world);
+        self.ask_closures(&mut world);
         let is_page = route.is_some_and(Route::is_page);
         let until = match self.mode {
             Clock::Manual | Clock::Wall { .. } | Clock::FollowTokio => None,
@@ -377,21 +430,16 @@ impl Driver {
         };
         // Whoever looks on changes nothing.
         let until = until.filter(|_| !is_page);
-        if let Some(until) = until {
-            let mut journey = Journey::new(until, self.event_limit);
-            loop {
-                match journey.next_instant(&mut world.engine) {
-                    Ok(Some(events)) => {
-                        world.journal.events(&events);
-                        self.judge(&mut world);
-                    }
-                    Ok(None) => break,
-                    Err(runaway) => panic!("{runaway}"),
-                }
+        if let (Some(by), Some(Effect::After)) = (delay, fault.map(|fault| fault.effect)) {
+            if self.goes_with_requests() {
+                self.go(&mut world, Until::Instant(clock::after(at, by)));
             }
         }
+        if let Some(until) = until {
+            self.go(&mut world, until);
+        }
         self.leave(world);
-        reply
+        Turn::Answered(reply, plan, at)
     }
 
     /// What a poller that sees the same again and again should be told.
@@ -424,10 +472,12 @@ impl Driver {
                 engine, journal, ..
             } = &mut *world;
             let Some(events) = journey.next_instant(engine)? else {
+                // The clock may have moved on all the same.
+                self.leave(world);
                 break;
             };
             journal.events(&events);
-            self.judge(&mut world);
+            self.ask_closures(&mut world);
             self.leave(world);
             all.extend(events);
         }

@@ -44,14 +44,26 @@ pub struct RequestRecord {
     pub headers: Vec<(String, String)>,
     /// The first 64 KiB of the body.
     pub body: Bytes,
-    /// The status of the answer.
+    /// The status of the answer; 0 if a fault let it have none, or it has none yet.
     pub status: u16,
     /// What the test should know about how it was answered: that there is no such route, that the endpoint is not
-    /// modelled, that a build was asked for by its id.
+    /// modelled, that a build was asked for by its id, that a fault came to it.
     pub note: Option<String>,
 }
 
 impl RequestRecord {
+    /// What of it may be kept: no secrets, and so much of the body.
+    pub(crate) fn kept(mut self) -> Self {
+        if self.body.len() > BODY {
+            // A copy, or the rest would live on behind it.
+            self.body = Bytes::copy_from_slice(&self.body[..BODY]);
+        }
+        self.headers
+            .retain(|(name, _)| !SECRET_HEADERS.contains(&name.as_str()));
+        self.query = masked(&self.query);
+        self
+    }
+
     /// The first value of a header; `name` in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -118,15 +130,8 @@ impl Default for Journal {
 }
 
 impl Journal {
-    pub(crate) fn request(&mut self, mut record: RequestRecord) {
-        if record.body.len() > BODY {
-            // A copy, or the rest would live on behind it.
-            record.body = Bytes::copy_from_slice(&record.body[..BODY]);
-        }
-        record
-            .headers
-            .retain(|(name, _)| !SECRET_HEADERS.contains(&name.as_str()));
-        record.query = masked(&record.query);
+    pub(crate) fn request(&mut self, record: RequestRecord) {
+        let record = record.kept();
         self.bodies += record.body.len();
         self.requests.enqueue_mut(record);
         while self.requests.len() > REQUESTS || self.bodies > BODIES {

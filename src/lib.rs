@@ -150,6 +150,7 @@ mod clock;
 mod driver;
 mod engine;
 mod fake;
+mod fault;
 mod http;
 mod journal;
 mod pipeline;
@@ -163,9 +164,10 @@ pub use clock::Clock;
 pub use engine::commands::Move;
 pub use fake::{
     AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Connection, Events, Explore,
-    FakeBuildkite, FakeBuildkiteBuilder, Handle, Idle, IllegalMove, JobHandle, JobScript, Moment,
-    PipelineBuilder, PipelineHandle, Report, Requests, ScheduleBuilder, ScheduleHandle, Snapshot,
-    UploadError, UploadStage, Wait, Waiting, Walk, agent, assert_repeatable, explore, scenarios,
+    FakeBuildkite, FakeBuildkiteBuilder, Fault, FaultBuilder, Gate, Handle, Idle, IllegalMove,
+    JobHandle, JobScript, Moment, PipelineBuilder, PipelineHandle, Report, Requests,
+    ScheduleBuilder, ScheduleHandle, Snapshot, UploadError, UploadStage, Wait, Waiting, Walk,
+    agent, assert_repeatable, explore, scenarios,
 };
 pub use journal::RequestRecord;
 pub use script::{JobView, PipelineUpload};

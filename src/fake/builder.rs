@@ -15,7 +15,7 @@ use crate::fake::host::Host;
 use crate::fake::snapshot::Family;
 use crate::fake::{FakeBuildkite, Home};
 use crate::http::connection::Limits;
-use crate::http::{Clusters, Options};
+use crate::http::{Clusters, Options, RateLimits};
 use crate::vocabulary::scope::Scope;
 use crate::wire::Waiters;
 
@@ -370,6 +370,47 @@ impl FakeBuildkiteBuilder {
     /// [`verify`](FakeBuildkite::verify). They are answered with 404 and 501 in any case.
     pub fn allow_unknown_routes(mut self) -> Self {
         self.options.allow_unknown_routes = true;
+        self
+    }
+
+    /// Rate limits hold: a user who asks more than 50 times in a minute of the fake's clock is answered with 429 until the
+    /// minute is over, and so is everybody once all users together have asked 200 times. Without it requests are counted,
+    /// and the `RateLimit-*` headers are there, but nobody is sent away and no number of remaining requests falls below 1.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, seconds};
+    ///
+    /// let fake = FakeBuildkite::builder().enforce_rate_limits().rate_limit(2, 200).start();
+    /// let url = format!("{}user", fake.api_url());
+    /// let http = reqwest::blocking::Client::new();
+    /// let ask = || http.get(&url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!([ask(), ask(), ask()].map(|answer| answer.status().as_u16()), [200, 200, 429]);
+    /// assert_eq!(ask().headers()["ratelimit-user-reset"], "60");
+    /// fake.advance(seconds(60));
+    /// assert_eq!(ask().status(), 200);
+    /// ```
+    pub fn enforce_rate_limits(mut self) -> Self {
+        self.options.rates.are_enforced = true;
+        self
+    }
+
+    /// How many requests one user, and all users together, may make in a minute: 50 and 200 unless a test says otherwise.
+    /// Shown in headers; [`enforce_rate_limits`](Self::enforce_rate_limits) makes them hold.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is 0: then nobody could ask for anything.
+    #[track_caller]
+    pub fn rate_limit(mut self, per_user: u64, per_organization: u64) -> Self {
+        assert!(
+            per_user > 0 && per_organization > 0,
+            "a rate limit of 0 lets nobody ask for anything; `fake.fault_any().always().rate_limited()` does that"
+        );
+        self.options.rates = RateLimits {
+            user: per_user,
+            organization: per_organization,
+            ..self.options.rates
+        };
         self
     }
 

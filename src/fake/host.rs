@@ -10,9 +10,9 @@ use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 
 use crate::clock::Clock;
-use crate::driver::{Driver, Pace, follow, loopback_keeps_time};
+use crate::driver::{Driver, Pace, follow, gone, loopback_keeps_time};
 use crate::http::connection::Limits;
-use crate::http::reply::Reply;
+use crate::http::reply::Answering;
 use crate::http::server::{Check, Server};
 
 /// Who runs the server.
@@ -62,14 +62,14 @@ impl Host {
         let mut server = match self.runtime(clock) {
             None => {
                 let driver = Arc::clone(driver);
-                Server::start(limits, Arc::new(move |request| driver.answer(&request)))?
+                Server::start(limits, Arc::new(move |request| driver.serve(request)))?
             }
             Some(runtime) => {
                 // Its tasks end when the runtime comes to it, which may be long after the fake is gone.
                 let tie = Arc::downgrade(driver);
                 let answer = move |request| match tie.upgrade() {
-                    Some(driver) => driver.answer(&request),
-                    None => Reply::message(503, "The fake has been dropped"),
+                    Some(driver) => driver.serve(request),
+                    None => Answering::Now(gone()),
                 };
                 let check = (clock == Clock::FollowTokio).then(|| check(driver));
                 Server::start_on(runtime, limits, Arc::new(answer), check)?

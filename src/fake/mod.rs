@@ -2,16 +2,20 @@
 //! real time.
 //!
 //! Elsewhere: how to start one with other than the usual (`builder`), where it runs (`host`), the handles (`pipeline`,
-//! `build`, `job` and its `log`, `schedule`, `script`), the questions about requests (`requests`), waiting (`wait`).
+//! `build`, `job` and its `log`, `schedule`, `script`), what goes wrong on purpose (`fault`, `gate`, `outage`), the questions
+//! about requests (`requests`), waiting (`wait`).
 
 mod build;
 mod builder;
 mod connection;
 mod events;
 mod explore;
+mod fault;
+mod gate;
 mod host;
 mod job;
 mod log;
+mod outage;
 mod pipeline;
 mod pipeline_settings;
 mod refusals;
@@ -24,7 +28,7 @@ mod verify;
 mod wait;
 
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -35,6 +39,7 @@ use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::fake::host::Host;
+use crate::fake::outage::DeadPort;
 use crate::fake::snapshot::Family;
 use crate::http::connection::Limits;
 use crate::http::server::Server;
@@ -46,6 +51,8 @@ pub use builder::{AgentSpec, Agents, FakeBuildkiteBuilder, agent};
 pub use connection::Connection;
 pub use events::{Events, Idle, Waiting};
 pub use explore::{Explore, Walk, assert_repeatable, explore};
+pub use fault::{Fault, FaultBuilder};
+pub use gate::Gate;
 pub use job::{JobHandle, Moment};
 pub use pipeline::{PipelineBuilder, PipelineHandle};
 pub use refusals::{IllegalMove, UploadError, UploadStage};
@@ -59,7 +66,7 @@ pub use wait::{Handle, Wait};
 /// A Buildkite of a test's own: a state machine for builds and jobs, a clock, and a server on a port of its own.
 ///
 /// It starts in a fraction of a millisecond, works in `#[test]` and under any runtime, and is gone when it is dropped:
-/// the port is closed then, and every connection within a tenth of a second.
+/// the port is closed then, and every connection within a tenth of a second. Requests that are held or late are not waited for.
 ///
 /// ```
 /// use fake_buildkite::{BuildState, FakeBuildkite, JobState, minutes};
@@ -87,6 +94,7 @@ pub struct FakeBuildkite {
     family: Family,
     /// The problems somebody was told of: those need not be said again at the end.
     told: Mutex<Vec<String>>,
+    dead: OnceLock<DeadPort>,
 }
 
 /// What a handle on a pipeline says that is none any more.
@@ -154,6 +162,7 @@ impl FakeBuildkite {
             token,
             family,
             told: Mutex::default(),
+            dead: OnceLock::new(),
         };
         fake.driver.listens_at(fake.url());
         fake

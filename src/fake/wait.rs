@@ -62,11 +62,11 @@ pub struct Wait<T> {
 type Look<T> = Box<dyn FnMut(&Driver) -> Option<T> + Send>;
 
 /// What a wait is about, for its failure.
-struct Subject {
+pub(super) struct Subject {
     /// As the end of a sentence that begins with "waited for".
-    what: String,
+    pub(super) what: String,
     /// In full lines, or nothing.
-    picture: String,
+    pub(super) picture: String,
 }
 
 impl FakeBuildkite {
@@ -153,7 +153,7 @@ impl FakeBuildkite {
 impl<T> Wait<T> {
     /// `look` and `subject` are called while the lock is free.
     #[track_caller]
-    fn new(
+    pub(super) fn new(
         tie: Tie,
         look: impl FnMut(&Driver) -> Option<T> + Send + 'static,
         subject: impl Fn() -> Subject + Send + 'static,

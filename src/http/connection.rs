@@ -3,15 +3,15 @@
 //! What a request means is decided by the `answer` closure, synchronously; this room guards it: sizes, time-outs, panics,
 //! replies that HTTP cannot carry. It serves any stream and knows no sockets.
 //!
-//! Elsewhere: silence on a connection and how it is closed (`io`); ports, threads and the end of it all (`server`).
+//! Elsewhere: replies that are spoiled on purpose (`wreck`); silence on a connection and how it is closed (`io`); ports, threads and the end of it all (`server`).
 //! Not modelled: HTTP/2, TLS, upgrades, compression, a limit on how slowly a client may read its reply.
 
 use std::convert::Infallible;
-use std::future::poll_fn;
+use std::future::{Future as _, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -28,11 +28,13 @@ use tokio::time::timeout;
 
 use super::failures::{Failures, panic_text};
 use super::io::{Patience, Phase, Watched};
-use super::reply::Reply;
+use super::reply::{Answering, Delivery, Reply, Served};
 use super::request::{Method, Request};
+use super::wreck::Wreck;
 
-/// What the server says to a request: short, and without waiting, because every connection shares its thread.
-pub(crate) type Answer = dyn Fn(Request) -> Reply + Send + Sync;
+/// What the server says to a request: short, and without waiting, because every connection shares its thread. Where it has
+/// to wait, it gives a future.
+pub(crate) type Answer = dyn Fn(Request) -> Answering + Send + Sync;
 
 /// hyper accepts no smaller head limit than this.
 const SMALLEST_HEAD_LIMIT: usize = 8192;
@@ -68,9 +70,10 @@ pub(crate) enum Timers {
 }
 
 /// A stream of bytes, over whatever it comes: one kind, so that what serves it is compiled once.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Dropping it resets the connection, if it is one that can be reset.
+    fn reset_when_dropped(&mut self);
+}
 
 impl Default for Limits {
     fn default() -> Self {
@@ -105,19 +108,28 @@ pub(crate) async fn serve_connection(
         phase.request_begins();
         let (edge, phase) = (Arc::clone(&edge), phase.clone());
         async move {
-            let reply = edge.reply_to(request).await;
-            phase.request_ends();
-            Ok::<_, Infallible>(edge.encode(reply))
+            let is_head = request.method() == hyper::Method::HEAD;
+            let Served { reply, delivery } = edge.reply_to(request, &phase).await;
+            if delivery == Delivery::Whole {
+                phase.request_ends();
+                return Ok::<_, Infallible>(edge.encode(reply));
+            }
+            if delivery == Delivery::Stall {
+                phase.request_waits();
+            } else {
+                let has_body = !is_head && !matches!(reply.status, 204 | 304);
+                let body = has_body.then(|| reply.body.clone());
+                phase.abandon(Wreck::new(delivery, &edge.encode(reply), body));
+            }
+            pending().await
         }
     });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .auto_date_header(false)
-            // A client may close its write side once it has sent its request (`nc -N`).
-            .half_close(true)
-            .max_buf_size(head_bytes)
-            .serve_connection(io, service)
-    );
+    let mut connection = http1::Builder::new()
+        .auto_date_header(false)
+        // A client may close its write side once it has sent its request (`nc -N`).
+        .half_close(true)
+        .max_buf_size(head_bytes)
+        .serve_connection(io, service);
     let mut stop = pin!(stopped(stopping.clone()));
     let mut known: Option<Waker> = None;
     let mut leaving = false;
@@ -130,13 +142,23 @@ pub(crate) async fn serve_connection(
             if stop.as_mut().poll(cx).is_ready() {
                 leaving = true;
                 phase.leave();
-                connection.as_mut().graceful_shutdown();
+                Pin::new(&mut connection).graceful_shutdown();
             }
         }
-        connection.as_mut().poll(cx)
+        // Whatever ended it early (malformed input, a client that went away) the client knows best.
+        if Pin::new(&mut connection).poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        match phase.take_wreck() {
+            Some(wreck) => Poll::Ready(Some(wreck)),
+            None if leaving && phase.is_held() => Poll::Ready(None),
+            None => Poll::Pending,
+        }
     });
-    // Whatever ended it early (malformed input, a client that went away) the client knows best.
-    let _ = ended.await;
+    if let Some(wreck) = ended.await {
+        let stream = connection.into_parts().io.into_inner();
+        wreck.carry_out(stream, edge.timers, stopping).await;
+    }
 }
 
 /// Ready once the `Server` has dropped its end.
@@ -153,11 +175,24 @@ pub(crate) struct Edge {
 }
 
 impl Edge {
-    async fn reply_to(&self, mut request: hyper::Request<Incoming>) -> Reply {
-        match self.read_body(&mut request).await {
-            Ok(body) => self.answer(owned_request(&request, body)),
-            Err(refusal) => refusal.closing(),
-        }
+    async fn reply_to(&self, mut request: hyper::Request<Incoming>, phase: &Phase) -> Served {
+        let answering = match self.read_body(&mut request).await {
+            Ok(body) => self.guard(|| (self.answer)(owned_request(&request, body))),
+            Err(refusal) => return refusal.closing().into(),
+        };
+        let mut waiting = match answering {
+            Ok(Answering::Now(served)) => return served,
+            Ok(Answering::Waits(waiting)) => waiting,
+            Err(failure) => return failure.into(),
+        };
+        phase.request_waits();
+        let served = poll_fn(|cx| match self.guard(|| waiting.as_mut().poll(cx)) {
+            Ok(polled) => polled,
+            Err(failure) => Poll::Ready(failure.into()),
+        });
+        let served = served.await;
+        phase.request_begins();
+        served
     }
 
     /// The whole body, or what to say instead.
@@ -219,12 +254,10 @@ impl Edge {
     }
 
     /// A panic is told to the client, and kept for the report: the client often swallows it.
-    fn answer(&self, request: Request) -> Reply {
+    fn guard<T>(&self, work: impl FnOnce() -> T) -> Result<T, Reply> {
         // Nothing of ours is left half-changed by it, and what the closure shares is its owner's business.
-        match catch_unwind(AssertUnwindSafe(|| (self.answer)(request))) {
-            Ok(reply) => reply,
-            Err(panic) => self.failed(panic_text(&*panic).to_owned()),
-        }
+        catch_unwind(AssertUnwindSafe(work))
+            .map_err(|panic| self.failed(panic_text(&*panic).to_owned()))
     }
 
     fn encode(&self, reply: Reply) -> Response<Full<Bytes>> {

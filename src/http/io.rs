@@ -21,6 +21,8 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::wreck::Wreck;
+
 /// How long a closed connection may go on sending before it is reset: 1 second.
 /// Chosen: a client on this machine needs a millisecond to see the reply; one that never closes holds a descriptor this long.
 const LINGER: Duration = Duration::from_secs(1);
@@ -35,6 +37,8 @@ struct PhaseState {
     /// Counts changes of `step`, so that a timer knows which one it was set for.
     turn: u64,
     leaving: bool,
+    /// What is to be done on the stream without HTTP.
+    wreck: Option<Box<Wreck>>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,12 +50,33 @@ enum Step {
     Head,
     /// It is read, answered or being answered; patience is the service's business.
     Busy,
+    /// Its answer waits for something that may never come.
+    Held,
 }
 
 impl Phase {
     /// A head is complete.
     pub(crate) fn request_begins(&self) {
         self.0.lock().enter(Step::Busy);
+    }
+
+    /// Its answer waits for something other than the client.
+    pub(crate) fn request_waits(&self) {
+        self.0.lock().enter(Step::Held);
+    }
+
+    /// Whether nothing is lost if the connection is just dropped.
+    pub(crate) fn is_held(&self) -> bool {
+        self.0.lock().step == Step::Held
+    }
+
+    /// From here on HTTP has no say.
+    pub(super) fn abandon(&self, wreck: Wreck) {
+        self.0.lock().wreck = Some(Box::new(wreck));
+    }
+
+    pub(super) fn take_wreck(&self) -> Option<Box<Wreck>> {
+        self.0.lock().wreck.take()
     }
 
     /// A reply is ready to be written.
@@ -117,6 +142,11 @@ impl<I> Watched<I> {
         }
     }
 
+    /// The stream itself.
+    pub(super) fn get_mut(&mut self) -> &mut I {
+        &mut self.io
+    }
+
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (step, turn) = {
             let state = self.phase.0.lock();
@@ -125,7 +155,7 @@ impl<I> Watched<I> {
         let allowed = match (step, self.patience) {
             (Step::Idle, Patience::Limited { idle, .. }) => idle,
             (Step::Head, Patience::Limited { head, .. }) => head,
-            (Step::Busy, _) | (_, Patience::Endless) => return Poll::Pending,
+            (Step::Busy | Step::Held, _) | (_, Patience::Endless) => return Poll::Pending,
         };
         if self.timed != Some(turn) {
             self.timed = Some(turn);

@@ -1,11 +1,12 @@
 //! How things are asked for: a request becomes a route, a command or a look, and a reply.
 //!
 //! [`answer`] keeps nothing and never waits: it is synchronous and runs under the lock of whoever calls it, so that every
-//! endpoint can be exercised without a socket. The edge around it (`server`, `connection`, `io`, `failures`) is where
-//! threads, sockets and hyper are; hyper types stop in `connection`.
+//! endpoint can be exercised without a socket. The edge around it (`server`, `connection`, `io`, `wreck`, `failures`) is where
+//! threads, sockets and hyper are; hyper types stop in `connection`. What a fault does to a reply there is `wreck`'s, what it
+//! says in place of one is `faults`'.
 //!
-//! Order of checks: page (`pages`; they are for people and need no token), route, token (401), scope (403), organization,
-//! pipeline, build, job, schedule (404), what the user may do (403),
+//! Order of checks: page (`pages`; they are for people and need no token), route, token (401), rate limit (429), scope
+//! (403), organization, pipeline, build, job, schedule (404), what the user may do (403),
 //! body (400, 422), state (400, 422).
 //! Source: Buildkite docs, "REST API"; recorded responses for headers.
 
@@ -14,6 +15,7 @@ mod auth;
 pub(crate) mod connection;
 mod error;
 mod failures;
+mod faults;
 mod io;
 mod json;
 mod pages;
@@ -26,6 +28,7 @@ mod rest;
 mod router;
 pub(crate) mod server;
 mod unmodelled;
+mod wreck;
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -45,7 +48,8 @@ use crate::vocabulary::route::Route;
 use crate::vocabulary::scope::Scope;
 use crate::wire::{View, Waiters};
 
-pub(crate) use rates::Rates;
+pub(crate) use faults::{asked, delivery, instead, is_said_instead, kept_away, route_of};
+pub(crate) use rates::{RateLimits, Rates};
 
 /// Whether a new pipeline has to name its cluster.
 ///
@@ -66,6 +70,7 @@ pub(crate) struct Options {
     pub(crate) clusters: Clusters,
     /// Requests for what nobody serves do not fail the test.
     pub(crate) allow_unknown_routes: bool,
+    pub(crate) rates: RateLimits,
     /// Where the fake listens, for requests that do not say how they reached it.
     pub(crate) own_origin: OnceLock<String>,
 }
@@ -199,7 +204,10 @@ fn known(
     let Some(token) = auth::token(engine, request) else {
         return ApiError::unauthorized().into_reply();
     };
-    let result = auth::check_scope(engine, token, route).and_then(|()| {
+    let user = engine.token(token).user;
+    let usage = rates.count(engine.now(), Some(user), options.rates);
+    let handle = |engine: &mut Engine, answered: &mut Answered| {
+        auth::check_scope(engine, token, route)?;
         let query = Query::parse(&request.query);
         let mut cx = Cx {
             engine,
@@ -220,8 +228,11 @@ fn known(
         answered.tailed = cx.tailed;
         answered.note = cx.note;
         result
+    };
+    let mut reply = usage.refusal().unwrap_or_else(|| {
+        let result = handle(engine, answered);
+        result.unwrap_or_else(ApiError::into_reply)
     });
-    let mut reply = result.unwrap_or_else(ApiError::into_reply);
     let scopes: Vec<_> = engine
         .token(token)
         .scopes
@@ -232,7 +243,7 @@ fn known(
     if let Some(scope) = route.scope() {
         reply = reply.with_header("x-accepted-oauth-scopes", scope.as_str());
     }
-    rates.count(engine.now(), engine.token(token).user, reply)
+    usage.write_on(reply)
 }
 
 /// Where the client reached the fake: URLs in bodies lead back there, or clients that follow them leave.

@@ -1,22 +1,44 @@
-//! How many requests were made in the running minute of the fake's clock, for the `RateLimit-*` headers.
+//! How many requests were made in the running minute of the fake's clock: the `RateLimit-*` headers, and who is sent away.
 //!
-//! Counted, not enforced. Chosen: as long as nothing is enforced, the remaining number stops at 1, because a client that
-//! backs off at 0 would stall for ever before a clock that stands still.
+//! Always counted, enforced when a test asks. Chosen: as long as nothing is enforced, the remaining number stops at 1,
+//! because a client that backs off at 0 would stall for ever before a clock that stands still. Requests that are sent away
+//! count, as the documented `current` above the `limit` shows. Of two limits that are exceeded, the user's is named.
 //! Source: Buildkite docs, "API limits".
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 
 use crate::engine::account::UserKey;
 use crate::http::reply::Reply;
+use crate::wire;
 
 /// Seconds a window lasts.
 const WINDOW: i64 = 60;
 
-/// Requests a minute for all users together, and for one user.
-const ORGANIZATION_LIMIT: u64 = 200;
-const USER_LIMIT: u64 = 50;
+/// Said in a header of its own once a limit is exhausted.
+const WARNING: &str = "You have exceeded your API rate limit.";
+
+/// How many requests a minute may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RateLimits {
+    /// For one user. Default: 50.
+    pub(crate) user: u64,
+    /// For all users together. Default: 200.
+    pub(crate) organization: u64,
+    pub(crate) are_enforced: bool,
+}
+
+impl Default for RateLimits {
+    fn default() -> Self {
+        Self {
+            user: 50,
+            organization: 200,
+            are_enforced: false,
+        }
+    }
+}
 
 /// The counts of the running window.
 #[derive(Debug, Clone, Default)]
@@ -26,9 +48,35 @@ pub(crate) struct Rates {
     by_user: BTreeMap<UserKey, u64>,
 }
 
+/// Where a user stands, this request included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Usage {
+    limits: RateLimits,
+    of_user: u64,
+    of_all: u64,
+    /// Seconds to the end of the window.
+    reset: u64,
+    /// Sent away, whatever is counted.
+    is_ordered: bool,
+}
+
+#[derive(Serialize)]
+struct ExceededJson<'a> {
+    message: &'a str,
+    scope: &'a str,
+    limit: u64,
+    current: u64,
+    reset: u64,
+}
+
 impl Rates {
-    /// Counts a request and writes the state of the limits on its reply.
-    pub(crate) fn count(&mut self, now: DateTime<Utc>, user: UserKey, reply: Reply) -> Reply {
+    /// Counts a request. One without a token counts for nobody.
+    pub(crate) fn count(
+        &mut self,
+        now: DateTime<Utc>,
+        user: Option<UserKey>,
+        limits: RateLimits,
+    ) -> Usage {
         let window = now.timestamp().div_euclid(WINDOW);
         if window != self.window {
             *self = Self {
@@ -36,20 +84,86 @@ impl Rates {
                 ..Self::default()
             };
         }
-        self.all += 1;
-        let of_user = self.by_user.entry(user).or_default();
-        *of_user += 1;
-        let reset = (WINDOW - now.timestamp().rem_euclid(WINDOW)).to_string();
-        let left = |limit: u64, used: u64| limit.saturating_sub(used).max(1).to_string();
-        reply
+        let mut of_user = 0;
+        if let Some(user) = user {
+            self.all += 1;
+            let counted = self.by_user.entry(user).or_default();
+            *counted += 1;
+            of_user = *counted;
+        }
+        let passed = now.timestamp().rem_euclid(WINDOW);
+        Usage {
+            limits,
+            of_user,
+            of_all: self.all,
+            reset: (WINDOW - passed).unsigned_abs(),
+            is_ordered: false,
+        }
+    }
+}
+
+impl Usage {
+    /// As if the user had asked too often, because a test says so; with the seconds it says, if it does.
+    pub(crate) fn exceeded(self, reset: Option<u64>) -> Self {
+        Self {
+            of_user: self.of_user.max(self.limits.user + 1),
+            reset: reset.unwrap_or(self.reset),
+            is_ordered: true,
+            ..self
+        }
+    }
+
+    /// What is said instead of an answer, if a limit is exceeded and holds.
+    pub(crate) fn refusal(&self) -> Option<Reply> {
+        if !self.is_ordered && !self.limits.are_enforced {
+            return None;
+        }
+        let (scope, limit, current) = if self.of_user > self.limits.user {
+            ("rest_user", self.limits.user, self.of_user)
+        } else if self.of_all > self.limits.organization {
+            ("rest", self.limits.organization, self.of_all)
+        } else {
+            return None;
+        };
+        let reset = self.reset;
+        let message = format!("{WARNING} Please wait {reset} seconds before making more requests.");
+        let body = wire::body(&ExceededJson {
+            message: &message,
+            scope,
+            limit,
+            current,
+            reset,
+        });
+        Some(Reply::json(429, body))
+    }
+
+    /// Writes the state of the limits on a reply.
+    pub(crate) fn write_on(&self, reply: Reply) -> Reply {
+        let reset = self.reset.to_string();
+        let holds = self.is_ordered || self.limits.are_enforced;
+        let left = |limit: u64, used: u64| {
+            let left = limit.saturating_sub(used);
+            if holds { left } else { left.max(1) }
+        };
+        let of_all = left(self.limits.organization, self.of_all);
+        let of_user = left(self.limits.user, self.of_user);
+        let mut reply = reply
             .with_header("ratelimit-scope", "rest")
-            .with_header("ratelimit-remaining", left(ORGANIZATION_LIMIT, self.all))
-            .with_header("ratelimit-limit", ORGANIZATION_LIMIT.to_string())
-            .with_header("ratelimit-reset", reset.clone())
+            .with_header("ratelimit-remaining", of_all.to_string())
+            .with_header("ratelimit-limit", self.limits.organization.to_string())
+            .with_header("ratelimit-reset", reset.clone());
+        if of_all == 0 {
+            reply = reply.with_header("ratelimit-warning", WARNING);
+        }
+        reply = reply
             .with_header("ratelimit-user-scope", "rest_user")
-            .with_header("ratelimit-user-remaining", left(USER_LIMIT, *of_user))
-            .with_header("ratelimit-user-limit", USER_LIMIT.to_string())
-            .with_header("ratelimit-user-reset", reset)
+            .with_header("ratelimit-user-remaining", of_user.to_string())
+            .with_header("ratelimit-user-limit", self.limits.user.to_string())
+            .with_header("ratelimit-user-reset", reset);
+        if of_user == 0 {
+            reply = reply.with_header("ratelimit-user-warning", WARNING);
+        }
+        reply
     }
 }
 
@@ -58,19 +172,27 @@ mod tests {
     use super::*;
     use crate::engine::table::Key as _;
 
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).expect("an instant")
+    }
+
+    fn headers(reply: &Reply) -> [&str; 3] {
+        [
+            "ratelimit-remaining",
+            "ratelimit-user-remaining",
+            "ratelimit-reset",
+        ]
+        .map(|name| reply.header(name).unwrap_or_default())
+    }
+
     #[test]
     fn a_minute_is_counted_for_all_and_for_each_user() {
-        let at = |seconds| DateTime::from_timestamp(seconds, 0).expect("an instant");
         let (a, b) = (UserKey::from_row(0), UserKey::from_row(1));
         let mut rates = Rates::default();
         let mut ask = |seconds, user| {
-            let reply = rates.count(at(seconds), user, Reply::new(200));
-            let header = |name| reply.header(name).unwrap_or_default().to_owned();
-            [
-                header("ratelimit-remaining"),
-                header("ratelimit-user-remaining"),
-                header("ratelimit-reset"),
-            ]
+            let usage = rates.count(at(seconds), Some(user), RateLimits::default());
+            assert_eq!(usage.refusal(), None);
+            headers(&usage.write_on(Reply::new(200))).map(ToOwned::to_owned)
         };
         assert_eq!(ask(0, a), ["199", "49", "60"]);
         assert_eq!(ask(59, b), ["198", "49", "1"]);
@@ -83,5 +205,40 @@ mod tests {
             ["1", "1", "59"],
             "nothing is enforced, so nobody is sent away"
         );
+    }
+
+    #[test]
+    fn limits_that_hold_send_away_whoever_asks_too_often() {
+        let (a, b) = (UserKey::from_row(0), UserKey::from_row(1));
+        let limits = RateLimits {
+            user: 2,
+            organization: 3,
+            are_enforced: true,
+        };
+        let mut rates = Rates::default();
+        let mut ask = |seconds, user| {
+            let usage = rates.count(at(seconds), Some(user), limits);
+            let refusal = usage.refusal();
+            let reply = usage.write_on(refusal.unwrap_or(Reply::new(200)));
+            let [all, user, _] = headers(&reply);
+            (reply.status, format!("{all} {user}"), reply.body)
+        };
+        assert_eq!(ask(0, a).1, "2 1");
+        assert_eq!(ask(0, a).1, "1 0");
+        let (status, left, body) = ask(18, a);
+        assert_eq!((status, left.as_str()), (429, "0 0"));
+        assert_eq!(
+            body,
+            "{\"message\":\"You have exceeded your API rate limit. Please wait 42 seconds before making more requests.\",\
+             \"scope\":\"rest_user\",\"limit\":2,\"current\":3,\"reset\":42}\n"
+        );
+        let (status, _, body) = ask(59, b);
+        let body = String::from_utf8_lossy(&body).into_owned();
+        assert_eq!(status, 429);
+        assert!(
+            body.ends_with(",\"scope\":\"rest\",\"limit\":3,\"current\":4,\"reset\":1}\n"),
+            "{body}"
+        );
+        assert_eq!(ask(60, a).0, 200);
     }
 }

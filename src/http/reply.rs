@@ -1,8 +1,12 @@
-//! A reply as the rooms behind the edge give it: owned, complete, free of hyper.
+//! A reply as the rooms behind the edge give it: owned, complete, free of hyper; and when and how it is to be sent.
 //!
 //! Elsewhere: framing (`content-length`, `connection`) and the check that it is legal HTTP (`connection`).
 
 use std::borrow::Cow;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::json;
@@ -62,6 +66,65 @@ impl Reply {
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
+    }
+}
+
+/// How a reply is sent. All but the first are faults, and end the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// As it is.
+    Whole,
+    /// Not at all: the connection is reset.
+    Reset,
+    /// Not at all: our side of the connection is closed.
+    HalfClose,
+    /// Not at all, and nothing else happens.
+    Stall,
+    /// Something that is no HTTP, instead.
+    Garbage,
+    /// Closed after so many bytes of the body, and before its last one.
+    Truncated { bytes: usize },
+    /// With a `content-length` that is off by so much.
+    WrongLength { by: i64 },
+    /// The body in pieces, with a pause between two of them.
+    Slow { pieces: usize, pause: Duration },
+}
+
+/// A reply that is ready, and how to send it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Served {
+    pub(crate) reply: Reply,
+    pub(crate) delivery: Delivery,
+}
+
+/// What the server is told to say.
+pub(crate) enum Answering {
+    Now(Served),
+    /// Later: the request is held, or the answer is late.
+    Waits(Pin<Box<dyn Future<Output = Served> + Send>>),
+}
+
+impl From<Reply> for Served {
+    fn from(reply: Reply) -> Self {
+        Self {
+            reply,
+            delivery: Delivery::Whole,
+        }
+    }
+}
+
+impl From<Reply> for Answering {
+    fn from(reply: Reply) -> Self {
+        Self::Now(reply.into())
+    }
+}
+
+impl fmt::Debug for Answering {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Now(served) => served.fmt(f),
+            Self::Waits(_) => f.write_str("Waits"),
+        }
     }
 }
 

@@ -4,6 +4,9 @@
 //! time and have nothing to do with the fake's clock. On a test's runtime the same tasks are spawned there, and wait for
 //! no timers.
 //!
+//! The port can be closed while the server lives, and opened again. Meanwhile a socket that never listens keeps it from
+//! everybody else.
+//!
 //! Elsewhere: what happens on a connection (`connection`), what a request means (the `answer` closure).
 
 use std::convert::Infallible;
@@ -18,7 +21,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::io::DuplexStream;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc as doors, watch};
 use tokio::task::{AbortHandle, JoinSet, yield_now};
@@ -70,10 +73,25 @@ pub(crate) struct Server {
 struct Running {
     /// Dropping it is the signal; nothing is ever sent.
     stop: watch::Sender<()>,
-    /// The accept loop owns the listener; this is for one that does not come back.
-    listener: Weak<TcpListener>,
+    orders: doors::UnboundedSender<Order>,
+    port: Mutex<Port>,
     /// If it has one of its own.
     thread: Option<Thread>,
+}
+
+#[derive(Debug)]
+enum Port {
+    /// The accept loop owns the listener; this is for one that does not come back.
+    Open(Weak<TcpListener>),
+    /// Kept, if the system let us, by a socket that does not listen.
+    Closed(Option<TcpSocket>),
+}
+
+/// What the accept loop is told while the server lives.
+enum Order {
+    /// Dropped once the port is closed and every connection gone.
+    Close(mpsc::Sender<Infallible>),
+    Open(Arc<TcpListener>),
 }
 
 #[derive(Debug)]
@@ -89,8 +107,12 @@ struct Reception {
     memory: doors::UnboundedReceiver<DuplexStream>,
     check: Option<Check>,
     edge: Arc<Edge>,
+    orders: doors::UnboundedReceiver<Order>,
     stopping: watch::Receiver<()>,
 }
+
+/// How many connections may wait to be accepted, as in the standard library.
+const BACKLOG: u32 = 128;
 
 impl Server {
     /// Binds a free port of 127.0.0.1 and serves it from a thread of its own. On return connections are accepted.
@@ -155,6 +177,7 @@ impl Server {
         });
         let (stop, stopping) = watch::channel(());
         let (door, memory) = doors::unbounded_channel();
+        let (orders, ordered) = doors::unbounded_channel();
         let server = Self {
             address,
             failures,
@@ -163,7 +186,8 @@ impl Server {
             company: Vec::new(),
             running: Some(Running {
                 stop,
-                listener: Arc::downgrade(&listener),
+                orders,
+                port: Mutex::new(Port::Open(Arc::downgrade(&listener))),
                 thread: None,
             }),
         };
@@ -172,6 +196,7 @@ impl Server {
             memory,
             check: None,
             edge,
+            orders: ordered,
             stopping,
         };
         Ok((server, reception))
@@ -219,14 +244,15 @@ impl Server {
             return;
         };
         drop(running.stop);
+        let port = running.port.into_inner();
         let Some(thread) = running.thread else {
-            return refuse_connections(&running.listener);
+            return port.refuse();
         };
         if thread.handle.thread().id() == thread::current().id() {
-            return refuse_connections(&running.listener);
+            return port.refuse();
         }
         match thread.ended.into_inner().recv_timeout(STOP_LIMIT) {
-            Err(mpsc::RecvTimeoutError::Timeout) => refuse_connections(&running.listener),
+            Err(mpsc::RecvTimeoutError::Timeout) => port.refuse(),
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 if let Err(panic) = thread.handle.join() {
                     self.failures.note(panic_text(&*panic).to_owned());
@@ -235,6 +261,84 @@ impl Server {
             Ok(never) => match never {},
         }
     }
+
+    /// Closes the port and every connection as `stop` does, and keeps everything else. Closing twice is fine.
+    pub(crate) fn close(&self) {
+        let Some(running) = &self.running else {
+            return;
+        };
+        let mut port = running.port.lock();
+        if matches!(*port, Port::Closed(_)) {
+            return;
+        }
+        let (closed, closing) = mpsc::channel();
+        // Nobody hears it if the runtime is gone, and the port with it.
+        let _ = running.orders.send(Order::Close(closed));
+        let is_elsewhere = |thread: &Thread| thread.handle.thread().id() != thread::current().id();
+        let is_closed = running.thread.as_ref().is_some_and(is_elsewhere)
+            && closing.recv_timeout(STOP_LIMIT) == Err(mpsc::RecvTimeoutError::Disconnected);
+        if !is_closed {
+            port.refuse();
+        }
+        *port = Port::Closed(keep(self.address).ok());
+    }
+
+    /// Opens the same port again; the next connections are accepted. Does nothing if it is open.
+    ///
+    /// # Errors
+    /// When somebody else has taken the port.
+    pub(crate) fn reopen(&self) -> io::Result<()> {
+        let Some(running) = &self.running else {
+            return Ok(());
+        };
+        let mut port = running.port.lock();
+        let Port::Closed(kept) = &mut *port else {
+            return Ok(());
+        };
+        let kept = match kept.take() {
+            Some(kept) => kept,
+            None => keep(self.address)?,
+        };
+        let listener = {
+            let _entered = self.handle.enter();
+            Arc::new(kept.listen(BACKLOG)?)
+        };
+        *port = Port::Open(Arc::downgrade(&listener));
+        let _ = running.orders.send(Order::Open(listener));
+        Ok(())
+    }
+}
+
+/// A socket on a free port of 127.0.0.1 that never listens: whoever connects is refused, and nobody else can have it.
+///
+/// # Errors
+/// When the system has no port or descriptor left.
+pub(crate) fn dead_port() -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    Ok(socket)
+}
+
+/// A socket on this port that does not listen.
+fn keep(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // Connections that were there may still be on their way out.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    Ok(socket)
+}
+
+impl Stream for TcpStream {
+    fn reset_when_dropped(&mut self) {
+        // It fails only on a socket that is already gone.
+        let _ = self.set_zero_linger();
+    }
+}
+
+/// In memory there is no reset: the other end sees the end of the stream.
+impl Stream for DuplexStream {
+    fn reset_when_dropped(&mut self) {}
 }
 
 impl Drop for Server {
@@ -243,18 +347,19 @@ impl Drop for Server {
     }
 }
 
-/// Closes the port while its listener is still held by a thread that is busy with something else.
-fn refuse_connections(listener: &Weak<TcpListener>) {
-    #[cfg(unix)]
-    if let Some(listener) = listener.upgrade() {
-        use std::os::fd::AsFd as _;
-        if let Ok(socket) = listener.as_fd().try_clone_to_owned() {
-            // The standard library can only shut down what it takes for a stream; to the system it is the same call.
-            let _ = std::net::TcpStream::from(socket).shutdown(std::net::Shutdown::Both);
+impl Port {
+    /// Closes the port while its listener is still held by a thread that is busy with something else.
+    fn refuse(&self) {
+        #[cfg(unix)]
+        if let Self::Open(listener) = self {
+            use std::os::fd::AsFd as _;
+            let socket = listener.upgrade().map(|it| it.as_fd().try_clone_to_owned());
+            if let Some(Ok(socket)) = socket {
+                // The standard library can only shut down what it takes for a stream; to the system it is the same call.
+                let _ = std::net::TcpStream::from(socket).shutdown(std::net::Shutdown::Both);
+            }
         }
     }
-    #[cfg(not(unix))]
-    let _ = listener;
 }
 
 /// A runtime that may be dropped anywhere. tokio's own panics when dropped inside async code, which happens when the
@@ -296,76 +401,112 @@ enum Arrival {
     Memory(DuplexStream),
     /// Nobody will any more.
     Stopped,
+    /// Nobody will until the port is opened again.
+    Closed(mpsc::Sender<Infallible>),
 }
 
 impl Reception {
-    /// Accepts until the server stops, then sees the connections off.
+    /// Accepts while the port is open, and sees the connections off when it is closed; until the server stops.
     async fn run(self) {
         let Self {
             listener,
             mut memory,
             mut check,
             edge,
+            mut orders,
             stopping,
         } = self;
-        let mut connections = JoinSet::new();
-        let mut stopped = pin!(stopped(stopping.clone()));
-        loop {
-            let next = poll_fn(|cx| {
-                reap(&mut connections, &edge.failures, cx);
-                if stopped.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(Arrival::Stopped);
-                }
-                if let Poll::Ready(Some(stream)) = memory.poll_recv(cx) {
-                    return Poll::Ready(Arrival::Memory(stream));
-                }
-                listener.poll_accept(cx).map(Arrival::Socket)
-            });
-            let stream: Box<dyn Stream> = match next.await {
-                Arrival::Stopped => break,
-                Arrival::Memory(stream) => Box::new(stream),
-                Arrival::Socket(Ok((stream, _))) => {
-                    if let Some(check) = check.take() {
-                        check.await;
+        let mut stop = pin!(stopped(stopping));
+        let mut open = Some(listener);
+        while let Some(listener) = open {
+            let (leave, leaving) = watch::channel(());
+            let mut connections = JoinSet::new();
+            let closed = loop {
+                let next = poll_fn(|cx| {
+                    reap(&mut connections, &edge.failures, cx);
+                    if stop.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Arrival::Stopped);
                     }
-                    // Without it a reply in two segments waits for the client's delayed acknowledgement. It fails only on
-                    // a socket that is already gone.
-                    let _ = stream.set_nodelay(true);
-                    Box::new(stream)
-                }
-                Arrival::Socket(Err(error)) if concerns_one_connection(&error) => continue,
-                Arrival::Socket(Err(_)) => {
-                    match edge.timers {
-                        Timers::Own => drop(timeout(ACCEPT_PAUSE, stopped.as_mut()).await),
-                        // Busy, but a rest could move the test's clock.
-                        Timers::Borrowed => yield_now().await,
+                    if let Poll::Ready(Some(Order::Close(closed))) = orders.poll_recv(cx) {
+                        return Poll::Ready(Arrival::Closed(closed));
                     }
-                    continue;
-                }
+                    if let Poll::Ready(Some(stream)) = memory.poll_recv(cx) {
+                        return Poll::Ready(Arrival::Memory(stream));
+                    }
+                    listener.poll_accept(cx).map(Arrival::Socket)
+                });
+                let stream: Box<dyn Stream> = match next.await {
+                    Arrival::Stopped => break None,
+                    Arrival::Closed(closed) => break Some(closed),
+                    Arrival::Memory(stream) => Box::new(stream),
+                    Arrival::Socket(Ok((stream, _))) => {
+                        if let Some(check) = check.take() {
+                            check.await;
+                        }
+                        // Without it a reply in two segments waits for the client's delayed acknowledgement. It fails only
+                        // on a socket that is already gone.
+                        let _ = stream.set_nodelay(true);
+                        Box::new(stream)
+                    }
+                    Arrival::Socket(Err(error)) if concerns_one_connection(&error) => continue,
+                    Arrival::Socket(Err(_)) => {
+                        match edge.timers {
+                            Timers::Own => {
+                                if timeout(ACCEPT_PAUSE, stop.as_mut()).await.is_ok() {
+                                    break None;
+                                }
+                            }
+                            // Busy, but a rest could move the test's clock.
+                            Timers::Borrowed => yield_now().await,
+                        }
+                        continue;
+                    }
+                };
+                connections.spawn(serve_connection(stream, Arc::clone(&edge), leaving.clone()));
             };
-            connections.spawn(serve_connection(
-                stream,
-                Arc::clone(&edge),
-                stopping.clone(),
-            ));
+            drop((listener, leave));
+            let Some(closed) = closed else {
+                drop(memory);
+                return see_off(&edge, connections).await;
+            };
+            see_off(&edge, connections).await;
+            drop(closed);
+            open = poll_fn(|cx| {
+                if stop.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                while let Poll::Ready(Some(unheard)) = memory.poll_recv(cx) {
+                    drop(unheard);
+                }
+                while let Poll::Ready(Some(order)) = orders.poll_recv(cx) {
+                    match order {
+                        Order::Open(listener) => return Poll::Ready(Some(listener)),
+                        Order::Close(closed) => drop(closed),
+                    }
+                }
+                Poll::Pending
+            })
+            .await;
         }
-        drop((listener, memory));
-        let seen_off = async {
-            while let Some(ended) = connections.join_next().await {
-                edge.failures.note_task(ended);
-            }
-        };
-        // What is left after the grace is aborted with the set.
-        match edge.timers {
-            Timers::Own => drop(timeout(STOP_GRACE, seen_off).await),
-            Timers::Borrowed => {
-                let (mut seen_off, mut turns) = (pin!(seen_off), pin!(turns(STOP_TURNS)));
-                poll_fn(|cx| match seen_off.as_mut().poll(cx) {
-                    Poll::Ready(()) => Poll::Ready(()),
-                    Poll::Pending => turns.as_mut().poll(cx),
-                })
-                .await;
-            }
+    }
+}
+
+/// Lets replies in flight end; what is left after the grace is aborted.
+async fn see_off(edge: &Edge, mut connections: JoinSet<()>) {
+    let seen_off = async {
+        while let Some(ended) = connections.join_next().await {
+            edge.failures.note_task(ended);
+        }
+    };
+    match edge.timers {
+        Timers::Own => drop(timeout(STOP_GRACE, seen_off).await),
+        Timers::Borrowed => {
+            let (mut seen_off, mut turns) = (pin!(seen_off), pin!(turns(STOP_TURNS)));
+            poll_fn(|cx| match seen_off.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(()),
+                Poll::Pending => turns.as_mut().poll(cx),
+            })
+            .await;
         }
     }
 }

@@ -33,7 +33,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// The build it happened to, or in; none if a schedule made none.
+    /// The build it happened to, or in; none if a schedule made none, or it happened to a request.
     #[must_use]
     pub fn build(&self) -> Option<&BuildRef> {
         match &self.kind {
@@ -43,7 +43,7 @@ impl Event {
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
             | EventKind::PromisedFailure { job, .. } => Some(&job.build),
-            EventKind::ScheduleFailed { .. } => None,
+            EventKind::ScheduleFailed { .. } | EventKind::Fault { .. } => None,
         }
     }
 
@@ -54,7 +54,8 @@ impl Event {
             EventKind::Build { .. }
             | EventKind::Notification { .. }
             | EventKind::ScheduleFired { .. }
-            | EventKind::ScheduleFailed { .. } => None,
+            | EventKind::ScheduleFailed { .. }
+            | EventKind::Fault { .. } => None,
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
             | EventKind::PromisedFailure { job, .. } => Some(job),
@@ -71,7 +72,8 @@ impl Event {
             | EventKind::Job { .. }
             | EventKind::PipelineUploaded { .. }
             | EventKind::PromisedFailure { .. }
-            | EventKind::Notification { .. } => None,
+            | EventKind::Notification { .. }
+            | EventKind::Fault { .. } => None,
         }
     }
 }
@@ -138,6 +140,13 @@ pub enum EventKind {
         schedule: ScheduleRef,
         /// Why, as the schedule's `failed_message` says.
         message: Arc<str>,
+    },
+    /// A fault that the test ordered came to a request.
+    Fault {
+        /// Method and path of the request.
+        request: Arc<str>,
+        /// What went wrong, and whether the request had its effect.
+        fault: Arc<str>,
     },
 }
 
@@ -253,6 +262,7 @@ impl fmt::Display for Event {
             EventKind::ScheduleFailed { schedule, message } => {
                 write!(f, " {schedule} failed: {message}")
             }
+            EventKind::Fault { request, fault } => write!(f, " {request} {fault}"),
         }
     }
 }

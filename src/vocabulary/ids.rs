@@ -23,6 +23,7 @@ pub(crate) enum Kind {
     Badge,
     Webhook,
     Schedule,
+    Fault,
 }
 
 /// Makes the id of the `ordinal`-th thing of a kind, created at `at`.
@@ -50,6 +51,15 @@ pub(crate) fn hex(seed: u64, kind: Kind, ordinal: u64, digits: usize) -> String 
     }
     text.truncate(digits);
     text
+}
+
+/// A number from 0 to 1, without 1, that looks drawn: the `draw`-th in a lane of its own.
+pub(crate) fn chance(seed: u64, kind: Kind, lane: u64, draw: u64) -> f64 {
+    let [state, _] = lanes(mix(seed) ^ lane, kind, draw);
+    // The 53 bits that a float holds exactly.
+    #[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
+    let numerator = (state >> 11) as f64;
+    numerator / 9_007_199_254_740_992.0
 }
 
 fn lanes(seed: u64, kind: Kind, ordinal: u64) -> [u64; 2] {

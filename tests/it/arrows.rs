@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[&[&str]] = &[
     &["vocabulary", "schedule"],
     &["journal", "pipeline"],
-    &["script"],
+    &["script", "fault"],
     &["engine"],
     &["wire", "timeline", "clock"],
     &["http"],
@@ -33,6 +33,7 @@ const WORLDLY: &[&str] = &[
 /// tokio and hyper live at the edge of the edge, and tokio where something waits, or looks at a real clock.
 const EDGE_FILES: &[&str] = &[
     "driver.rs",
+    "driver/held.rs",
     "driver/follow.rs",
     "driver/pace.rs",
     "fake/connection.rs",
@@ -43,6 +44,7 @@ const EDGE_FILES: &[&str] = &[
     "http/server/tests.rs",
     "http/connection.rs",
     "http/io.rs",
+    "http/wreck.rs",
     "http/failures.rs",
 ];
 

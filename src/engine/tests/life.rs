@@ -299,7 +299,8 @@ impl Heard {
                 | EventKind::PromisedFailure { .. }
                 | EventKind::Notification { .. }
                 | EventKind::ScheduleFired { .. }
-                | EventKind::ScheduleFailed { .. } => {}
+                | EventKind::ScheduleFailed { .. }
+                | EventKind::Fault { .. } => {}
             }
         }
     }

@@ -18,7 +18,13 @@ fn echo(request: Request) -> Reply {
 }
 
 fn serve() -> Server {
-    Server::start_on(Handle::current(), Limits::default(), Arc::new(echo), None).expect("a port")
+    Server::start_on(
+        Handle::current(),
+        Limits::default(),
+        Arc::new(|request| echo(request).into()),
+        None,
+    )
+    .expect("a port")
 }
 
 async fn connect(server: &Server) -> TcpStream {
@@ -131,7 +137,7 @@ async fn a_check_is_done_once_and_before_the_first_socket_is_served() {
     });
     let answer = {
         let seen = seen.clone();
-        move |_| Reply::json(200, format!("checked: {} ", *seen.borrow()))
+        move |_| Reply::json(200, format!("checked: {} ", *seen.borrow())).into()
     };
     let server = Server::start_on(
         Handle::current(),

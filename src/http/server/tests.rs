@@ -42,7 +42,8 @@ fn echo(request: Request) -> Reply {
 }
 
 fn serve(answer: impl Fn(Request) -> Reply + Send + Sync + 'static) -> Server {
-    Server::start(short(), Arc::new(answer)).expect("a port and a thread")
+    Server::start(short(), Arc::new(move |request| answer(request).into()))
+        .expect("a port and a thread")
 }
 
 struct Client(TcpStream);
@@ -427,7 +428,8 @@ fn a_connection_nobody_uses_is_closed() {
         idle_timeout: Duration::from_millis(30),
         ..Limits::default()
     };
-    let server = Server::start(limits, Arc::new(echo)).expect("a port and a thread");
+    let server = Server::start(limits, Arc::new(|request| echo(request).into()))
+        .expect("a port and a thread");
     let mut unused = Client::of(&server);
     let mut used = Client::of(&server);
     used.asks(GET);
@@ -605,7 +607,11 @@ fn stopping_closes_the_port_and_every_idle_connection_and_may_be_repeated() {
 #[test]
 fn stopping_gives_up_what_is_half_done() {
     let answer = |_| Reply::json(200, vec![b'x'; 64 << 20]);
-    let server = Server::start(Limits::default(), Arc::new(answer)).expect("a port and a thread");
+    let server = Server::start(
+        Limits::default(),
+        Arc::new(move |request| answer(request).into()),
+    )
+    .expect("a port and a thread");
     let mut clients = [
         "GET / HT",
         "POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\nab",

@@ -1,0 +1,508 @@
+//! Faults: what goes wrong on purpose. A noun first, then when, then what.
+//!
+//! Elsewhere: the rules themselves (`fault`), how they are carried out (`http::faults`, `http::wreck`, `driver::edge`).
+
+use std::fmt;
+use std::ops::Range;
+use std::panic::Location;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+
+use crate::fake::{BuildHandle, FakeBuildkite, JobHandle, Tie};
+use crate::fault::{Effect, Plan, Predicate, Subject, Verdict, When, Whom};
+use crate::journal::RequestRecord;
+use crate::vocabulary::route::Route;
+use crate::vocabulary::span::instant;
+
+/// How long a slow body may take in all, in real time: 10 seconds.
+const SLOWEST: Duration = Duration::from_secs(10);
+
+/// In how many pieces a body may come: 1,000.
+const MOST_PIECES: usize = 1_000;
+
+/// A fault that was ordered: how often it came, and the end of it. It goes on without this: dropping it changes nothing.
+#[derive(Clone)]
+pub struct Fault {
+    tie: Tie,
+    number: usize,
+    /// As the report of an unused one says it.
+    text: Arc<str>,
+}
+
+/// A fault that is about to be ordered; made by [`FakeBuildkite::fault`].
+///
+/// First for which requests and when, then, last, what goes wrong: that orders it and returns the [`Fault`].
+///
+/// | what | does the request have its effect? | the other way |
+/// |---|---|---|
+/// | [`status`](Self::status), [`answers`](Self::answers) | no | [`after_effect`](Self::after_effect): it does, and the client does not learn of it |
+/// | [`rate_limited`](Self::rate_limited), [`rate_limited_for`](Self::rate_limited_for) | no | – |
+/// | [`reset`](Self::reset), [`half_close`](Self::half_close), [`stall`](Self::stall), [`garbage`](Self::garbage) | no: lost on the way there | `after_effect`: lost on the way back |
+/// | [`delay`](Self::delay) | at once; the answer is late | [`before_effect`](Self::before_effect): once the time has passed; the request is late |
+/// | [`truncate_after`](Self::truncate_after), [`wrong_content_length`](Self::wrong_content_length), [`slow_body`](Self::slow_body) | yes | – |
+///
+/// The difference matters to a program that retries: a `POST` whose answer is lost has made a build all the same.
+#[must_use = "nothing goes wrong before it is said what does"]
+pub struct FaultBuilder {
+    tie: Tie,
+    whom: Whom,
+    when: When,
+    effect: Option<Effect>,
+}
+
+impl FakeBuildkite {
+    /// Begins to order a fault for requests to an endpoint: which of them, and what goes wrong.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let fault = fake.fault(Route::GetUser).nth(2).status(502);
+    /// let url = format!("{}user", fake.api_url());
+    /// let ask = || reqwest::blocking::Client::new().get(&url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!([ask(), ask(), ask()].map(|answer| answer.status().as_u16()), [200, 502, 200]);
+    /// assert_eq!(fault.hits(), 1);
+    /// ```
+    ///
+    /// The fault is the fake's: it needs no variable to live in, [`rewind`](Self::rewind) and [`fork`](Self::fork) carry
+    /// it along with its counters, and one that says how often ([`nth`](FaultBuilder::nth), [`first`](FaultBuilder::first),
+    /// [`times`](FaultBuilder::times)) and did not come as often fails [`verify`](Self::verify) unless it was
+    /// [lifted](Fault::lift). Several faults may be for the same request: all count it, and the one that was ordered first
+    /// comes. Each that comes is an event, [`EventKind::Fault`](crate::EventKind::Fault), and noted with the request.
+    pub fn fault(&self, route: Route) -> FaultBuilder {
+        FaultBuilder::new(self.tie(), Some(route))
+    }
+
+    /// Begins to order a fault for any request, whatever it is for; only pages for people
+    /// ([`Route::is_page`](crate::Route::is_page)) are not among them. Otherwise as [`fault`](Self::fault).
+    pub fn fault_any(&self) -> FaultBuilder {
+        FaultBuilder::new(self.tie(), None)
+    }
+}
+
+/// Which requests.
+impl FaultBuilder {
+    fn new(tie: Tie, route: Option<Route>) -> Self {
+        Self {
+            tie,
+            whom: Whom {
+                route,
+                ..Whom::default()
+            },
+            when: When::default(),
+            effect: None,
+        }
+    }
+
+    /// Only requests about this job: those with its id in the path.
+    #[track_caller]
+    pub fn for_job(mut self, job: &JobHandle) -> Self {
+        self.whom.subject = Some(Subject::Job(job.id(), job.full_name().into()));
+        self
+    }
+
+    /// Only requests about this build, or about one of its jobs: those with its number in the path, or the id of a job.
+    #[track_caller]
+    pub fn for_build(mut self, build: &BuildHandle) -> Self {
+        self.whom.subject = Some(Subject::Build(build.id(), build.name().into()));
+        self
+    }
+
+    /// Only requests of which this is true. It is asked once for each request that is otherwise in question, before the
+    /// request is answered, so its `status` is 0; no lock is held while it runs.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.pipeline("app").create();
+    /// let is_release = |body: &serde_json::Value| body["branch"] == "release";
+    /// fake.fault(Route::CreateBuild).matching(move |request| is_release(&request.json())).first(1).status(503);
+    /// let create = |branch: &str| {
+    ///     let url = format!("{}organizations/acme/pipelines/app/builds", fake.api_url());
+    ///     let body = format!(r#"{{"commit":"HEAD","branch":"{branch}"}}"#);
+    ///     let http = reqwest::blocking::Client::new();
+    ///     http.post(url).bearer_auth(fake.token()).body(body).send().unwrap().status().as_u16()
+    /// };
+    /// assert_eq!([create("main"), create("release")], [201, 503]);
+    /// ```
+    pub fn matching(
+        mut self,
+        predicate: impl Fn(&RequestRecord) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        let predicate: Predicate = match self.whom.predicate.take() {
+            Some(first) => Arc::new(move |request| first(request) && predicate(request)),
+            None => Arc::new(predicate),
+        };
+        self.whom.predicate = Some(predicate);
+        self
+    }
+}
+
+/// When. Without any of these: always. Several add up.
+impl FaultBuilder {
+    /// The n-th of these requests from now on, and no other. The first is number 1.
+    ///
+    /// # Panics
+    ///
+    /// If n is 0.
+    #[track_caller]
+    pub fn nth(mut self, n: u64) -> Self {
+        assert!(n > 0, "requests are counted from 1: there is no 0th");
+        self.when.skip = n - 1;
+        self.when.take = Some(1);
+        self
+    }
+
+    /// The first n of these requests from now on.
+    ///
+    /// # Panics
+    ///
+    /// If n is 0.
+    #[track_caller]
+    pub fn first(mut self, n: u64) -> Self {
+        self.when.skip = 0;
+        self.times(n)
+    }
+
+    /// So many times, then no more: `nth(3).times(2)` is the third and the fourth.
+    ///
+    /// # Panics
+    ///
+    /// If n is 0.
+    #[track_caller]
+    pub fn times(mut self, n: u64) -> Self {
+        assert!(n > 0, "a fault that comes 0 times is none");
+        self.when.take = Some(n);
+        self
+    }
+
+    /// Every one of these requests, until the fault is [lifted](Fault::lift). What is meant when nothing else is said.
+    pub fn always(mut self) -> Self {
+        self.when.skip = 0;
+        self.when.take = None;
+        self
+    }
+
+    /// While the fake's clock is in this time, its end excluded. Only requests in this time are counted.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let noon = fake.clock().now() + minutes(720);
+    /// fake.fault_any().during(noon..noon + minutes(5)).status(503); // an outage
+    /// let ask = || reqwest::blocking::get(fake.url()).unwrap().status().as_u16();
+    /// assert_eq!(ask(), 200);
+    /// fake.advance_to(noon);
+    /// assert_eq!(ask(), 503);
+    /// fake.advance(minutes(5));
+    /// assert_eq!(ask(), 200);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the time ends before it begins.
+    #[track_caller]
+    pub fn during(mut self, time: Range<DateTime<Utc>>) -> Self {
+        assert!(
+            time.start < time.end,
+            "no request can come between {} and {}: the end has to be later than the beginning",
+            instant(time.start),
+            instant(time.end)
+        );
+        self.when.during = Some(time);
+        self
+    }
+
+    /// Each of these requests with this probability, from 0 to 1, drawn from the fake's seed: the same requests in every
+    /// run, whatever other faults there are.
+    ///
+    /// # Panics
+    ///
+    /// If it is not between 0 and 1.
+    #[track_caller]
+    pub fn probability(mut self, probability: f64) -> Self {
+        assert!(
+            (0.0..=1.0).contains(&probability),
+            "a probability is between 0 and 1, and {probability} is not"
+        );
+        self.when.probability = Some(probability);
+        self
+    }
+
+    /// The request is lost, or late, on its way there: it has no effect, or a late one.
+    pub fn before_effect(mut self) -> Self {
+        self.effect = Some(Effect::Before);
+        self
+    }
+
+    /// The request has its effect, and its answer is lost, replaced or late.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// fake.fault(Route::CreateBuild).first(1).after_effect().reset();
+    /// let create = || {
+    ///     let url = format!("{}organizations/acme/pipelines/app/builds", fake.api_url());
+    ///     let http = reqwest::blocking::Client::new();
+    ///     http.post(url).bearer_auth(fake.token()).body(r#"{"commit":"HEAD","branch":"main"}"#).send()
+    /// };
+    /// create().unwrap_err(); // the program is told that it failed, and tries again
+    /// create().unwrap();
+    /// assert_eq!(app.builds().len(), 2);
+    /// ```
+    pub fn after_effect(mut self) -> Self {
+        self.effect = Some(Effect::After);
+        self
+    }
+}
+
+/// What goes wrong. Each orders the fault.
+impl FaultBuilder {
+    /// An error with this status, and Buildkite's own body for it.
+    ///
+    /// 429 is [`rate_limited`](Self::rate_limited). Where Buildkite's words are not known the message is what HTTP calls
+    /// the status.
+    ///
+    /// # Panics
+    ///
+    /// If it is no error: 400 to 599.
+    #[track_caller]
+    pub fn status(self, status: u16) -> Fault {
+        assert!(
+            (400..=599).contains(&status),
+            "{status} is no status of an error; `.answers({status}, body)` answers with anything"
+        );
+        if status == 429 {
+            return self.rate_limited();
+        }
+        self.order(Verdict::Status(status))
+    }
+
+    /// An answer with this status and this body. The body is called JSON if it begins with `{` or `[`, and a page
+    /// otherwise: what stands before a service often answers with one, to clients that expect JSON.
+    ///
+    /// # Panics
+    ///
+    /// If the status is not between 200 and 599.
+    #[track_caller]
+    pub fn answers(self, status: u16, body: impl Into<Bytes>) -> Fault {
+        assert!(
+            (200..=599).contains(&status),
+            "{status} is no status of an answer: those are between 200 and 599"
+        );
+        let body = body.into();
+        self.order(Verdict::Answer { status, body })
+    }
+
+    /// 429, with the headers and the body of a user who has asked too often, until the end of the running minute of the
+    /// fake's clock. [`enforce_rate_limits`](crate::FakeBuildkiteBuilder::enforce_rate_limits) sends away those who really
+    /// have.
+    #[track_caller]
+    pub fn rate_limited(self) -> Fault {
+        self.order(Verdict::RateLimited { reset: None })
+    }
+
+    /// 429, with so many seconds to wait. Clients wait in real time: 0 is a good number for them.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.fault_any().first(1).rate_limited_for(seconds(0));
+    /// let answer = reqwest::blocking::get(fake.url()).unwrap();
+    /// assert_eq!(answer.headers()["ratelimit-user-remaining"], "0");
+    /// assert_eq!(answer.headers()["ratelimit-reset"], "0");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is not a whole number of seconds: the header has no room for less.
+    #[track_caller]
+    pub fn rate_limited_for(self, reset: Duration) -> Fault {
+        assert!(
+            reset.subsec_nanos() == 0,
+            "a rate limit is reset after whole seconds, and {reset:?} are not"
+        );
+        let reset = Some(reset.as_secs());
+        self.order(Verdict::RateLimited { reset })
+    }
+
+    /// The answer is sent once the fake's clock has moved by this much. Under [`Clock::Manual`](crate::Clock::Manual) that
+    /// is when the test advances; under [`PerRequest`](crate::Clock::PerRequest) and
+    /// [`StepPerPoll`](crate::Clock::StepPerPoll), where nobody else would move it, the request moves the clock itself.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.fault(Route::GetUser).first(1).delay(seconds(30));
+    /// # let (url, token) = (format!("{}user", fake.api_url()), fake.token().to_owned());
+    /// let program = std::thread::spawn(move || {
+    ///     // … asks for the user, and waits …
+    /// #   reqwest::blocking::Client::new().get(url).bearer_auth(token).send().unwrap().status().as_u16()
+    /// });
+    /// fake.next_request(Route::GetUser).blocking(); // it came
+    /// fake.advance(seconds(30));
+    /// assert_eq!(program.join().unwrap(), 200);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If that is more than a thousand years.
+    #[track_caller]
+    pub fn delay(self, by: Duration) -> Fault {
+        assert!(
+            by <= crate::vocabulary::span::days(365_000),
+            "{by:?} are more than a thousand years"
+        );
+        self.order(Verdict::Delay(by))
+    }
+
+    /// The connection is reset: no answer, and an error where the client reads. In memory there is no reset, only an end.
+    #[track_caller]
+    pub fn reset(self) -> Fault {
+        self.order(Verdict::Reset)
+    }
+
+    /// The fake closes its side of the connection without an answer, and goes on listening until the client closes its
+    /// own.
+    #[track_caller]
+    pub fn half_close(self) -> Fault {
+        self.order(Verdict::HalfClose)
+    }
+
+    /// Never an answer, and the connection stays open until the fake is [stopped](FakeBuildkite::stop) or dropped. Clients
+    /// without a time-out wait as long.
+    #[track_caller]
+    pub fn stall(self) -> Fault {
+        self.order(Verdict::Stall)
+    }
+
+    /// Bytes that are no HTTP, and the end of the connection.
+    #[track_caller]
+    pub fn garbage(self) -> Fault {
+        self.order(Verdict::Garbage)
+    }
+
+    /// The connection is closed after so many bytes of the body, in any case before its last one; the head says how many
+    /// there should have been. Of an answer without a body the head is all there is, and it is whole.
+    #[track_caller]
+    pub fn truncate_after(self, bytes: usize) -> Fault {
+        self.order(Verdict::Truncate { bytes })
+    }
+
+    /// The `content-length` is off by so much, and the connection ends after the body. More than there is: the client
+    /// waits for the rest, and sees the end; less: it takes a part for the whole. Never below 0; and an answer that has no
+    /// `content-length` is sent as it is.
+    ///
+    /// # Panics
+    ///
+    /// If it is off by 0: that is right.
+    #[track_caller]
+    pub fn wrong_content_length(self, by: i64) -> Fault {
+        assert!(by != 0, "a content-length that is off by 0 is right");
+        self.order(Verdict::WrongLength { by })
+    }
+
+    /// The body comes in so many pieces, with a pause in real time between two of them, and the connection ends after it.
+    /// [On a runtime of the test](crate::FakeBuildkiteBuilder::on_current_runtime) there are pieces and no pauses: the
+    /// server waits for no timers there.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer than 2 pieces or more than 1,000, or the pauses add up to more than ten seconds.
+    #[track_caller]
+    pub fn slow_body(self, pieces: usize, pause: Duration) -> Fault {
+        assert!(
+            (2..=MOST_PIECES).contains(&pieces),
+            "a body comes in 2 to {MOST_PIECES} pieces, not in {pieces}"
+        );
+        let pauses = u32::try_from(pieces - 1).expect("at most a thousand");
+        let all = pause.saturating_mul(pauses);
+        assert!(
+            all <= SLOWEST,
+            "{pauses} pauses of {pause:?} are {all:?} of real time, and {SLOWEST:?} are the limit"
+        );
+        self.order(Verdict::Slow { pieces, pause })
+    }
+
+    #[track_caller]
+    fn order(self, verdict: Verdict) -> Fault {
+        let effect = self.effect.unwrap_or(verdict.usual_effect());
+        if let Some(reason) = verdict.refuses(effect) {
+            panic!("no fault `{verdict}` like this: {reason}");
+        }
+        let plan = Plan {
+            whom: self.whom,
+            when: self.when,
+            verdict,
+            effect,
+            ordered_at: Location::caller(),
+        };
+        let text = plan.to_string().into();
+        let number = self.tie.driver().faults(|faults| faults.order(plan));
+        Fault {
+            tie: self.tie,
+            number,
+            text,
+        }
+    }
+}
+
+impl Fault {
+    /// How often it has come.
+    ///
+    /// After [`rewind`](FakeBuildkite::rewind): as often as it had come then.
+    #[must_use]
+    #[track_caller]
+    pub fn hits(&self) -> u64 {
+        let driver = self.tie.driver();
+        driver.faults(|faults| faults.hits(self.number))
+    }
+
+    /// It does not come any more, and nobody expects it to.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let outage = fake.fault_any().always().status(503);
+    /// let ask = || reqwest::blocking::get(fake.url()).unwrap().status().as_u16();
+    /// assert_eq!(ask(), 503);
+    /// outage.lift();
+    /// assert_eq!(ask(), 200);
+    /// assert_eq!(outage.hits(), 1);
+    /// ```
+    #[track_caller]
+    pub fn lift(&self) {
+        let driver = self.tie.driver();
+        driver.faults(|faults| faults.lift(self.number));
+    }
+}
+
+/// `status 502 for request 3 to GET /v2/user`.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fault({self})")
+    }
+}
+
+impl fmt::Debug for FaultBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FaultBuilder")
+            .field("route", &self.whom.route)
+            .field("when", &self.when)
+            .finish_non_exhaustive()
+    }
+}
