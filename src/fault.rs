@@ -55,7 +55,7 @@ pub(crate) enum Subject {
 pub(crate) struct When {
     /// So many go by first.
     pub(crate) skip: u64,
-    /// So many at most.
+    /// So many come into question; with a probability, so many are hit at most.
     pub(crate) take: Option<u64>,
     pub(crate) during: Option<Range<DateTime<Utc>>>,
     pub(crate) probability: Option<f64>,
@@ -214,9 +214,20 @@ impl Faults {
 impl Rule {
     /// Nothing can come of it any more.
     fn is_over(&self) -> bool {
-        self.is_lifted || self.plan.when.take.is_some_and(|take| self.hits >= take)
+        let When {
+            skip,
+            take,
+            probability,
+            ..
+        } = self.plan.when;
+        self.is_lifted
+            || take.is_some_and(|take| match probability {
+                None => self.seen >= skip.saturating_add(take),
+                Some(_) => self.hits >= take,
+            })
     }
 
+    /// Whether it comes to the request that was just counted.
     fn wants_this(&self, seed: u64, number: usize) -> bool {
         if self.seen <= self.plan.when.skip {
             return false;
@@ -231,7 +242,8 @@ impl Rule {
     /// A plan says how often; chance promises nothing.
     fn complaint(&self) -> Option<String> {
         let planned = self.plan.when.take?;
-        if self.is_over() || self.plan.when.probability.is_some() {
+        let is_settled = self.is_lifted || self.hits >= planned;
+        if is_settled || self.plan.when.probability.is_some() {
             return None;
         }
         let how_often = match self.hits {

@@ -107,6 +107,33 @@
 //! events around the program under test, and prints a line that replays what failed; [`assert_repeatable`] holds a test to
 //! give the same twice.
 //!
+//! # What goes wrong on purpose
+//!
+//! Programs that talk to Buildkite meet errors, lost answers and late ones. A test orders them:
+//!
+//! ```
+//! use fake_buildkite::{FakeBuildkite, Route, seconds};
+//!
+//! let fake = FakeBuildkite::start();
+//! fake.fault(Route::GetBuild).nth(3).status(502);            // with Buildkite's own body for it
+//! fake.fault(Route::CreateBuild).first(1).after_effect().reset(); // the build is made, and nobody is told
+//! fake.fault_any().during(fake.clock().now()..fake.clock().now() + seconds(60)).rate_limited();
+//! fake.fault(Route::CancelBuild).probability(0.2).delay(seconds(30)); // in the fake's time, from its seed
+//! // … the program under test runs …
+//! let report = fake.verify().unwrap_err(); // it did not: two planned faults never came
+//! assert!(report.problems[0].ends_with(
+//!     "never happened: status 502 for request 3 to GET \
+//!      /v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}; no such request came"));
+//! ```
+//!
+//! [`FaultBuilder`] has the list, and says which faults come before a request has its effect and which after: a program that
+//! retries meets a real difference there. What else a test can do:
+//!
+//! - [`hold`](FakeBuildkite::hold) a request before it has any effect, for exact interleavings; the [`Gate`] lets it go.
+//! - [`stop`](FakeBuildkite::stop) and [`restart`](FakeBuildkite::restart) the server: the same port, the same world.
+//! - Give the program a [`dead_url`](FakeBuildkite::dead_url), where everybody is refused.
+//! - [`enforce_rate_limits`](FakeBuildkiteBuilder::enforce_rate_limits), on the fake's clock.
+//!
 //! # Looking on
 //!
 //! [`BuildHandle::timeline`] prints a build as text, gives it as SVG, and as a page; the same page is at
@@ -129,7 +156,7 @@
 //!
 //! A room imports only from rooms to its left; a test holds it so.
 //!
-//! `vocabulary` `schedule` · `journal` `pipeline` ← `script` ← `engine` ← `wire` `timeline` `clock` ← `http` ← `driver` ← `fake`
+//! `vocabulary` `schedule` · `journal` `pipeline` ← `script` `fault` ← `engine` ← `wire` `timeline` `clock` ← `http` ← `driver` ← `fake`
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -138,6 +165,7 @@
 //! | `journal` | what happened, in order and bounded |
 //! | `pipeline` | YAML to typed steps, with Buildkite's own refusals |
 //! | `script` | what the commands of jobs will do |
+//! | `fault` | rule and verdict: what may go wrong at the edge |
 //! | `engine` | the machine: everything that is true, and the only code that changes it |
 //! | `wire` | how it looks: engine values as Buildkite's JSON |
 //! | `timeline` | a build as a picture: text, SVG, and the page at its `web_url` |

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
 use chrono::{DateTime, Utc};
+use parking_lot::MutexGuard;
 
 use super::{Driver, World};
 use crate::clock::{self, Clock, Journey, Until};
@@ -141,14 +142,14 @@ impl Driver {
     /// # Panics
     ///
     /// If that fires more than it may.
-    pub(super) fn go(&self, world: &mut World, until: Until) {
-        let World {
-            engine, journal, ..
-        } = world;
+    pub(super) fn go(&self, world: &mut MutexGuard<'_, World>, until: Until) {
         let mut journey = Journey::new(until, self.event_limit);
         loop {
-            match journey.next_instant(engine) {
-                Ok(Some(events)) => journal.events(&events),
+            match journey.next_instant(&mut world.engine) {
+                Ok(Some(events)) => {
+                    world.journal.events(&events);
+                    self.ask_closures(world);
+                }
                 Ok(None) => break,
                 Err(runaway) => panic!("{runaway}"),
             }

@@ -219,7 +219,7 @@ impl FaultBuilder {
     }
 
     /// Each of these requests with this probability, from 0 to 1, drawn from the fake's seed: the same requests in every
-    /// run, whatever other faults there are.
+    /// run, whatever other faults there are. With a number of times: until it has come as often, which nothing promises.
     ///
     /// # Panics
     ///

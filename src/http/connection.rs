@@ -117,9 +117,14 @@ pub(crate) async fn serve_connection(
             if delivery == Delivery::Stall {
                 phase.request_waits();
             } else {
-                let has_body = !is_head && !matches!(reply.status, 204 | 304);
-                let body = has_body.then(|| reply.body.clone());
-                phase.abandon(Wreck::new(delivery, &edge.encode(reply), body));
+                let may_have_body = !matches!(reply.status, 204 | 304);
+                let length = may_have_body.then(|| reply.body.len());
+                let body = if may_have_body && !is_head {
+                    reply.body.clone()
+                } else {
+                    Bytes::new()
+                };
+                phase.abandon(Wreck::new(delivery, &edge.encode(reply), length, body));
             }
             pending().await
         }

@@ -42,39 +42,40 @@ enum Ending {
 }
 
 impl Wreck {
-    /// A delivery that hyper cannot make. `body` is that of the reply; `None` if the reply may have none.
+    /// A delivery that hyper cannot make. `length` is what the head says of the body, if it says anything; `body` is what
+    /// follows it: nothing, if HEAD was asked.
     pub(super) fn new(
         delivery: Delivery,
         response: &Response<Full<Bytes>>,
-        body: Option<Bytes>,
+        length: Option<usize>,
+        mut body: Bytes,
     ) -> Self {
-        let length = body.as_ref().map_or(0, Bytes::len);
+        let length = length.map(|length| length as u64);
         let declared = match delivery {
-            Delivery::WrongLength { by } => (length as u64).saturating_add_signed(by),
+            Delivery::WrongLength { by } => length.map(|length| length.saturating_add_signed(by)),
             Delivery::Whole
             | Delivery::Reset
             | Delivery::HalfClose
             | Delivery::Stall
             | Delivery::Garbage
             | Delivery::Truncated { .. }
-            | Delivery::Slow { .. } => length as u64,
+            | Delivery::Slow { .. } => length,
         };
-        let head = || head(response, body.is_some().then_some(declared));
-        let mut rest = body.clone().unwrap_or_default();
+        let head = || head(response, declared);
         let (pieces, ending) = match delivery {
             Delivery::Reset => (Vec::new(), Ending::Reset),
             Delivery::HalfClose | Delivery::Stall => (Vec::new(), Ending::HalfClose),
             Delivery::Garbage => (vec![Bytes::from_static(GARBAGE)], Ending::Close),
             Delivery::Truncated { bytes } => {
-                rest.truncate(bytes.min(length.saturating_sub(1)));
-                (vec![head(), rest], Ending::Close)
+                body.truncate(bytes.min(body.len().saturating_sub(1)));
+                (vec![head(), body], Ending::Close)
             }
-            Delivery::Whole | Delivery::WrongLength { .. } => (vec![head(), rest], Ending::Close),
+            Delivery::Whole | Delivery::WrongLength { .. } => (vec![head(), body], Ending::Close),
             Delivery::Slow { pieces, .. } => {
-                let size = length.div_ceil(pieces).max(1);
+                let size = body.len().div_ceil(pieces).max(1);
                 let mut all = vec![head()];
-                while !rest.is_empty() {
-                    all.push(rest.split_to(size.min(rest.len())));
+                while !body.is_empty() {
+                    all.push(body.split_to(size.min(body.len())));
                 }
                 (all, Ending::Close)
             }

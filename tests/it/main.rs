@@ -18,6 +18,7 @@ mod env;
 mod errors;
 mod expansion;
 mod explore;
+mod faults;
 mod golden;
 mod groups;
 mod hands;
