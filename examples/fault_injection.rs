@@ -82,7 +82,7 @@ async fn main() {
 
     fake.verify().expect("every fault that was planned came");
     println!("\nWhat the fake noted:");
-    for event in fake.events().iter() {
+    for event in &*fake.events() {
         if matches!(event.kind, fake_buildkite::EventKind::Fault { .. }) {
             println!("  {event}");
         }

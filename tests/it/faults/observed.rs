@@ -1,6 +1,7 @@
 //! Each fault, as four clients see it.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use fake_buildkite::{FakeBuildkite, Fault, FaultBuilder, Route, millis};
@@ -120,23 +121,31 @@ fn kind(error: &(dyn Error + 'static)) -> &'static str {
 }
 
 fn io_kind(error: &std::io::Error) -> &'static str {
-    match error.kind() {
-        std::io::ErrorKind::ConnectionReset => "reset",
-        std::io::ErrorKind::UnexpectedEof => "ended early",
-        std::io::ErrorKind::TimedOut => "timed out",
-        kind => panic!("nobody expects this: {kind:?}, {error:?}"),
-    }
+    let known = [
+        (ErrorKind::ConnectionReset, "reset"),
+        (ErrorKind::UnexpectedEof, "ended early"),
+        (ErrorKind::TimedOut, "timed out"),
+    ];
+    let found = known.iter().find(|(kind, _)| *kind == error.kind());
+    found.map_or_else(
+        || panic!("nobody expects this: {error:?}"),
+        |(_, name)| name,
+    )
 }
 
 fn ureq_kind(error: &ureq::Error) -> &'static str {
-    match error {
-        ureq::Error::Timeout(_) => "timed out",
-        ureq::Error::Protocol(_) => "no HTTP",
-        ureq::Error::Io(error) => match error.get_ref().and_then(|it| it.downcast_ref()) {
-            Some(inner) => ureq_kind(inner),
-            None => io_kind(error),
-        },
-        error => panic!("nobody expects this: {error:?}"),
+    if matches!(error, ureq::Error::Timeout(_)) {
+        return "timed out";
+    }
+    if matches!(error, ureq::Error::Protocol(_)) {
+        return "no HTTP";
+    }
+    let ureq::Error::Io(error) = error else {
+        panic!("nobody expects this: {error:?}")
+    };
+    match error.get_ref().and_then(|it| it.downcast_ref()) {
+        Some(inner) => ureq_kind(inner),
+        None => io_kind(error),
     }
 }
 

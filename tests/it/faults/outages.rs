@@ -169,7 +169,7 @@ fn crowd(fake: &FakeBuildkite, of_each: usize) -> Vec<TcpStream> {
     let kinds = [
         String::new(),
         ask("user"),
-        format!("POST /v2/user HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"),
+        "POST /v2/user HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc".to_owned(),
         ask("builds") + "\r\n",                       // held
         ask("organizations") + "\r\n",                // stalled
         ask("access-token") + "\r\n",                 // late

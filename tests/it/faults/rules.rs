@@ -348,16 +348,16 @@ fn slips_are_told_at_once() {
     let fault = || fake.fault(Route::GetUser);
     let table: [(&str, &dyn Fn()); 13] = [
         ("requests are counted from 1: there is no 0th", &|| {
-            drop(fault().nth(0))
+            drop(fault().nth(0));
         }),
         ("a fault that comes 0 times is none", &|| {
-            drop(fault().first(0))
+            drop(fault().first(0));
         }),
         ("a probability is between 0 and 1, and 1.5 is not", &|| {
-            drop(fault().probability(1.5))
+            drop(fault().probability(1.5));
         }),
         ("a probability is between 0 and 1, and NaN is not", &|| {
-            drop(fault().probability(f64::NAN))
+            drop(fault().probability(f64::NAN));
         }),
         (
             "no request can come between 2030-01-01T00:00:00.000Z and 2030-01-01T00:00:00.000Z: the end has to be later than the beginning",
@@ -378,10 +378,10 @@ fn slips_are_told_at_once() {
             },
         ),
         ("a content-length that is off by 0 is right", &|| {
-            drop(fault().wrong_content_length(0))
+            drop(fault().wrong_content_length(0));
         }),
         ("a body comes in 2 to 1000 pieces, not in 1", &|| {
-            drop(fault().slow_body(1, seconds(0)))
+            drop(fault().slow_body(1, seconds(0)));
         }),
         (
             "2 pauses of 60s are 120s of real time, and 10s are the limit",
