@@ -10,6 +10,8 @@ mod edge;
 mod follow;
 mod held;
 mod pace;
+mod post;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -23,6 +25,7 @@ use tokio::time::Instant;
 use crate::clock::{self, Clock, Journey, Runaway, Until};
 use crate::driver::edge::{Stage, Turn, is_kept_away};
 use crate::driver::held::Held;
+use crate::driver::post::{Outbox, Postman};
 use crate::engine::acts::Poll;
 use crate::engine::commands::Judge;
 use crate::engine::judging::Question;
@@ -38,6 +41,8 @@ pub(crate) use edge::gone;
 pub(crate) use follow::{follow, loopback_keeps_time};
 pub(crate) use held::Holds;
 pub(crate) use pace::Pace;
+pub(crate) use post::{Posting, Undelivered};
+pub(crate) use watchdog::Watchdog;
 
 /// Everything behind the lock. Its parts are persistent, so that a clone is a snapshot and costs nothing.
 #[derive(Debug, Clone)]
@@ -46,6 +51,8 @@ pub(crate) struct World {
     pub(crate) journal: Journal,
     rates: Rates,
     faults: Faults,
+    /// What webhooks are still to be told, and what they were told.
+    outbox: Outbox,
     /// How many requests were answered.
     requests: u64,
     /// How many polls in a row saw the clock at this instant.
@@ -65,6 +72,8 @@ pub(crate) struct Driver {
     world: Mutex<World>,
     mode: Clock,
     options: Options,
+    posting: Posting,
+    postman: Postman,
     event_limit: usize,
     /// What was asked for that nobody serves, in sentences; not part of the world, because going back does not undo it.
     unserved: Mutex<Vec<String>>,
@@ -86,12 +95,19 @@ pub(crate) struct Driver {
 const UNSERVED: usize = 20;
 
 impl Driver {
-    pub(crate) fn new(engine: Engine, mode: Clock, options: Options, event_limit: usize) -> Self {
+    pub(crate) fn new(
+        engine: Engine,
+        mode: Clock,
+        options: Options,
+        posting: Posting,
+        event_limit: usize,
+    ) -> Self {
         let world = World {
             engine,
             journal: Journal::default(),
             rates: Rates::default(),
             faults: Faults::default(),
+            outbox: Outbox::default(),
             requests: 0,
             polls: (DateTime::UNIX_EPOCH, 0),
             taken: BTreeMap::new(),
@@ -101,6 +117,8 @@ impl Driver {
             world: Mutex::new(world),
             mode,
             options,
+            posting,
+            postman: Postman::default(),
             event_limit,
             pace: OnceLock::new(),
             earlier: Arc::new(Notify::new()),
@@ -126,7 +144,12 @@ impl Driver {
     /// Puts another world in the place of this one.
     pub(crate) fn rewind(&self, to: World) {
         // Dropped after the lock is free: the last of a large world takes its time.
-        let _was = std::mem::replace(&mut *self.world.lock(), to);
+        let _was = {
+            let mut world = self.world.lock();
+            self.postman.forget_the_one_under_way();
+            std::mem::replace(&mut *world, to)
+        };
+        self.postman.call();
         self.changed.notify_waiters();
     }
 
@@ -136,6 +159,8 @@ impl Driver {
             world: Mutex::new(world),
             mode: self.mode,
             options: self.options.elsewhere(),
+            posting: self.posting.clone(),
+            postman: Postman::default(),
             event_limit: self.event_limit,
             pace: OnceLock::new(),
             earlier: Arc::new(Notify::new()),
@@ -254,7 +279,8 @@ impl Driver {
     }
 
     /// Lets go of the lock after a change, and tells whom it may concern.
-    fn leave(&self, world: MutexGuard<'_, World>) {
+    fn leave(&self, mut world: MutexGuard<'_, World>) {
+        let has_post = world.collect();
         let is_earlier = self.pace.get().is_some_and(|_| {
             let next = world.engine.timers().first();
             next.is_some_and(|(key, _)| key.due < world.sleeps_until)
@@ -262,6 +288,9 @@ impl Driver {
         drop(world);
         if is_earlier {
             self.earlier.notify_one();
+        }
+        if has_post {
+            self.postman.call();
         }
         self.changed.notify_waiters();
     }
@@ -274,6 +303,9 @@ impl Driver {
         while let Some(events) = journey.next_instant(&mut world.engine)? {
             world.journal.events(&events);
             self.ask_closures(world);
+            if world.collect() {
+                self.postman.call();
+            }
             self.changed.notify_waiters();
         }
         Ok(())
@@ -456,32 +488,30 @@ impl Driver {
         format!("poll {polls} at this instant; {why}")
     }
 
-    /// Moves the clock and returns what happened. Between two instants the lock is free, and `go_on` is asked whether to
-    /// go on.
-    pub(crate) fn travel(
-        &self,
-        target: impl FnOnce(DateTime<Utc>) -> Until,
-        mut go_on: impl FnMut() -> bool,
-    ) -> Result<Vec<Event>, Runaway> {
+    /// How far a call will move the clock.
+    pub(crate) fn journey(&self, target: impl FnOnce(DateTime<Utc>) -> Until) -> Journey {
         let until = target(self.world.lock().engine.now());
-        let mut journey = Journey::new(until, self.event_limit);
-        let mut all = Vec::new();
-        while go_on() {
-            let mut world = self.world.lock();
-            let World {
-                engine, journal, ..
-            } = &mut *world;
-            let Some(events) = journey.next_instant(engine)? else {
-                // The clock may have moved on all the same.
-                self.leave(world);
-                break;
-            };
-            journal.events(&events);
-            self.ask_closures(&mut world);
+        Journey::new(until, self.event_limit)
+    }
+
+    /// Lets happen what is due at the next instant of a journey, if there is one.
+    pub(crate) fn next_instant(
+        &self,
+        journey: &mut Journey,
+    ) -> Result<Option<Vec<Event>>, Runaway> {
+        let mut world = self.world.lock();
+        let World {
+            engine, journal, ..
+        } = &mut *world;
+        let Some(events) = journey.next_instant(engine)? else {
+            // The clock may have moved on all the same.
             self.leave(world);
-            all.extend(events);
-        }
-        Ok(all)
+            return Ok(None);
+        };
+        journal.events(&events);
+        self.ask_closures(&mut world);
+        self.leave(world);
+        Ok(Some(events))
     }
 }
 
@@ -489,5 +519,6 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         self.changed.notify_waiters();
+        self.postman.dismiss();
     }
 }

@@ -116,6 +116,8 @@ pub(crate) struct Journal {
     /// Bytes of all bodies kept.
     bodies: usize,
     events: QueueSync<Event>,
+    /// How many events there ever were.
+    happened: u64,
 }
 
 impl Default for Journal {
@@ -125,6 +127,7 @@ impl Default for Journal {
             gone: 0,
             bodies: 0,
             events: QueueSync::new_sync(),
+            happened: 0,
         }
     }
 }
@@ -148,6 +151,7 @@ impl Journal {
                 self.events.dequeue_mut();
             }
             self.events.enqueue_mut(event.clone());
+            self.happened += 1;
         }
     }
 
@@ -168,6 +172,19 @@ impl Journal {
         let mut kept = kept.skip(usize::try_from(skipped).ok()?);
         let (number, found) = kept.find(|(_, request)| request.route == Some(route))?;
         Some((found, number + 1))
+    }
+
+    /// How many events there ever were: where the next one will stand.
+    pub(crate) fn position(&self) -> u64 {
+        self.happened
+    }
+
+    /// What happened from a position on.
+    pub(crate) fn events_from(&self, position: u64) -> Vec<Event> {
+        let kept = self.events.len() as u64;
+        let skipped = position.saturating_sub(self.happened - kept);
+        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
+        self.events.iter().skip(skipped).cloned().collect()
     }
 
     pub(crate) fn all_events(&self) -> Vec<Event> {

@@ -13,9 +13,11 @@ use crate::engine::build::{BuildKey, put};
 use crate::engine::commands::{PromiseFailure, UploadPipeline};
 use crate::engine::job::{Event, JobKey, State};
 use crate::engine::timers::Timer;
+use crate::engine::webhook::About;
 use crate::engine::{Command, Engine};
 use crate::script::{Act, Ending, When};
 use crate::vocabulary::exit::Exit;
+use crate::vocabulary::webhook::WebhookEvent;
 
 /// What a command that runs will still do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,6 +224,7 @@ impl Engine {
             .agent
             .expect("a job with an agent names it");
         self.agents.change(agent).contact = Contact::Lost;
+        self.notice(WebhookEvent::AgentLost, About::Agent(agent));
         self.change_with(key, Event::LoseAgent, |job| {
             job.exit = Some(Exit::status(-1));
         })

@@ -107,6 +107,7 @@ impl Engine {
                 to: to.reported(),
             });
         }
+        self.notice_job(key, event, to);
         if to == State::Running && self.builds.get(build).started_at.is_none() {
             self.builds.change(build).started_at = Some(now);
         }

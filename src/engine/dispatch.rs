@@ -14,11 +14,13 @@ use crate::engine::graph::StepRun;
 use crate::engine::job::{Event, Illegal, JobKey, Lead, State};
 use crate::engine::table::Key as _;
 use crate::engine::timers::{Timer, TimerKey};
+use crate::engine::webhook::About;
 use crate::pipeline::Step;
 use crate::script::{Attempt, PickUp, Takes};
 use crate::vocabulary::exit::Exit;
 use crate::vocabulary::ids::{self, Kind};
 use crate::vocabulary::states::JobType;
+use crate::vocabulary::webhook::WebhookEvent;
 
 /// A job's place among those that wait for an agent: the highest priority first, then who was scheduled first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,7 +183,7 @@ impl Engine {
         priority: Option<i64>,
     ) -> AgentKey {
         let key = self.agents.next_key();
-        self.agents.push(Agent {
+        let key = self.agents.push(Agent {
             id: self.mint(Kind::Agent, key),
             name,
             tags,
@@ -190,7 +192,9 @@ impl Engine {
             created_at: self.now,
             last_job_finished_at: None,
             last_success_at: None,
-        })
+        });
+        self.notice(WebhookEvent::AgentConnected, About::Agent(key));
+        key
     }
 
     /// Lets go of the agent of a job whose new state needs none. The job goes on naming it, unless it goes back into the

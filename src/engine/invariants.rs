@@ -105,11 +105,14 @@ impl Engine {
             schedule_ids,
             schedules_by_pipeline,
             ordered_failures,
+            webhooks,
+            wishes,
             enforces_limits,
             expiry,
             log_form,
             agenda: _, // `check_whole` finds it empty
             events,
+            notices,
         } = self;
         let is_same = [
             ("seed", *seed == before.seed),
@@ -149,6 +152,9 @@ impl Engine {
                 "ordered_failures",
                 *ordered_failures == before.ordered_failures,
             ),
+            ("webhooks", webhooks.writes() == before.webhooks.writes()),
+            ("wishes", *wishes == before.wishes),
+            ("notices", notices.len() == before.notices.len()),
             ("limits", *enforces_limits == before.enforces_limits),
             ("expiry", *expiry == before.expiry),
             ("log_form", *log_form == before.log_form),

@@ -9,9 +9,9 @@
 //! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`] say what a thing is; [`graph`]
 //! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's
 //! transition and what belongs to it; [`settle`] follows the consequences; [`recipe`] is what builds are made of and
-//! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they print; [`notify`] is who
-//! would be told; [`schedule`] is what makes builds by itself; [`timers`] is what is due; [`commands`] is what can be asked for; [`invariants`] is what must always
-//! hold.
+//! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they
+//! print; [`notify`] is who would be told; [`schedule`] is what makes builds by itself; [`webhook`] is who wants to hear of it;
+//! [`timers`] is what is due; [`commands`] is what can be asked for; [`invariants`] is what must always hold.
 
 pub(crate) mod account;
 pub(crate) mod acts;
@@ -47,6 +47,7 @@ pub(crate) mod tally;
 mod tests;
 pub(crate) mod timers;
 mod trigger;
+pub(crate) mod webhook;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -71,10 +72,12 @@ use crate::engine::schedule::{Schedule, ScheduleKey};
 use crate::engine::table::Table;
 use crate::engine::tally::Tally;
 use crate::engine::timers::{Subject, Timer, Timers};
+use crate::engine::webhook::{Notice, Webhook, WebhookKey};
 use crate::script::Scripts;
 use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
 use crate::vocabulary::ids::{self, JobId, Kind, ScheduleId, UserId};
 use crate::vocabulary::scope::Scope;
+use crate::vocabulary::webhook::WebhookEvents;
 
 /// How many jobs a build can have where limits are enforced: 4,000.
 /// Source: Buildkite docs, "Platform limits".
@@ -159,6 +162,9 @@ pub(crate) struct Engine {
     ordered_failures: RedBlackTreeMapSync<ScheduleKey, Arc<str>>,
     /// Who is in a concurrency group, in the order of its queue.
     groups: RedBlackTreeMapSync<GroupKey, RedBlackTreeSetSync<Place>>,
+    webhooks: Table<WebhookKey, Webhook>,
+    /// What any of them wants to be told of.
+    wishes: WebhookEvents,
     steps_created: u64,
     /// Whether the platform's documented limits hold, which not every organization is held to.
     enforces_limits: bool,
@@ -166,6 +172,8 @@ pub(crate) struct Engine {
     log_form: LogForm,
     agenda: Agenda,
     events: Vec<Event>,
+    /// What there is to tell webhooks, oldest first.
+    notices: Vec<Notice>,
 }
 
 impl Engine {
@@ -198,12 +206,15 @@ impl Engine {
             schedules_by_pipeline: RedBlackTreeSetSync::new_sync(),
             ordered_failures: RedBlackTreeMapSync::new_sync(),
             groups: RedBlackTreeMapSync::new_sync(),
+            webhooks: Table::new(),
+            wishes: WebhookEvents::NONE,
             steps_created: 0,
             enforces_limits: false,
             expiry: Expiry::Exact,
             log_form: LogForm::default(),
             agenda: Agenda::default(),
             events: Vec::new(),
+            notices: Vec::new(),
         }
     }
 

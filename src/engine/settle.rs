@@ -210,6 +210,7 @@ impl Engine {
             from: Some(from),
             to,
         });
+        self.notice_build(key, to);
         let occasion = if begins {
             Some(Occasion::Started)
         } else {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, Datelike as _, Utc};
 
 use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
-use crate::driver::Driver;
+use crate::driver::{Driver, Posting};
 use crate::engine::Engine;
 use crate::engine::agent::Fleet;
 use crate::engine::log::LogForm;
@@ -17,7 +17,7 @@ use crate::fake::{FakeBuildkite, Home};
 use crate::http::connection::Limits;
 use crate::http::{Clusters, Options, RateLimits};
 use crate::vocabulary::scope::Scope;
-use crate::wire::Waiters;
+use crate::wire::{Times, Waiters};
 
 /// Who picks up jobs.
 ///
@@ -135,6 +135,7 @@ pub struct FakeBuildkiteBuilder {
     expires_hourly: bool,
     log_form: LogForm,
     options: Options,
+    posting: Posting,
     limits: Limits,
 }
 
@@ -154,6 +155,7 @@ impl FakeBuildkiteBuilder {
             expires_hourly: false,
             log_form: LogForm::default(),
             options: Options::default(),
+            posting: Posting::default(),
             limits: Limits::default(),
         }
     }
@@ -434,6 +436,34 @@ impl FakeBuildkiteBuilder {
         self
     }
 
+    /// Webhooks may go to this host, too, and not to this machine alone. A name, as it stands in the address.
+    ///
+    /// ```
+    /// # use fake_buildkite::FakeBuildkite;
+    /// let fake = FakeBuildkite::builder().allow_webhook_host("receiver.test").start();
+    /// fake.webhook("http://receiver.test:8080/hooks").create();
+    /// ```
+    pub fn allow_webhook_host(mut self, host: impl Into<String>) -> Self {
+        let host = host.into();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        self.posting.hosts.push(bare.to_owned());
+        self
+    }
+
+    /// The times of builds and jobs in the bodies of webhooks are `2030-01-01T00:00:11.000Z`, as in REST, instead of
+    /// `2030-01-01 00:00:11 UTC`. Both have been seen.
+    pub fn webhooks_with_iso_times(mut self) -> Self {
+        self.posting.times = Times::Iso;
+        self
+    }
+
+    /// How long the receiver of a webhook may take to answer, in real time: 10 seconds unless a test says otherwise. Then
+    /// the delivery has failed, and the next one goes out.
+    pub fn webhook_timeout(mut self, limit: Duration) -> Self {
+        self.posting.limit = limit;
+        self
+    }
+
     /// The largest body a request may have, in bytes: 8 MiB unless a test says otherwise. Larger ones get 413.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.limits.body_bytes = bytes;
@@ -500,6 +530,7 @@ impl FakeBuildkiteBuilder {
             engine,
             self.clock,
             self.options,
+            self.posting,
             self.event_limit,
         ));
         FakeBuildkite::serve(

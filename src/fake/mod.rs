@@ -5,6 +5,7 @@
 //! `build`, `job` and its `log`, `schedule`, `script`), what goes wrong on purpose (`fault`, `gate`, `outage`), the questions
 //! about requests (`requests`), waiting (`wait`).
 
+mod advance;
 mod build;
 mod builder;
 mod connection;
@@ -26,6 +27,7 @@ mod script;
 mod snapshot;
 mod verify;
 mod wait;
+mod webhook;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock, Weak};
@@ -38,6 +40,7 @@ use crate::clock::{self, Clock, Until};
 use crate::driver::Driver;
 use crate::engine::Engine;
 use crate::engine::account::{OrganizationKey, UserKey};
+use crate::fake::advance::{Never, When};
 use crate::fake::host::Host;
 use crate::fake::outage::DeadPort;
 use crate::fake::snapshot::Family;
@@ -46,6 +49,7 @@ use crate::http::server::Server;
 use crate::vocabulary::ids::UserId;
 use crate::vocabulary::span;
 
+pub use advance::{Advance, Advancing};
 pub use build::{BuildBuilder, BuildHandle};
 pub use builder::{AgentSpec, Agents, FakeBuildkiteBuilder, agent};
 pub use connection::Connection;
@@ -62,6 +66,7 @@ pub use script::JobScript;
 pub use snapshot::Snapshot;
 pub use verify::Report;
 pub use wait::{Handle, Wait};
+pub use webhook::{WebhookBuilder, WebhookHandle};
 
 /// A Buildkite of a test's own: a state machine for builds and jobs, a clock, and a server on a port of its own.
 ///
@@ -165,6 +170,7 @@ impl FakeBuildkite {
             dead: OnceLock::new(),
         };
         fake.driver.listens_at(fake.url());
+        fake.driver.posts_on(fake.server.runtime());
         fake
     }
 
@@ -284,7 +290,7 @@ impl FakeBuildkite {
     /// If more happens than one call may do (100,000 due things, unless the builder says otherwise), or the clock goes by
     /// another one: [`Clock::Wall`], [`Clock::FollowTokio`].
     #[track_caller]
-    pub fn advance(&self, by: Duration) -> Events {
+    pub fn advance(&self, by: Duration) -> Advance<Events> {
         self.travel(|now| Until::Instant(clock::after(now, by)))
     }
 
@@ -294,7 +300,7 @@ impl FakeBuildkite {
     ///
     /// If the instant has passed already, or as [`advance`](Self::advance) does.
     #[track_caller]
-    pub fn advance_to(&self, instant: DateTime<Utc>) -> Events {
+    pub fn advance_to(&self, instant: DateTime<Utc>) -> Advance<Events> {
         self.must_be_movable();
         let now = self.clock().now();
         assert!(
@@ -322,7 +328,7 @@ impl FakeBuildkite {
     ///
     /// As [`advance`](Self::advance) does.
     #[track_caller]
-    pub fn step(&self) -> Events {
+    pub fn step(&self) -> Advance<Events> {
         self.travel(|_| Until::NextStep)
     }
 
@@ -343,12 +349,12 @@ impl FakeBuildkite {
     ///
     /// As [`advance`](Self::advance) does.
     #[track_caller]
-    pub fn run_until_idle(&self) -> Idle {
-        let events = self.travel(|_| Until::Idle);
-        Idle {
-            events,
-            waiting_on: self.driver.read(events::what_is_left),
-        }
+    pub fn run_until_idle(&self) -> Advance<Idle> {
+        let finish = |driver: &Driver, events, _| Idle {
+            events: Events::new(events),
+            waiting_on: driver.read(events::what_is_left),
+        };
+        Advance::go(self, |_| Until::Idle, Never, finish)
     }
 
     /// Moves the clock until `condition` holds, asking after every instant at which something happened. The condition is
@@ -366,45 +372,21 @@ impl FakeBuildkite {
     /// If nothing is due any more and the condition still does not hold; the message says what is left. Also as
     /// [`advance`](Self::advance) does.
     #[track_caller]
-    pub fn run_until(&self, condition: impl Fn(&Self) -> bool) -> Events {
-        self.must_be_movable();
-        let mut holds = false;
-        let travelled = self.driver.travel(
-            |_| Until::Idle,
-            || {
-                holds = condition(self);
-                !holds
-            },
-        );
-        let events = Events::new(travelled.unwrap_or_else(|runaway| panic!("{runaway}")));
-        if !holds {
-            let left = self.driver.read(events::what_is_left);
-            let left: Vec<_> = left
-                .iter()
-                .map(|waiting| format!("\n  {waiting}"))
-                .collect();
-            let left = if left.is_empty() {
-                "\n  nothing: every build is finished".to_owned()
-            } else {
-                left.concat()
-            };
-            let left = left + &self.driver.read(events::next_schedule).unwrap_or_default();
-            panic!(
-                "nothing is due any more and the condition does not hold. The clock stands at {} ({}). Left:{left}",
-                span::instant(self.clock().now()),
-                self.driver.mode(),
-            );
-        }
-        events
+    pub fn run_until<C: Fn(&Self) -> bool>(&self, condition: C) -> Advance<Events, When<'_, C>> {
+        let finish = |driver: &Driver, events, holds: bool| {
+            assert!(holds, "{}", why_it_ended(driver));
+            Events::new(events)
+        };
+        let stop = When {
+            fake: self,
+            condition,
+        };
+        Advance::go(self, |_| Until::Idle, stop, finish)
     }
 
     #[track_caller]
-    fn travel(&self, target: impl FnOnce(DateTime<Utc>) -> Until) -> Events {
-        self.must_be_movable();
-        match self.driver.travel(target, || true) {
-            Ok(events) => Events::new(events),
-            Err(runaway) => panic!("{runaway}"),
-        }
+    fn travel(&self, target: impl FnOnce(DateTime<Utc>) -> Until) -> Advance<Events> {
+        Advance::go(self, target, Never, |_, events, _| Events::new(events))
     }
 
     /// A clock that goes by another one is moved by nobody else: the two would disagree from then on.
@@ -419,6 +401,26 @@ impl FakeBuildkite {
     fn tie(&self) -> Tie {
         Tie(Arc::downgrade(&self.driver))
     }
+}
+
+/// That nothing is due any more, and what is left.
+fn why_it_ended(driver: &Driver) -> String {
+    let left = driver.read(events::what_is_left);
+    let left: Vec<_> = left
+        .iter()
+        .map(|waiting| format!("\n  {waiting}"))
+        .collect();
+    let left = if left.is_empty() {
+        "\n  nothing: every build is finished".to_owned()
+    } else {
+        left.concat()
+    };
+    let left = left + &driver.read(events::next_schedule).unwrap_or_default();
+    format!(
+        "nothing is due any more and the condition does not hold. The clock stands at {} ({}). Left:{left}",
+        span::instant(driver.read(Engine::now)),
+        driver.mode(),
+    )
 }
 
 /// Where it is and what its clock says. Its token has no business in a log, and its world is too large for one.

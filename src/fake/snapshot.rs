@@ -74,6 +74,7 @@ impl FakeBuildkite {
             "this snapshot is of another fake: rewind the one it was made of, or a fork of that one"
         );
         self.driver.rewind((*to.world).clone());
+        self.driver.start_posting();
     }
 
     /// Starts another fake, on a port of its own, that goes on from here: ten endings from one expensive beginning. What

@@ -3,21 +3,18 @@
 //! What is waited for is looked at again whenever something has changed, never at intervals. The limit is kept by a thread
 //! that exists only while somebody waits: the timers of the test's runtime may be paused, and run through hours at once.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::runtime::{Handle as Runtime, RuntimeFlavor};
 use tokio::sync::futures::OwnedNotified;
 
-use crate::driver::Driver;
+use crate::driver::{Driver, Watchdog};
 use crate::fake::{BuildHandle, FakeBuildkite, JobHandle, PipelineHandle, Tie};
 use crate::journal::RequestRecord;
 use crate::vocabulary::route::Route;
@@ -192,10 +189,8 @@ impl<T> Wait<T> {
     /// is the one the program under test would need.
     #[track_caller]
     pub fn blocking(self) -> T {
-        let is_current_thread = Runtime::try_current()
-            .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread);
         assert!(
-            !is_current_thread,
+            !is_on_current_thread(),
             "`.blocking()` on a current-thread runtime would stop the program under test, which runs on this very \
              thread: `.await` it instead"
         );
@@ -279,55 +274,17 @@ impl<T> fmt::Debug for Wait<T> {
     }
 }
 
+/// Whether whoever waits here stops everything else on this runtime.
+pub(super) fn is_on_current_thread() -> bool {
+    Runtime::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::CurrentThread)
+}
+
 struct Unpark(Thread);
 
 impl Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
-    }
-}
-
-/// Wakes whoever waits when the time is over, unless it is dropped before.
-struct Watchdog {
-    watched: Arc<Watched>,
-    /// Dropping it ends the thread.
-    _leash: mpsc::Sender<Infallible>,
-}
-
-#[derive(Default)]
-struct Watched {
-    is_over: AtomicBool,
-    waker: Mutex<Option<Waker>>,
-}
-
-impl Watchdog {
-    fn new(limit: Duration) -> Self {
-        let watched = Arc::new(Watched::default());
-        let (leash, held) = mpsc::channel::<Infallible>();
-        let dog = Arc::clone(&watched);
-        let thread = thread::Builder::new().name("fake-bk-wait".to_owned());
-        let spawned = thread.spawn(move || {
-            if held.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
-                dog.is_over.store(true, Ordering::SeqCst);
-                // Its lock is free again when the one who waits is woken, who may well look at it.
-                let waker = dog.waker.lock().take();
-                waker.into_iter().for_each(Waker::wake);
-            }
-        });
-        if let Err(error) = spawned {
-            panic!("no thread to keep the limit of a wait: {error}");
-        }
-        Self {
-            watched,
-            _leash: leash,
-        }
-    }
-
-    /// Whether the time is over; if not, this waker is woken then.
-    fn is_over(&self, waker: &Waker) -> bool {
-        *self.watched.waker.lock() = Some(waker.clone());
-        // Asked after the waker is in place: if the time ends between the two, it is seen here.
-        self.watched.is_over.load(Ordering::SeqCst)
     }
 }
 

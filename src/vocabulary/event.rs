@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::vocabulary::ids::{BuildId, JobId, ScheduleId};
+use crate::vocabulary::ids::{BuildId, JobId, ScheduleId, WebhookId};
 use crate::vocabulary::span::instant;
 use crate::vocabulary::states::{BuildState, JobState};
+use crate::vocabulary::webhook::WebhookEvent;
 
 /// Something that happened in the fake, at one instant of its clock.
 ///
@@ -33,7 +34,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// The build it happened to, or in; none if a schedule made none, or it happened to a request.
+    /// The build it happened to, or in; none if a schedule made none, a webhook was told of something else, or it happened to
+    /// a request.
     #[must_use]
     pub fn build(&self) -> Option<&BuildRef> {
         match &self.kind {
@@ -43,6 +45,9 @@ impl Event {
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
             | EventKind::PromisedFailure { job, .. } => Some(&job.build),
+            EventKind::WebhookDelivered { build, .. } | EventKind::WebhookFailed { build, .. } => {
+                build.as_ref()
+            }
             EventKind::ScheduleFailed { .. } | EventKind::Fault { .. } => None,
         }
     }
@@ -59,6 +64,9 @@ impl Event {
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
             | EventKind::PromisedFailure { job, .. } => Some(job),
+            EventKind::WebhookDelivered { job, .. } | EventKind::WebhookFailed { job, .. } => {
+                job.as_ref()
+            }
         }
     }
 
@@ -73,6 +81,8 @@ impl Event {
             | EventKind::PipelineUploaded { .. }
             | EventKind::PromisedFailure { .. }
             | EventKind::Notification { .. }
+            | EventKind::WebhookDelivered { .. }
+            | EventKind::WebhookFailed { .. }
             | EventKind::Fault { .. } => None,
         }
     }
@@ -148,6 +158,32 @@ pub enum EventKind {
         /// What went wrong, and whether the request had its effect.
         fault: Arc<str>,
     },
+    /// A webhook was told, and its receiver answered with a status between 200 and 299.
+    WebhookDelivered {
+        /// Which webhook.
+        webhook: WebhookRef,
+        /// What it was told of.
+        event: WebhookEvent,
+        /// The build it is about; none if it is about an agent, or the webhook itself.
+        build: Option<BuildRef>,
+        /// The job it is about, if it is about one.
+        job: Option<JobRef>,
+        /// What its receiver answered.
+        status: u16,
+    },
+    /// A webhook could not be told, or its receiver answered with another status. Nobody tries again.
+    WebhookFailed {
+        /// Which webhook.
+        webhook: WebhookRef,
+        /// What it should have been told of.
+        event: WebhookEvent,
+        /// The build it is about; none if it is about an agent, or the webhook itself.
+        build: Option<BuildRef>,
+        /// The job it is about, if it is about one.
+        job: Option<JobRef>,
+        /// Why, as the second half of a sentence that begins with the receiver.
+        reason: Arc<str>,
+    },
 }
 
 /// Names a build in an [`Event`].
@@ -188,6 +224,16 @@ pub struct ScheduleRef {
     pub id: ScheduleId,
 }
 
+/// Names a webhook in an [`Event`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct WebhookRef {
+    /// The first one that was made is 1. Its address is left out: ports differ from run to run.
+    pub number: u64,
+    /// Its id.
+    pub id: WebhookId,
+}
+
 impl fmt::Display for BuildRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}#{}", self.pipeline, self.number)
@@ -208,6 +254,28 @@ impl fmt::Display for ScheduleRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} schedule {}", self.pipeline, self.name)
     }
+}
+
+impl fmt::Display for WebhookRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "webhook {}", self.number)
+    }
+}
+
+/// What a webhook is told of, and which.
+fn told(
+    f: &mut fmt::Formatter<'_>,
+    webhook: &WebhookRef,
+    event: WebhookEvent,
+    build: Option<&BuildRef>,
+    job: Option<&JobRef>,
+) -> fmt::Result {
+    match (job, build) {
+        (Some(job), _) => write!(f, " {job}")?,
+        (None, Some(build)) => write!(f, " {build}")?,
+        (None, None) => {}
+    }
+    write!(f, " {event} told to {webhook}: ")
 }
 
 impl fmt::Display for Event {
@@ -263,6 +331,26 @@ impl fmt::Display for Event {
                 write!(f, " {schedule} failed: {message}")
             }
             EventKind::Fault { request, fault } => write!(f, " {request} {fault}"),
+            EventKind::WebhookDelivered {
+                webhook,
+                event,
+                build,
+                job,
+                status,
+            } => {
+                told(f, webhook, *event, build.as_ref(), job.as_ref())?;
+                write!(f, "it answered {status}")
+            }
+            EventKind::WebhookFailed {
+                webhook,
+                event,
+                build,
+                job,
+                reason,
+            } => {
+                told(f, webhook, *event, build.as_ref(), job.as_ref())?;
+                write!(f, "it {reason}")
+            }
         }
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Kind {
     Webhook,
     Schedule,
     Fault,
+    /// A notification service; what the documentation calls a webhook.
+    Service,
 }
 
 /// Makes the id of the `ordinal`-th thing of a kind, created at `at`.
@@ -128,6 +130,10 @@ id! {
 id! {
     /// The id of a pipeline schedule; its address in the REST API.
     ScheduleId
+}
+id! {
+    /// The id of a webhook, which Buildkite calls a notification service.
+    WebhookId
 }
 
 #[cfg(test)]

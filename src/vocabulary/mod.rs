@@ -11,4 +11,5 @@ pub(crate) mod route;
 pub(crate) mod scope;
 pub(crate) mod span;
 pub(crate) mod states;
+pub(crate) mod webhook;
 pub(crate) mod wildcard;

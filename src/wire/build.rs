@@ -7,13 +7,13 @@ use uuid::Uuid;
 
 use crate::engine::build::{Author, Build, BuildKey, PullRequest};
 use crate::engine::job::JobKey;
-use crate::pipeline::BlockedState;
+use crate::pipeline::{BlockedState, Step};
 use crate::vocabulary::ids::Kind;
-use crate::vocabulary::states::BuildState;
+use crate::vocabulary::states::{BuildState, JobType};
 use crate::wire::account::UserJson;
 use crate::wire::job::{JobJson, JobStateCountsJson};
 use crate::wire::pipeline::PipelineJson;
-use crate::wire::{Instant, Pairs, View, graphql_id};
+use crate::wire::{Pairs, Time, View, graphql_id};
 
 /// Which parts of a build a request asked for.
 #[derive(Debug, Default)]
@@ -66,11 +66,11 @@ pub(crate) struct BuildJson<'e> {
     source: &'static str,
     author: Option<AuthorJson<'e>>,
     creator: Option<UserJson<'e>>,
-    created_at: Instant,
-    scheduled_at: Instant,
-    started_at: Option<Instant>,
-    failing_at: Option<Instant>,
-    finished_at: Option<Instant>,
+    created_at: Time,
+    scheduled_at: Time,
+    started_at: Option<Time>,
+    failing_at: Option<Time>,
+    finished_at: Option<Time>,
     meta_data: Pairs<'e>,
     pull_request: Option<PullRequestJson<'e>>,
     merge_queue: Option<()>,
@@ -86,6 +86,9 @@ pub(crate) struct BuildJson<'e> {
     job_state_counts: Option<JobStateCountsJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     test_engine: Option<TestEngineJson>,
+    /// Only for webhooks: its trigger steps, once it is finished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<TriggerStepJson<'e>>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -182,11 +185,11 @@ impl<'e> BuildJson<'e> {
             source: head.source.as_str(),
             author: head.author.as_ref().map(AuthorJson::new),
             creator: UserJson::maybe(view, head.creator),
-            created_at: Instant(build.created_at),
-            scheduled_at: Instant(build.scheduled_at),
-            started_at: Instant::maybe(build.started_at),
-            failing_at: Instant::maybe(build.failing_at),
-            finished_at: Instant::maybe(build.finished_at),
+            created_at: view.instant(build.created_at),
+            scheduled_at: view.instant(build.scheduled_at),
+            started_at: view.maybe_instant(build.started_at),
+            failing_at: view.maybe_instant(build.failing_at),
+            finished_at: view.maybe_instant(build.finished_at),
             meta_data: Pairs(&build.meta_data),
             pull_request: head.pull_request.as_ref().map(PullRequestJson::new),
             merge_queue: None,
@@ -204,7 +207,39 @@ impl<'e> BuildJson<'e> {
             test_engine: parts
                 .with_test_engine
                 .then_some(TestEngineJson { runs: [] }),
+            steps: None,
         }
+    }
+}
+
+/// A trigger step, in the body that says its build is finished.
+///
+/// Chosen: the documentation shows `type` and `async`, and leaves out what else there is.
+#[derive(Debug, Serialize)]
+struct TriggerStepJson<'e> {
+    r#type: &'static str,
+    name: Option<&'e str>,
+    step_key: Option<&'e str>,
+    r#async: bool,
+}
+
+impl<'e> BuildJson<'e> {
+    /// With its trigger steps, if it has any.
+    pub(crate) fn with_trigger_steps(mut self, view: &View<'e>, key: BuildKey) -> Self {
+        let steps = view.engine.steps(key).filter_map(|run| match &*run.step {
+            Step::Trigger(step) => Some(TriggerStepJson {
+                r#type: JobType::Trigger.as_str(),
+                name: step.label.as_deref(),
+                step_key: step.common.key.as_deref(),
+                r#async: step.is_async,
+            }),
+            Step::Command(_) | Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Group(_) => {
+                None
+            }
+        });
+        let steps: Vec<_> = steps.collect();
+        self.steps = Some(steps).filter(|steps| !steps.is_empty());
+        self
     }
 }
 

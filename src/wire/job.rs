@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use crate::engine::build::BuildKey;
 use crate::engine::concurrency::concurrency_wait;
-use crate::engine::job::{Job, JobKey, State};
+use crate::engine::job::{Job, JobKey, RetryType, State};
 use crate::pipeline::Step;
 use crate::vocabulary::ids::Kind;
 use crate::vocabulary::states::{JobState, JobType, SignalReason};
 use crate::wire::account::UserJson;
 use crate::wire::agent::AgentJson;
-use crate::wire::{Instant, Pairs, View, Waiters, graphql_id};
+use crate::wire::{Audience, Pairs, Time, View, Waiters, graphql_id};
 
 /// A job.
 #[derive(Debug, Serialize)]
@@ -53,19 +53,19 @@ pub(crate) struct ScriptJson<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     promised_exit_status: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    promised_exit_status_at: Option<Instant>,
+    promised_exit_status_at: Option<Time>,
     artifact_paths: Option<&'e str>,
-    created_at: Instant,
-    scheduled_at: Instant,
-    runnable_at: Option<Instant>,
+    created_at: Time,
+    scheduled_at: Time,
+    runnable_at: Option<Time>,
     concurrency_wait_time_ms: Option<i64>,
-    started_at: Option<Instant>,
-    finished_at: Option<Instant>,
-    expired_at: Option<Instant>,
+    started_at: Option<Time>,
+    finished_at: Option<Time>,
+    expired_at: Option<Time>,
     retried: bool,
     retried_in_job_id: Option<Uuid>,
     retries_count: Option<u32>,
-    retry_source: Option<RetrySourceJson>,
+    retry_source: Option<RetrySourceJson<'e>>,
     retry_type: Option<&'static str>,
     parallel_group_index: Option<u32>,
     parallel_group_total: Option<u32>,
@@ -90,9 +90,38 @@ struct PriorityJson {
 }
 
 #[derive(Debug, Serialize)]
-struct RetrySourceJson {
+struct RetrySourceJson<'e> {
     job_id: Uuid,
     retry_type: &'static str,
+    /// Only webhooks say who.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retried_by: Option<Option<RetrierJson<'e>>>,
+}
+
+#[derive(Debug, Serialize)]
+struct RetrierJson<'e> {
+    name: &'e str,
+    email: &'e str,
+}
+
+impl<'e> RetrySourceJson<'e> {
+    fn new(view: &View<'e>, old: JobKey, kind: RetryType) -> Self {
+        let old = view.engine.job(old);
+        let by = old.retried.and_then(|retried| retried.by);
+        let by = by.map(|user| view.engine.user(user));
+        let by = by.map(|user| RetrierJson {
+            name: &user.name,
+            email: &user.email,
+        });
+        Self {
+            job_id: old.id.0,
+            retry_type: kind.word(),
+            retried_by: match view.audience {
+                Audience::Rest => None,
+                Audience::Webhook(_) => Some(by),
+            },
+        }
+    }
 }
 
 /// A wait step's job: recorded ones hold nothing but who they are.
@@ -116,7 +145,7 @@ pub(crate) struct ManualJson<'e> {
     step_key: Option<&'e str>,
     web_url: Option<()>,
     unblocked_by: Option<UserJson<'e>>,
-    unblocked_at: Option<Instant>,
+    unblocked_at: Option<Time>,
     unblockable: bool,
     unblock_url: String,
 }
@@ -133,11 +162,11 @@ pub(crate) struct TriggerJson<'e> {
     step_key: Option<&'e str>,
     build_url: String,
     web_url: String,
-    created_at: Instant,
-    scheduled_at: Instant,
-    started_at: Option<Instant>,
-    finished_at: Option<Instant>,
-    runnable_at: Option<Instant>,
+    created_at: Time,
+    scheduled_at: Time,
+    started_at: Option<Time>,
+    finished_at: Option<Time>,
+    runnable_at: Option<Time>,
     triggered_build: Option<TriggeredBuildJson>,
     soft_failed: bool,
 }
@@ -176,11 +205,11 @@ impl<'e> TriggerJson<'e> {
             step_key: step.common.key.as_deref(),
             build_url: view.build_url(job.build),
             web_url: format!("{}#{}", view.build_web_url(job.build), job.id),
-            created_at: Instant(job.created_at),
-            scheduled_at: Instant(job.scheduled_at),
-            started_at: Instant::maybe(job.times.started_at),
-            finished_at: Instant::maybe(job.times.finished_at),
-            runnable_at: Instant::maybe(job.times.runnable_at),
+            created_at: view.instant(job.created_at),
+            scheduled_at: view.instant(job.scheduled_at),
+            started_at: view.maybe_instant(job.times.started_at),
+            finished_at: view.maybe_instant(job.times.finished_at),
+            runnable_at: view.maybe_instant(job.times.runnable_at),
             triggered_build: job
                 .triggered_build
                 .and_then(|build| TriggeredBuildJson::new(view, build)),
@@ -213,7 +242,7 @@ impl<'e> JobJson<'e> {
                 step_key: step.common.key.as_deref(),
                 web_url: None,
                 unblocked_by: UserJson::maybe(view, job.unblocked_by),
-                unblocked_at: Instant::maybe(job.times.unblocked_at),
+                unblocked_at: view.maybe_instant(job.times.unblocked_at),
                 unblockable: job.state == State::Blocked,
                 unblock_url: format!("{}/jobs/{}/unblock", view.build_url(job.build), job.id),
             })),
@@ -261,23 +290,22 @@ impl<'e> ScriptJson<'e> {
                 .map(SignalReason::as_str),
             broken_reason: job.broken_reason.as_deref(),
             promised_exit_status: job.promise.map(|promise| promise.exit_status),
-            promised_exit_status_at: job.promise.map(|promise| Instant(promise.at)),
+            promised_exit_status_at: job.promise.map(|promise| view.instant(promise.at)),
             artifact_paths: step.artifact_paths.as_deref(),
-            created_at: Instant(job.created_at),
-            scheduled_at: Instant(job.scheduled_at),
-            runnable_at: Instant::maybe(job.times.runnable_at),
+            created_at: view.instant(job.created_at),
+            scheduled_at: view.instant(job.scheduled_at),
+            runnable_at: view.maybe_instant(job.times.runnable_at),
             concurrency_wait_time_ms: concurrency_wait(job),
-            started_at: Instant::maybe(job.times.started_at),
-            finished_at: Instant::maybe(job.times.finished_at),
-            expired_at: Instant::maybe(job.times.expired_at),
+            started_at: view.maybe_instant(job.times.started_at),
+            finished_at: view.maybe_instant(job.times.finished_at),
+            expired_at: view.maybe_instant(job.times.expired_at),
             retried: job.is_superseded(),
             retried_in_job_id: job.retried.map(|retried| engine.job(retried.into).id.0),
             // Null for a first attempt, not 0.
             retries_count: (job.attempt > 1).then(|| job.attempt - 1),
-            retry_source: job.retry_of.map(|(old, kind)| RetrySourceJson {
-                job_id: engine.job(old).id.0,
-                retry_type: kind.word(),
-            }),
+            retry_source: job
+                .retry_of
+                .map(|(old, kind)| RetrySourceJson::new(view, old, kind)),
             retry_type: job.retried.map(|retried| retried.kind.word()),
             parallel_group_index: job.parallel.map(|(index, _)| index),
             parallel_group_total: job.parallel.map(|(_, total)| total),

@@ -17,6 +17,7 @@ pub(crate) mod pipeline;
 mod provider;
 pub(crate) mod schedule;
 mod terminal;
+pub(crate) mod webhook;
 
 use std::cell::Cell;
 use std::fmt;
@@ -44,6 +45,7 @@ pub(crate) struct View<'e> {
     pub(crate) may_edit: bool,
     /// Whether wait steps show their `state`.
     pub(crate) waiters: Waiters,
+    pub(crate) audience: Audience,
     /// A build that does not count yet in the pipeline it is shown with: a new one, in the answer that made it.
     pub(crate) uncounted: Option<BuildKey>,
     seen: Cell<Fingerprint>,
@@ -57,6 +59,25 @@ pub(crate) enum Waiters {
     AsRecorded,
     /// `state` too.
     WithState,
+}
+
+/// Who reads a body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Audience {
+    #[default]
+    Rest,
+    /// The receiver of a webhook, who sees the times of builds and jobs in this form.
+    Webhook(Times),
+}
+
+/// How the times of builds and jobs look in the bodies of webhooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Times {
+    /// `2030-01-01 00:00:11 UTC`, as recorded.
+    #[default]
+    AsRecorded,
+    /// `2030-01-01T00:00:11.000Z`, as in REST.
+    Iso,
 }
 
 /// Stands for what went into a body: equal fingerprints, equal bodies.
@@ -86,6 +107,7 @@ impl<'e> View<'e> {
             origin,
             may_edit: true,
             waiters: Waiters::default(),
+            audience: Audience::default(),
             uncounted: None,
             seen: Cell::new(Fingerprint([engine.seed(), !engine.seed()])),
         };
@@ -113,6 +135,18 @@ impl<'e> View<'e> {
             seen = seen.with(u64::from_le_bytes(word));
         }
         self.seen.set(seen);
+    }
+
+    /// An instant of a build or a job.
+    pub(crate) fn instant(&self, at: DateTime<Utc>) -> Time {
+        match self.audience {
+            Audience::Rest | Audience::Webhook(Times::Iso) => Time::Iso(Instant(at)),
+            Audience::Webhook(Times::AsRecorded) => Time::Spaced(at),
+        }
+    }
+
+    pub(crate) fn maybe_instant(&self, at: Option<DateTime<Utc>>) -> Option<Time> {
+        at.map(|at| self.instant(at))
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
@@ -189,6 +223,23 @@ impl Instant {
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&instant(self.0))
+    }
+}
+
+/// An instant of a build or a job, as its reader has it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Time {
+    Iso(Instant),
+    /// To the second, with spaces and the name of the zone.
+    Spaced(DateTime<Utc>),
+}
+
+impl Serialize for Time {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Iso(instant) => instant.serialize(serializer),
+            Self::Spaced(at) => serializer.collect_str(&at.format("%Y-%m-%d %H:%M:%S UTC")),
+        }
     }
 }
 

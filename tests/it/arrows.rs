@@ -11,7 +11,7 @@ const ROOMS: &[&[&str]] = &[
     &["script", "fault"],
     &["engine"],
     &["wire", "timeline", "clock"],
-    &["http"],
+    &["http", "webhook"],
     &["driver"],
     &["fake"],
     &["lib"],
@@ -36,6 +36,7 @@ const EDGE_FILES: &[&str] = &[
     "driver/held.rs",
     "driver/follow.rs",
     "driver/pace.rs",
+    "driver/post.rs",
     "fake/connection.rs",
     "fake/host.rs",
     "fake/wait.rs",
@@ -45,6 +46,7 @@ const EDGE_FILES: &[&str] = &[
     "http/connection.rs",
     "http/io.rs",
     "http/wreck.rs",
+    "webhook/send.rs",
     "http/failures.rs",
 ];
 

@@ -3,10 +3,12 @@
 //! Source: Buildkite docs, "Promise job failure"; the agent API's refusals.
 
 use crate::engine::job::{JobKey, Promise, State};
+use crate::engine::webhook::About;
 use crate::engine::{Command, Engine};
 use crate::vocabulary::event::EventKind;
 use crate::vocabulary::exit::Exit;
 use crate::vocabulary::states::JobType;
+use crate::vocabulary::webhook::WebhookEvent;
 
 pub(crate) struct PromiseFailure {
     pub(crate) job: JobKey,
@@ -46,6 +48,7 @@ impl Command for PromiseFailure {
             job: engine.job_ref(job),
             exit_status,
         });
+        engine.notice(WebhookEvent::JobPromisedExitStatus, About::Job(job));
         engine.note_failing(job);
         engine.agenda.builds.insert(engine.jobs.get(job).build);
         Ok(())

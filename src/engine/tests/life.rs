@@ -300,6 +300,8 @@ impl Heard {
                 | EventKind::Notification { .. }
                 | EventKind::ScheduleFired { .. }
                 | EventKind::ScheduleFailed { .. }
+                | EventKind::WebhookDelivered { .. }
+                | EventKind::WebhookFailed { .. }
                 | EventKind::Fault { .. } => {}
             }
         }
