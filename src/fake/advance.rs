@@ -61,8 +61,17 @@ struct Trip<T, S> {
     /// What is made of it in the end; also told whether it stopped before.
     finish: fn(&Driver, Vec<Event>, bool) -> T,
     events: Vec<Event>,
-    /// Where the record stood at the start, if webhooks are told: then what receivers do belongs to what happened.
+    /// Where the record stood at the start, once it is known, if webhooks are told: then what receivers do belongs to what
+    /// happened.
     position: Option<u64>,
+    listeners: Listeners,
+}
+
+/// Whether webhooks are told of what happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listeners {
+    None,
+    Some,
 }
 
 /// When to stop before the end.
@@ -137,7 +146,10 @@ impl<T, S: Stop> Advance<T, S> {
         finish: fn(&Driver, Vec<Event>, bool) -> T,
     ) -> Self {
         fake.must_be_movable();
-        let tells = fake.driver.undelivered() != Undelivered::Never;
+        let listeners = match fake.driver.undelivered() {
+            Undelivered::Never => Listeners::None,
+            Undelivered::Letters(_) => Listeners::Some,
+        };
         let mut trip = Trip {
             tie: fake.tie(),
             journey: fake.driver.journey(target),
@@ -145,9 +157,10 @@ impl<T, S: Stop> Advance<T, S> {
             has_stopped: false,
             finish,
             events: Vec::new(),
-            position: tells.then(|| fake.driver.position()),
+            position: None,
+            listeners,
         };
-        if tells && wait::is_on_current_thread() {
+        if listeners == Listeners::Some && wait::is_on_current_thread() {
             let asked_at = Some(Location::caller());
             return Self {
                 stage: Stage::Ahead(trip),
@@ -192,13 +205,17 @@ impl<T, S: Stop> Trip<T, S> {
     /// One instant further. False when there is none on the way, or this is where it should stop.
     #[track_caller]
     fn next_instant(&mut self) -> bool {
+        // What was still to be told from before is told by now, and is not what happened on this way.
+        if self.listeners == Listeners::Some && self.position.is_none() {
+            self.position = Some(self.tie.driver().position());
+        }
         self.has_stopped = self.stop.holds();
         if self.has_stopped {
             return false;
         }
         match self.tie.driver().next_instant(&mut self.journey) {
             Ok(Some(events)) => {
-                if self.position.is_none() {
+                if self.listeners == Listeners::None {
                     self.events.extend(events);
                 }
                 true
