@@ -100,6 +100,37 @@
 //! and [`BuildHandle`]. Without either, a simulated agent picks a job up after a second, runs it for ten, and it passes.
 //! Nobody picks up jobs with [`Agents::none`].
 //!
+//! # Webhooks
+//!
+//! [`webhook`](FakeBuildkite::webhook) tells a server of the program under test what happens, as Buildkite does: every
+//! transition in its order, each body showing the world as it was right then, with a token or a signature.
+//!
+//! ```
+//! use fake_buildkite::{FakeBuildkite, WebhookEvent, minutes};
+//!
+//! let fake = FakeBuildkite::start();
+//! # let url = "http://127.0.0.1:9/hooks";
+//! let webhook = fake.webhook(url).events([WebhookEvent::BuildFinished]).signed_with("s3cret").create();
+//! fake.pipeline("app").create_build();
+//! fake.advance(minutes(5)); // returns when the program has answered
+//! assert_eq!(webhook.deliveries().len(), 1);
+//! ```
+//!
+//! The clock is moved instant by instant: what is due happens, webhooks are told of it one by one, and only when the last
+//! receiver has answered the clock goes on. So what a program does before it answers, it does at that instant, in every
+//! run. What follows from requests and from moves by hand goes out right after, and [`settled`](FakeBuildkite::settled)
+//! waits for it. Signatures carry the fake's clock.
+//!
+//! On a current-thread runtime of tokio the receiver may need the very thread that moves the clock: there `advance` and its
+//! kin are `.await`ed, and say so if they are not. See [`Advance`]. With [`Clock::FollowTokio`] and [`Clock::Wall`]
+//! deliveries go out beside the clock, in the same order.
+//!
+//! A receiver that answers with an error, not at all, or not within
+//! [ten seconds](FakeBuildkiteBuilder::webhook_timeout) has failed: [`EventKind::WebhookFailed`]. Nobody tries again; when
+//! Buildkite does is not documented. Requests go to this machine and nowhere else, unless the builder
+//! [names a host](FakeBuildkiteBuilder::allow_webhook_host). `examples/webhook_receiver.rs` is a receiver that verifies
+//! signatures.
+//!
 //! # Going back, and walking around
 //!
 //! [`snapshot`](FakeBuildkite::snapshot) is the world as a value, and costs nothing; [`rewind`](FakeBuildkite::rewind)
@@ -156,7 +187,7 @@
 //!
 //! A room imports only from rooms to its left; a test holds it so.
 //!
-//! `vocabulary` `schedule` · `journal` `pipeline` ← `script` `fault` ← `engine` ← `wire` `timeline` `clock` ← `http` ← `driver` ← `fake`
+//! `vocabulary` `schedule` · `journal` `pipeline` ← `script` `fault` ← `engine` ← `wire` `timeline` `clock` ← `http` `webhook` ← `driver` ← `fake`
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -171,7 +202,8 @@
 //! | `timeline` | a build as a picture: text, SVG, and the page at its `web_url` |
 //! | `clock` | what moves time, and how far |
 //! | `http` | how it is asked for: the server, and a request's way to a reply |
-//! | `driver` | the one lock, and the real clock for those that go by one |
+//! | `webhook` | telling somebody outside: addresses, signatures, the request |
+//! | `driver` | the one lock, who carries out deliveries, and the real clock for those that go by one |
 //! | `fake` | what a test holds |
 
 mod clock;

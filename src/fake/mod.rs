@@ -274,7 +274,8 @@ impl FakeBuildkite {
     }
 
     /// Moves the clock by `by` and returns what happened, each event at its own instant. Everything that is due happens
-    /// before this returns.
+    /// before this returns, and every receiver of a [`webhook`](Self::webhook) has answered. Can be `.await`ed, and has to
+    /// be in one case: see [`Advance`].
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, minutes};
@@ -288,7 +289,8 @@ impl FakeBuildkite {
     /// # Panics
     ///
     /// If more happens than one call may do (100,000 due things, unless the builder says otherwise), or the clock goes by
-    /// another one: [`Clock::Wall`], [`Clock::FollowTokio`].
+    /// another one: [`Clock::Wall`], [`Clock::FollowTokio`]. What is returned does, if it is not awaited on a current-thread
+    /// runtime while webhooks are registered.
     #[track_caller]
     pub fn advance(&self, by: Duration) -> Advance<Events> {
         self.travel(|now| Until::Instant(clock::after(now, by)))

@@ -90,12 +90,18 @@ struct PriorityJson {
 }
 
 #[derive(Debug, Serialize)]
-struct RetrySourceJson<'e> {
-    job_id: Uuid,
-    retry_type: &'static str,
-    /// Only webhooks say who.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retried_by: Option<Option<RetrierJson<'e>>>,
+#[serde(untagged)]
+enum RetrySourceJson<'e> {
+    Rest {
+        job_id: Uuid,
+        retry_type: &'static str,
+    },
+    /// Who asked for it only webhooks say.
+    Webhook {
+        job_id: Uuid,
+        retry_type: &'static str,
+        retried_by: Option<RetrierJson<'e>>,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -107,19 +113,21 @@ struct RetrierJson<'e> {
 impl<'e> RetrySourceJson<'e> {
     fn new(view: &View<'e>, old: JobKey, kind: RetryType) -> Self {
         let old = view.engine.job(old);
-        let by = old.retried.and_then(|retried| retried.by);
-        let by = by.map(|user| view.engine.user(user));
-        let by = by.map(|user| RetrierJson {
-            name: &user.name,
-            email: &user.email,
-        });
-        Self {
-            job_id: old.id.0,
-            retry_type: kind.word(),
-            retried_by: match view.audience {
-                Audience::Rest => None,
-                Audience::Webhook(_) => Some(by),
-            },
+        let (job_id, retry_type) = (old.id.0, kind.word());
+        match view.audience {
+            Audience::Rest => Self::Rest { job_id, retry_type },
+            Audience::Webhook(_) => {
+                let by = old.retried.and_then(|retried| retried.by);
+                let by = by.map(|user| view.engine.user(user));
+                Self::Webhook {
+                    job_id,
+                    retry_type,
+                    retried_by: by.map(|user| RetrierJson {
+                        name: &user.name,
+                        email: &user.email,
+                    }),
+                }
+            }
         }
     }
 }

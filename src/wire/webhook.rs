@@ -32,7 +32,7 @@ struct JobEventJson<'e> {
     pipeline: PipelineJson<'e>,
     /// Not modelled: a promise has no reason here. Null, and only where somebody promised.
     #[serde(skip_serializing_if = "Option::is_none")]
-    promised_exit_status_reason: Option<Option<&'static str>>,
+    promised_exit_status_reason: Option<()>,
     sender: SenderJson<'e>,
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn body(notice: &Notice, to: WebhookKey, origin: &str, times: Times) 
                 job: JobJson::new(view, job),
                 build: head(view, build),
                 pipeline: PipelineJson::new(view, engine.build(build).pipeline),
-                promised_exit_status_reason: is_promise.then_some(None),
+                promised_exit_status_reason: is_promise.then_some(()),
                 sender,
             })
         }

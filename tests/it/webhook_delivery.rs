@@ -75,7 +75,7 @@ fn hmac(key: &[u8], message: &[u8]) -> String {
     let padded = |with: u8| block.map(|byte| byte ^ with);
     let inner = hmac_sha256::Hash::hash(&[&padded(0x36), message].concat());
     let outer = hmac_sha256::Hash::hash(&[&padded(0x5c)[..], &inner].concat());
-    outer.iter().map(|byte| format!("{byte:02x}")).collect()
+    outer.map(|byte| format!("{byte:02x}")).concat()
 }
 
 #[test]

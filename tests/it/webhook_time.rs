@@ -178,7 +178,7 @@ fn what_is_not_awaited_there_says_so() {
 }
 
 #[test]
-fn a_step_that_is_given_up_leaves_the_clock_where_it_came_to() {
+fn what_was_awaited_once_and_given_up_is_no_slip() {
     current_thread().block_on(async {
         let fake = FakeBuildkite::start();
         fake.webhook("http://localhost:1/").create();

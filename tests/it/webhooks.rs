@@ -6,13 +6,13 @@ use crate::receiver::Receiver;
 
 /// What a receiver of these events is told while something happens.
 fn told(
-    fake: FakeBuildkite,
+    fake: &FakeBuildkite,
     events: impl IntoIterator<Item = WebhookEvent>,
     happens: impl FnOnce(&FakeBuildkite),
 ) -> Vec<String> {
     let receiver = Receiver::start();
     fake.webhook(&receiver.url).events(events).create();
-    happens(&fake);
+    happens(fake);
     fake.run_until_idle();
     receiver.lines()
 }
@@ -321,7 +321,7 @@ fn every_event_is_told_in_order_and_shows_the_world_of_its_moment() {
             .steps(format!("steps: [{steps}]"))
             .skip_intermediate_builds()
             .create();
-        let lines = told(fake, builds_and_jobs(), |fake| happens(fake, &app));
+        let lines = told(&fake, builds_and_jobs(), |fake| happens(fake, &app));
         let expected: Vec<_> = expected.trim().lines().map(str::trim).collect();
         assert_eq!(lines, expected, "{name}");
     }
