@@ -195,6 +195,7 @@ impl<T, S> Advance<T, S> {
 
 impl<T, S: Stop> Trip<T, S> {
     /// What has to be waited for before the clock may go on.
+    #[track_caller]
     fn unsettled(&self) -> Option<Wait<()>> {
         match self.tie.driver().undelivered() {
             Undelivered::Never | Undelivered::Letters(0) => None,
