@@ -7,15 +7,16 @@
 //! The port can be closed while the server lives, and opened again. Meanwhile a socket that never listens keeps it from
 //! everybody else.
 //!
-//! Elsewhere: what happens on a connection (`connection`), what a request means (the `answer` closure).
+//! Elsewhere: the accept loop (`reception`), what happens on a connection (`connection`), what a request means (the `answer` closure).
+
+mod reception;
 
 use std::convert::Infallible;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::{Arc, Weak, mpsc};
-use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -24,28 +25,17 @@ use tokio::io::DuplexStream;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Handle, Runtime};
 use tokio::sync::{mpsc as doors, watch};
-use tokio::task::{AbortHandle, JoinSet, yield_now};
-use tokio::time::timeout;
+use tokio::task::AbortHandle;
 
-use super::connection::{Answer, Edge, Limits, Stream, Timers, serve_connection, stopped};
+use super::connection::{Answer, Edge, Limits, Stream, Timers};
 use super::failures::{Failures, panic_text};
+use reception::{Order, Reception};
 
 /// The thread's name, as debuggers and `/proc` show it (15 bytes at most).
 const THREAD_NAME: &str = "fake-buildkite";
 
-/// How long replies in flight may take to end once the server stops: 50 milliseconds.
-/// Chosen: half of what a drop may take; a reply that is being read ends in far less.
-const STOP_GRACE: Duration = Duration::from_millis(50);
-
-/// The same on a test's runtime, whose clock is no measure: so many turns of its scheduler.
-/// Chosen: a reply to a client on the same runtime takes two or three; a large one takes one for each 64 KiB or so.
-const STOP_TURNS: usize = 64;
-
 /// How long `stop` waits for the thread: 90 milliseconds, within the 100 that a drop may take.
 const STOP_LIMIT: Duration = Duration::from_millis(90);
-
-/// How long accepting rests after an error that is likely to come again, such as no descriptors left: 10 milliseconds.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// How much one side of an in-memory connection may write before the other side reads: 64 KiB.
 /// Chosen: what a socket of the loopback device holds, in its order of magnitude.
@@ -87,28 +77,11 @@ enum Port {
     Closed(Option<TcpSocket>),
 }
 
-/// What the accept loop is told while the server lives.
-enum Order {
-    /// Dropped once the port is closed and every connection gone.
-    Close(mpsc::Sender<Infallible>),
-    Open(Arc<TcpListener>),
-}
-
 #[derive(Debug)]
 struct Thread {
     /// Disconnected when the thread has let go of everything. (The lock is there for `Sync` only.)
     ended: Mutex<mpsc::Receiver<Infallible>>,
     handle: JoinHandle<()>,
-}
-
-/// What the accept loop works with.
-struct Reception {
-    listener: Arc<TcpListener>,
-    memory: doors::UnboundedReceiver<DuplexStream>,
-    check: Option<Check>,
-    edge: Arc<Edge>,
-    orders: doors::UnboundedReceiver<Order>,
-    stopping: watch::Receiver<()>,
 }
 
 /// How many connections may wait to be accepted, as in the standard library.
@@ -393,147 +366,6 @@ fn run(runtime: OwnRuntime, reception: Reception, ending: mpsc::Sender<Infallibl
     runtime.get().block_on(reception.run());
     drop(runtime);
     drop(ending);
-}
-
-/// Who came in.
-enum Arrival {
-    Socket(io::Result<(TcpStream, SocketAddr)>),
-    Memory(DuplexStream),
-    /// Nobody will any more.
-    Stopped,
-    /// Nobody will until the port is opened again.
-    Closed(mpsc::Sender<Infallible>),
-}
-
-impl Reception {
-    /// Accepts while the port is open, and sees the connections off when it is closed; until the server stops.
-    async fn run(self) {
-        let Self {
-            listener,
-            mut memory,
-            mut check,
-            edge,
-            mut orders,
-            stopping,
-        } = self;
-        let mut stop = pin!(stopped(stopping));
-        let mut open = Some(listener);
-        while let Some(listener) = open {
-            let (leave, leaving) = watch::channel(());
-            let mut connections = JoinSet::new();
-            let closed = loop {
-                let next = poll_fn(|cx| {
-                    reap(&mut connections, &edge.failures, cx);
-                    if stop.as_mut().poll(cx).is_ready() {
-                        return Poll::Ready(Arrival::Stopped);
-                    }
-                    if let Poll::Ready(Some(Order::Close(closed))) = orders.poll_recv(cx) {
-                        return Poll::Ready(Arrival::Closed(closed));
-                    }
-                    if let Poll::Ready(Some(stream)) = memory.poll_recv(cx) {
-                        return Poll::Ready(Arrival::Memory(stream));
-                    }
-                    listener.poll_accept(cx).map(Arrival::Socket)
-                });
-                let stream: Box<dyn Stream> = match next.await {
-                    Arrival::Stopped => break None,
-                    Arrival::Closed(closed) => break Some(closed),
-                    Arrival::Memory(stream) => Box::new(stream),
-                    Arrival::Socket(Ok((stream, _))) => {
-                        if let Some(check) = check.take() {
-                            check.await;
-                        }
-                        // Without it a reply in two segments waits for the client's delayed acknowledgement. It fails only
-                        // on a socket that is already gone.
-                        let _ = stream.set_nodelay(true);
-                        Box::new(stream)
-                    }
-                    Arrival::Socket(Err(error)) if concerns_one_connection(&error) => continue,
-                    Arrival::Socket(Err(_)) => {
-                        match edge.timers {
-                            Timers::Own => {
-                                if timeout(ACCEPT_PAUSE, stop.as_mut()).await.is_ok() {
-                                    break None;
-                                }
-                            }
-                            // Busy, but a rest could move the test's clock.
-                            Timers::Borrowed => yield_now().await,
-                        }
-                        continue;
-                    }
-                };
-                connections.spawn(serve_connection(stream, Arc::clone(&edge), leaving.clone()));
-            };
-            drop((listener, leave));
-            let Some(closed) = closed else {
-                drop(memory);
-                return see_off(&edge, connections).await;
-            };
-            see_off(&edge, connections).await;
-            drop(closed);
-            open = poll_fn(|cx| {
-                if stop.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(None);
-                }
-                while let Poll::Ready(Some(unheard)) = memory.poll_recv(cx) {
-                    drop(unheard);
-                }
-                while let Poll::Ready(Some(order)) = orders.poll_recv(cx) {
-                    match order {
-                        Order::Open(listener) => return Poll::Ready(Some(listener)),
-                        Order::Close(closed) => drop(closed),
-                    }
-                }
-                Poll::Pending
-            })
-            .await;
-        }
-    }
-}
-
-/// Lets replies in flight end; what is left after the grace is aborted.
-async fn see_off(edge: &Edge, mut connections: JoinSet<()>) {
-    let seen_off = async {
-        while let Some(ended) = connections.join_next().await {
-            edge.failures.note_task(ended);
-        }
-    };
-    match edge.timers {
-        Timers::Own => drop(timeout(STOP_GRACE, seen_off).await),
-        Timers::Borrowed => {
-            let (mut seen_off, mut turns) = (pin!(seen_off), pin!(turns(STOP_TURNS)));
-            poll_fn(|cx| match seen_off.as_mut().poll(cx) {
-                Poll::Ready(()) => Poll::Ready(()),
-                Poll::Pending => turns.as_mut().poll(cx),
-            })
-            .await;
-        }
-    }
-}
-
-/// Lets others go first, so often.
-async fn turns(count: usize) {
-    for _ in 0..count {
-        yield_now().await;
-    }
-}
-
-/// Lets go of connections that have ended, so that a long life leaves nothing behind.
-fn reap(connections: &mut JoinSet<()>, failures: &Failures, cx: &mut Context<'_>) {
-    while let Poll::Ready(Some(ended)) = connections.poll_join_next(cx) {
-        failures.note_task(ended);
-    }
-}
-
-/// Whether the next `accept` can go on as if nothing had happened.
-fn concerns_one_connection(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
 }
 
 #[cfg(test)]

@@ -42,6 +42,7 @@ const EDGE_FILES: &[&str] = &[
     "fake/wait.rs",
     "http/server.rs",
     "http/server/borrowed.rs",
+    "http/server/reception.rs",
     "http/server/tests.rs",
     "http/connection.rs",
     "http/io.rs",

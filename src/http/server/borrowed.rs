@@ -1,7 +1,8 @@
 //! The edge on the runtime of a test, with that test's clock paused: time jumps by hours, and nobody loses a connection.
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::time::{Instant, sleep};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::http::reply::Reply;

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use super::*;
+use crate::http::connection::serve_connection;
 use crate::http::reply::Reply;
 use crate::http::request::{Method, Request};
 

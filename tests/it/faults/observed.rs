@@ -8,6 +8,7 @@ use fake_buildkite::{FakeBuildkite, Fault, FaultBuilder, Route, millis};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// A time-out where nothing else ends a request; any would do.
 const SHORT: Duration = Duration::from_millis(150);
@@ -349,4 +350,29 @@ fn an_answer_without_a_body_has_none_to_be_spoiled() {
     let wrong = length(head().expect("an answer"));
     let right = right.send().expect("an answer").text().expect("a body");
     assert_eq!(wrong, right.len() + 3);
+}
+
+#[tokio::test]
+async fn a_slow_body_comes_in_pieces() {
+    let fake = FakeBuildkite::builder().on_current_runtime().start();
+    fake.fault(Route::GetUser).first(1).slow_body(5, millis(1));
+    let mut stream = fake.connect();
+    let token = fake.token();
+    let ask = format!("GET /v2/user HTTP/1.1\r\nhost: a\r\nauthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(ask.as_bytes()).await.expect("open");
+    let (mut all, mut pieces) = (String::new(), 0);
+    loop {
+        let mut piece = [0; 4096];
+        let length = stream.read(&mut piece).await.expect("open");
+        if length == 0 {
+            break;
+        }
+        pieces += 1;
+        all += std::str::from_utf8(&piece[..length]).expect("text");
+    }
+    assert!(
+        all.ends_with("}\n") && all.contains("connection: close"),
+        "{all}"
+    );
+    assert!(pieces >= 5, "{pieces} pieces");
 }

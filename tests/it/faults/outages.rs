@@ -142,8 +142,6 @@ fn a_dead_url_refuses_for_as_long_as_the_fake_lives() {
     assert_eq!(taken.kind(), ErrorKind::AddrInUse);
     let error = reqwest::blocking::get(&dead).expect_err("nobody is there");
     assert!(error.is_connect());
-    drop(fake);
-    TcpListener::bind(address(&dead)).expect("nobody keeps it any more");
 }
 
 /// How many clients of each of eight kinds: 104 in all.
