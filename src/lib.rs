@@ -224,23 +224,29 @@ mod wire;
 pub use clock::Clock;
 pub use engine::commands::Move;
 pub use fake::{
-    Advance, Advancing, AgentSpec, Agents, BuildBuilder, BuildHandle, ClockHandle, Connection,
-    Events, Explore, FakeBuildkite, FakeBuildkiteBuilder, Fault, FaultBuilder, Gate, Handle, Idle,
-    IllegalMove, JobHandle, JobScript, Moment, PipelineBuilder, PipelineHandle, Report, Requests,
-    ScheduleBuilder, ScheduleHandle, Snapshot, UploadError, UploadStage, Wait, Waiting, Walk,
-    WebhookBuilder, WebhookHandle, agent, assert_repeatable, explore, scenarios,
+    Advance, Advancing, AgentSpec, Agents, AnnotationRecord, ArtifactRecord, BuildBuilder,
+    BuildHandle, ClockHandle, Connection, Events, Explore, FakeBuildkite, FakeBuildkiteBuilder,
+    Fault, FaultBuilder, Gate, Handle, Idle, IllegalMove, JobHandle, JobScript, Moment, NotAtWork,
+    PipelineBuilder, PipelineHandle, Report, Requests, ScheduleBuilder, ScheduleHandle, Snapshot,
+    UploadError, UploadStage, Wait, Waiting, Walk, WebhookBuilder, WebhookHandle, agent,
+    assert_repeatable, explore, scenarios,
 };
 pub use journal::RequestRecord;
-pub use script::{JobView, PipelineUpload};
+pub use script::{Annotation, JobView, PipelineUpload};
 pub use timeline::Timeline;
 pub use vocabulary::access::Access;
 pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef, ScheduleRef, WebhookRef};
 pub use vocabulary::exit::Exit;
-pub use vocabulary::ids::{BuildId, JobId, PipelineId, ScheduleId, UserId, WebhookId};
+pub use vocabulary::ids::{
+    AnnotationId, ArtifactId, BuildId, JobId, PipelineId, ScheduleId, UserId, WebhookId,
+};
 pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;
 pub use vocabulary::span::{days, hours, millis, minutes, seconds};
-pub use vocabulary::states::{BuildSource, BuildState, JobState, JobType, SignalReason};
+pub use vocabulary::states::{
+    AnnotationScope, AnnotationStyle, ArtifactState, BuildSource, BuildState, JobState, JobType,
+    SignalReason,
+};
 pub use vocabulary::webhook::WebhookEvent;
 pub use webhook::Delivery;
 

@@ -1,4 +1,5 @@
-//! What a command does while it runs, beyond printing: it uploads steps, it promises to fail, its agent falls silent; and
+//! What a command does while it runs, beyond printing: it uploads steps and files, it annotates its build, it promises to
+//! fail, its agent falls silent; and
 //! how it ends.
 //!
 //! Elsewhere: what scripts can tell (`crate::script`), when a command starts (`dispatch`), the same things by hand
@@ -9,14 +10,16 @@ use std::collections::VecDeque;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::agent::{AGENT_LOSS, Contact};
+use crate::engine::annotation::Subject;
 use crate::engine::build::{BuildKey, put};
-use crate::engine::commands::{PromiseFailure, UploadPipeline};
+use crate::engine::commands::{Annotate, PromiseFailure, UploadArtifact, UploadPipeline};
 use crate::engine::job::{Event, JobKey, State};
 use crate::engine::timers::Timer;
 use crate::engine::webhook::About;
 use crate::engine::{Command, Engine};
 use crate::script::{Act, Ending, When};
 use crate::vocabulary::exit::Exit;
+use crate::vocabulary::states::AnnotationScope;
 use crate::vocabulary::webhook::WebhookEvent;
 
 /// What a command that runs will still do.
@@ -161,6 +164,23 @@ impl Engine {
                 let build = self.jobs.get(key).build;
                 let meta_data = &mut self.builds.change(build).meta_data;
                 put(meta_data, name.to_string(), value.to_string());
+            }
+            Act::UploadArtifact(file) => {
+                UploadArtifact { job: key, file }
+                    .apply(self)
+                    .expect("an acting command runs");
+            }
+            Act::Annotate(annotation) => {
+                let subject = match annotation.scope {
+                    AnnotationScope::Build => Subject::Build(self.jobs.get(key).build),
+                    AnnotationScope::Job => Subject::Job(key),
+                };
+                // Chosen: one that has become too long stays as it is, and the command goes on.
+                let _ = Annotate {
+                    subject,
+                    annotation,
+                }
+                .apply(self);
             }
         }
     }

@@ -99,6 +99,12 @@ impl Engine {
             queue,
             timers,
             groups,
+            artifacts,
+            artifact_ids,
+            artifacts_by_build,
+            annotations,
+            annotation_ids,
+            annotations_by_build,
             steps_created,
             open,
             schedules,
@@ -140,6 +146,21 @@ impl Engine {
             ("queue", *queue == before.queue),
             ("timers", *timers == before.timers),
             ("groups", *groups == before.groups),
+            ("artifacts", artifacts.writes() == before.artifacts.writes()),
+            ("artifact_ids", *artifact_ids == before.artifact_ids),
+            (
+                "artifacts_by_build",
+                *artifacts_by_build == before.artifacts_by_build,
+            ),
+            (
+                "annotations",
+                annotations.writes() == before.annotations.writes(),
+            ),
+            ("annotation_ids", *annotation_ids == before.annotation_ids),
+            (
+                "annotations_by_build",
+                *annotations_by_build == before.annotations_by_build,
+            ),
             ("steps_created", *steps_created == before.steps_created),
             ("open", *open == before.open),
             ("schedules", schedules.writes() == before.schedules.writes()),
@@ -212,6 +233,8 @@ impl Engine {
         self.check_schedules();
         self.check_groups();
         self.check_agents();
+        self.check_artifacts();
+        self.check_annotations();
     }
 
     fn check_agents(&self) {

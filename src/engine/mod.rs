@@ -6,7 +6,7 @@
 //!
 //! Every table is persistent, so a clone is a snapshot and costs nothing.
 //!
-//! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`] say what a thing is; [`graph`]
+//! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`], [`artifact`], [`annotation`] say what a thing is; [`graph`]
 //! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's
 //! transition and what belongs to it; [`settle`] follows the consequences; [`recipe`] is what builds are made of and
 //! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they
@@ -17,6 +17,8 @@ pub(crate) mod account;
 pub(crate) mod acts;
 pub(crate) mod admission;
 pub(crate) mod agent;
+pub(crate) mod annotation;
+pub(crate) mod artifact;
 pub(crate) mod build;
 pub(crate) mod change;
 pub(crate) mod commands;
@@ -33,6 +35,7 @@ mod invariants;
 pub(crate) mod job;
 pub(crate) mod judging;
 pub(crate) mod log;
+pub(crate) mod markdown;
 mod notify;
 pub(crate) mod pipeline;
 mod plan;
@@ -59,6 +62,8 @@ use uuid::Uuid;
 use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
 use crate::engine::acts::Plan;
 use crate::engine::agent::{Agent, AgentKey, Fleet, Idle};
+use crate::engine::annotation::{Annotation, AnnotationKey};
+use crate::engine::artifact::{Artifact, ArtifactKey};
 use crate::engine::build::{Build, BuildKey, Progress};
 use crate::engine::change::Expiry;
 use crate::engine::concurrency::{GroupKey, Place};
@@ -75,7 +80,7 @@ use crate::engine::timers::{Subject, Timer, Timers};
 use crate::engine::webhook::{Notice, Webhook, WebhookKey};
 use crate::script::Scripts;
 use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
-use crate::vocabulary::ids::{self, JobId, Kind, ScheduleId, UserId};
+use crate::vocabulary::ids::{self, AnnotationId, ArtifactId, JobId, Kind, ScheduleId, UserId};
 use crate::vocabulary::scope::Scope;
 use crate::vocabulary::webhook::WebhookEvents;
 
@@ -165,6 +170,14 @@ pub(crate) struct Engine {
     webhooks: Table<WebhookKey, Webhook>,
     /// What any of them wants to be told of.
     wishes: WebhookEvents,
+    artifacts: Table<ArtifactKey, Artifact>,
+    artifact_ids: RedBlackTreeMapSync<ArtifactId, ArtifactKey>,
+    /// Which artifacts the jobs of a build have, in the order of their upload.
+    artifacts_by_build: RedBlackTreeSetSync<(BuildKey, ArtifactKey)>,
+    annotations: Table<AnnotationKey, Annotation>,
+    annotation_ids: RedBlackTreeMapSync<AnnotationId, AnnotationKey>,
+    /// Which annotations a build and its jobs have, in the order of their creation.
+    annotations_by_build: RedBlackTreeSetSync<(BuildKey, AnnotationKey)>,
     steps_created: u64,
     /// Whether the platform's documented limits hold, which not every organization is held to.
     enforces_limits: bool,
@@ -208,6 +221,12 @@ impl Engine {
             groups: RedBlackTreeMapSync::new_sync(),
             webhooks: Table::new(),
             wishes: WebhookEvents::NONE,
+            artifacts: Table::new(),
+            artifact_ids: RedBlackTreeMapSync::new_sync(),
+            artifacts_by_build: RedBlackTreeSetSync::new_sync(),
+            annotations: Table::new(),
+            annotation_ids: RedBlackTreeMapSync::new_sync(),
+            annotations_by_build: RedBlackTreeSetSync::new_sync(),
             steps_created: 0,
             enforces_limits: false,
             expiry: Expiry::Exact,

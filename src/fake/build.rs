@@ -171,9 +171,9 @@ impl BuildBuilder {
 /// A build of the fake. Cheap to clone; reads live state.
 #[derive(Clone)]
 pub struct BuildHandle {
-    tie: Tie,
+    pub(super) tie: Tie,
     home: Home,
-    key: BuildKey,
+    pub(super) key: BuildKey,
 }
 
 impl BuildHandle {
@@ -589,7 +589,7 @@ impl BuildHandle {
     }
 
     #[track_caller]
-    fn read<T>(&self, look: impl FnOnce(&Engine, &Build) -> T) -> T {
+    pub(super) fn read<T>(&self, look: impl FnOnce(&Engine, &Build) -> T) -> T {
         let found = self
             .tie
             .driver()

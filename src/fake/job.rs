@@ -9,7 +9,7 @@ use crate::engine::commands::{
     Answers, FinishJob, MakeMove, Move, UnblockJob, UnblockRefused, UploadPipeline,
 };
 use crate::engine::job::{Job, JobKey, State};
-use crate::fake::{BuildHandle, Home, IllegalMove, Tie, UploadError, UploadStage};
+use crate::fake::{BuildHandle, Home, IllegalMove, NotAtWork, Tie, UploadError, UploadStage};
 use crate::script::PipelineUpload;
 use crate::vocabulary::exit::Exit;
 use crate::vocabulary::ids::JobId;
@@ -60,6 +60,16 @@ impl JobHandle {
     #[track_caller]
     pub(super) fn full_name(&self) -> String {
         self.read(|engine, _| engine.job_ref(self.key).to_string())
+    }
+
+    /// That no agent works on it, should somebody try something that takes one.
+    #[track_caller]
+    pub(super) fn not_at_work(&self, tried: &'static str) -> NotAtWork {
+        self.read(|engine, job| NotAtWork {
+            job: engine.job_ref(self.key),
+            tried,
+            state: job.state.reported(),
+        })
     }
 
     /// Its state, as REST reports it.

@@ -2,10 +2,12 @@
 //! real time.
 //!
 //! Elsewhere: how to start one with other than the usual (`builder`), where it runs (`host`), the handles (`pipeline`,
-//! `build`, `job` and its `log`, `schedule`, `script`), what goes wrong on purpose (`fault`, `gate`, `outage`), the questions
-//! about requests (`requests`), waiting (`wait`).
+//! `build`, `job` and its `log`, `artifact`, `annotation`, `schedule`, `script`), what goes wrong on purpose (`fault`, `gate`,
+//! `outage`), the questions about requests (`requests`), waiting (`wait`).
 
 mod advance;
+mod annotation;
+mod artifact;
 mod build;
 mod builder;
 mod connection;
@@ -50,6 +52,8 @@ use crate::vocabulary::ids::UserId;
 use crate::vocabulary::span;
 
 pub use advance::{Advance, Advancing};
+pub use annotation::AnnotationRecord;
+pub use artifact::ArtifactRecord;
 pub use build::{BuildBuilder, BuildHandle};
 pub use builder::{AgentSpec, Agents, FakeBuildkiteBuilder, agent};
 pub use connection::Connection;
@@ -59,7 +63,7 @@ pub use fault::{Fault, FaultBuilder};
 pub use gate::Gate;
 pub use job::{JobHandle, Moment};
 pub use pipeline::{PipelineBuilder, PipelineHandle};
-pub use refusals::{IllegalMove, UploadError, UploadStage};
+pub use refusals::{IllegalMove, NotAtWork, UploadError, UploadStage};
 pub use requests::Requests;
 pub use schedule::{ScheduleBuilder, ScheduleHandle};
 pub use script::JobScript;

@@ -111,3 +111,35 @@ impl fmt::Display for UploadError {
 }
 
 impl std::error::Error for UploadError {}
+
+/// Something that only a command on an agent can do, and no agent works on the job: it does not run, or its agent is not
+/// heard of.
+///
+/// ```
+/// let fake = fake_buildkite::FakeBuildkite::start();
+/// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+/// let refused = build.job("test").try_upload_artifact("a.log", "").unwrap_err();
+/// assert_eq!(refused.to_string(), "app#1 test cannot upload an artifact: no agent works on the job; it is scheduled");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NotAtWork {
+    /// The job.
+    pub job: JobRef,
+    /// What it cannot do.
+    pub tried: &'static str,
+    /// The state it is in.
+    pub state: JobState,
+}
+
+impl fmt::Display for NotAtWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} cannot {}: no agent works on the job; it is {}",
+            self.job, self.tried, self.state
+        )
+    }
+}
+
+impl std::error::Error for NotAtWork {}

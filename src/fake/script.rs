@@ -299,7 +299,7 @@ impl JobScript {
     }
 
     #[track_caller]
-    fn set(self, change: impl FnOnce(&mut Attempt)) -> Self {
+    pub(super) fn set(self, change: impl FnOnce(&mut Attempt)) -> Self {
         self.write(|scripts, rule| change(scripts.last_attempt(rule)))
     }
 

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::engine::admission::{Closed, NotAdmitted};
 use crate::engine::commands::{
-    AddWebhookRefused, ArchiveRefused, CancelRefused, CreateBuildRefused, PipelineRefused,
-    RebuildRefused, RequestBuildRefused, RetryRefused, ScheduleRefused, UnarchiveRefused,
-    UnblockRefused, UpdatePipelineRefused,
+    AddWebhookRefused, ArchiveRefused, BodyTooLong, CancelRefused, CreateBuildRefused,
+    PipelineRefused, RebuildRefused, RequestBuildRefused, RetryRefused, ScheduleRefused,
+    UnarchiveRefused, UnblockRefused, UpdatePipelineRefused,
 };
 use crate::engine::recipe::RecipeRefused;
 use crate::http::reply::Reply;
@@ -289,6 +289,13 @@ impl From<ScheduleRefused> for ApiError {
     /// Chosen: the words for the pipeline itself; those for its schedules are not known.
     fn from(_: ScheduleRefused) -> Self {
         Self::new(422, "Cannot update an archived pipeline")
+    }
+}
+
+impl From<BodyTooLong> for ApiError {
+    /// Chosen: the limit is documented, what is said of it is not.
+    fn from(_: BodyTooLong) -> Self {
+        Self::invalid("body", "is too long (maximum is 1 MiB)")
     }
 }
 

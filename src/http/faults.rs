@@ -171,8 +171,12 @@ fn missing(place: Place<'_>) -> ApiError {
         build,
         job,
         schedule,
+        artifact,
+        annotation,
     } = place;
     let named = [
+        (artifact, "artifact"),
+        (annotation, "annotation"),
         (job, "job"),
         (build, "build"),
         (schedule, "pipeline schedule"),

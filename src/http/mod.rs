@@ -13,6 +13,7 @@
 mod accept;
 mod auth;
 pub(crate) mod connection;
+mod downloads;
 mod error;
 mod failures;
 mod faults;
@@ -154,6 +155,13 @@ pub(crate) fn answer(
         answered.route = Some(route);
         answered.note = note;
         answered.reply = stamp(engine, ordinal, pages::finish(reply));
+        return answered;
+    }
+    if let Target::Known(route @ Route::ArtifactContent, place) = target {
+        let (reply, note) = downloads::answer(engine, request, place);
+        answered.route = Some(route);
+        answered.note = note;
+        answered.reply = stamp(engine, ordinal, reply);
         return answered;
     }
     answered.reply = match target {

@@ -9,12 +9,14 @@
 
 use crate::engine::Engine;
 use crate::engine::account::OrganizationKey;
+use crate::engine::build::BuildKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::http::reply::Reply;
-use crate::http::rest;
 use crate::http::router::Place;
+use crate::http::{downloads, rest};
 use crate::timeline::{self, Timeline};
 use crate::vocabulary::route::Route;
+use crate::vocabulary::states::ArtifactState;
 
 /// Styles and the icon of the tab are inside the page; nothing else is let in.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
@@ -51,7 +53,28 @@ pub(super) fn answer(
             &[link(engine, place.organization, pipeline)],
         ));
     };
+    if route == Route::ArtifactPage {
+        return Some(artifact(engine, build, place));
+    }
     Some((show(200, Timeline::of(engine, build).html()), None))
+}
+
+/// Leads to the bytes, on the same host: a browser has no token to give away.
+fn artifact(engine: &Engine, build: BuildKey, place: Place<'_>) -> (Reply, Option<String>) {
+    let found = engine.artifacts_of_build(build).find(|(_, artifact)| {
+        artifact.state == ArtifactState::Finished && artifact.id.to_string() == place.artifact
+    });
+    let Some((key, _)) = found else {
+        let name = engine.build_ref(build).to_string();
+        let path = format!(
+            "/{}/{}/builds/{}",
+            place.organization, place.pipeline, place.build
+        );
+        let what = format!("There is no artifact {} in {name}.", place.artifact);
+        return missing("there is no such artifact", &what, &[(name, path)]);
+    };
+    let reply = Reply::new(302).with_header("location", downloads::path_to(engine, key));
+    (reply, None)
 }
 
 fn show(status: u16, html: String) -> Reply {

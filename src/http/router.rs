@@ -19,6 +19,8 @@ pub(crate) struct Place<'p> {
     pub(crate) build: &'p str,
     pub(crate) job: &'p str,
     pub(crate) schedule: &'p str,
+    pub(crate) artifact: &'p str,
+    pub(crate) annotation: &'p str,
 }
 
 /// What a request is for.
@@ -60,6 +62,13 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
     let rest = match segments {
         [] if method == "GET" => return Some((Route::Root, nowhere)),
         ["v2", rest @ ..] => rest,
+        ["_artifacts", artifact, _] if method == "GET" => {
+            let at = Place {
+                artifact,
+                ..nowhere
+            };
+            return Some((Route::ArtifactContent, at));
+        }
         [organization, pipeline, rest @ ..] if method == "GET" => {
             let at = Place {
                 organization,
@@ -69,6 +78,14 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
             return match rest {
                 [] => Some((Route::PipelinePage, at)),
                 ["builds", build] => Some((Route::BuildPage, Place { build, ..at })),
+                ["builds", build, "artifacts", artifact] => Some((
+                    Route::ArtifactPage,
+                    Place {
+                        build,
+                        artifact,
+                        ..at
+                    },
+                )),
                 _ => None,
             };
         }
@@ -91,6 +108,7 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
         ("GET", ["builds"]) => (Route::ListOrganizationBuilds, at),
         ("PUT", ["jobs", job, "retry"]) => (Route::RetryJob, Place { job, ..at }),
         ("PUT", ["jobs", job, "unblock"]) => (Route::UnblockJob, Place { job, ..at }),
+        (method, ["jobs", job, rest @ ..]) => return of_job(method, rest, Place { job, ..at }),
         ("GET", ["pipelines"]) => (Route::ListPipelines, at),
         ("POST", ["pipelines"]) => (Route::CreatePipeline, at),
         (_, ["pipelines", pipeline, rest @ ..]) => {
@@ -126,26 +144,52 @@ fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
                 ("PUT", ["builds", build, "jobs", job, "unblock"]) => {
                     (Route::UnblockJob, Place { build, job, ..at })
                 }
-                (_, ["builds", build, "jobs", job, rest @ ..]) => {
-                    (of_job(method, rest)?, Place { build, job, ..at })
+                (method, ["builds", build, "jobs", job, rest @ ..]) => {
+                    return of_job(method, rest, Place { build, job, ..at });
+                }
+                (method, ["builds", build, rest @ ..]) => {
+                    return of_build(method, rest, Place { build, ..at });
                 }
                 _ => return None,
             }
         }
-        (_, ["jobs", job, rest @ ..]) => (of_job(method, rest)?, Place { job, ..at }),
         _ => return None,
     })
 }
 
-/// What there is behind a job's id, below its build and below its organization.
-fn of_job(method: &str, rest: &[&str]) -> Option<Route> {
+/// What is below a build and is about neither its jobs nor its course.
+fn of_build<'p>(method: &str, rest: &[&'p str], at: Place<'p>) -> Option<(Route, Place<'p>)> {
     Some(match (method, rest) {
-        ("GET", ["log"]) => Route::GetJobLog,
-        ("GET", ["log.txt"]) => Route::GetJobLogText,
-        ("GET", ["log.html"]) => Route::GetJobLogHtml,
-        ("DELETE", ["log"]) => Route::DeleteJobLog,
-        ("GET", ["env"]) => Route::GetJobEnv,
-        ("GET", ["env.txt"]) => Route::GetJobEnvText,
+        ("GET", ["artifacts"]) => (Route::ListBuildArtifacts, at),
+        ("GET", ["annotations"]) => (Route::ListBuildAnnotations, at),
+        ("POST", ["annotations"]) => (Route::CreateBuildAnnotation, at),
+        ("DELETE", ["annotations", annotation]) => {
+            (Route::DeleteBuildAnnotation, Place { annotation, ..at })
+        }
+        _ => return None,
+    })
+}
+
+/// What is below a job, whether the path names its build or not.
+fn of_job<'p>(method: &str, rest: &[&'p str], at: Place<'p>) -> Option<(Route, Place<'p>)> {
+    Some(match (method, rest) {
+        ("GET", ["log"]) => (Route::GetJobLog, at),
+        ("GET", ["log.txt"]) => (Route::GetJobLogText, at),
+        ("GET", ["log.html"]) => (Route::GetJobLogHtml, at),
+        ("DELETE", ["log"]) => (Route::DeleteJobLog, at),
+        ("GET", ["env"]) => (Route::GetJobEnv, at),
+        ("GET", ["env.txt"]) => (Route::GetJobEnvText, at),
+        ("GET", ["artifacts"]) => (Route::ListJobArtifacts, at),
+        ("GET", ["artifacts", artifact]) => (Route::GetArtifact, Place { artifact, ..at }),
+        ("GET", ["artifacts", artifact, "download"]) => {
+            (Route::DownloadArtifact, Place { artifact, ..at })
+        }
+        ("DELETE", ["artifacts", artifact]) => (Route::DeleteArtifact, Place { artifact, ..at }),
+        ("GET", ["annotations"]) => (Route::ListJobAnnotations, at),
+        ("POST", ["annotations"]) => (Route::CreateJobAnnotation, at),
+        ("DELETE", ["annotations", annotation]) => {
+            (Route::DeleteJobAnnotation, Place { annotation, ..at })
+        }
         _ => return None,
     })
 }
@@ -161,7 +205,7 @@ pub(crate) fn nearest(method: &Method, segments: &[&str]) -> (Route, &'static st
         return (route, "; `/v2` is missing: give the program `api_url()`");
     }
     for other in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
-        if let Some((route, _)) = known(other, segments).filter(|(route, _)| !route.is_page()) {
+        if let Some((route, _)) = known(other, segments).filter(|(route, _)| is_endpoint(*route)) {
             return (route, "; the method is another");
         }
     }
@@ -187,9 +231,16 @@ pub(crate) fn nearest(method: &Method, segments: &[&str]) -> (Route, &'static st
         )
     };
     // Nobody who is lost means a page: nearly every path looks like one.
-    let endpoints = Route::ALL.iter().copied().filter(|route| !route.is_page());
+    let endpoints = Route::ALL
+        .iter()
+        .copied()
+        .filter(|route| is_endpoint(*route));
     let best = endpoints.rev().max_by_key(likeness);
     (best.unwrap_or(Route::Root), "")
+}
+
+fn is_endpoint(route: Route) -> bool {
+    !route.is_page() && route != Route::ArtifactContent
 }
 
 /// Whether two words begin and end alike, and differ by few letters in length.
@@ -230,7 +281,16 @@ mod tests {
             assert_eq!(place.organization, wanted("{org.slug}"));
             assert_eq!(place.build, wanted("{build.number}"));
             assert_eq!(place.job, wanted("{job.id}"));
-            assert_eq!(place.schedule, wanted("{id}"));
+            let id_of = |what: &str| {
+                if route.path().contains(what) {
+                    "{id}"
+                } else {
+                    ""
+                }
+            };
+            assert_eq!(place.schedule, id_of("schedules/{id}"));
+            assert_eq!(place.artifact, id_of("artifacts/{id}"));
+            assert_eq!(place.annotation, wanted("{annotation.uuid}"));
         }
     }
 
@@ -267,6 +327,16 @@ mod tests {
                 "GET",
                 "/acme/app/builds/1",
                 "GET /{org.slug}/{pipeline.slug}/builds/{build.number}",
+            ),
+            (
+                "DELETE",
+                "/v2/organizations/acme/jobs/1/annotations/2",
+                "DELETE /v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/annotations/{annotation.uuid}",
+            ),
+            (
+                "HEAD",
+                "/_artifacts/1/a.txt",
+                "GET /_artifacts/{id}/{filename}",
             ),
             ("GET", "/acme/app/builds", "unknown"),
             ("POST", "/acme/app", "unknown"),

@@ -6,6 +6,8 @@
 //!
 //! Elsewhere: when a script takes effect and who asks for it (`engine::dispatch`), the methods a test calls (`fake`).
 
+mod annotation;
+mod artifact;
 mod matcher;
 mod upload;
 
@@ -19,6 +21,8 @@ use rpds::VectorSync;
 use crate::script::matcher::Matcher;
 use crate::vocabulary::exit::Exit;
 
+pub use annotation::Annotation;
+pub(crate) use artifact::ArtifactFile;
 pub use matcher::JobView;
 pub(crate) use matcher::{Predicate, is_meant};
 pub use upload::PipelineUpload;
@@ -65,6 +69,8 @@ pub(crate) enum Act {
     /// Declares that it will end with this exit status.
     PromiseFailure(i32),
     SetMetaData(Arc<str>, Arc<str>),
+    UploadArtifact(ArtifactFile),
+    Annotate(Annotation),
 }
 
 /// When a command does something.
@@ -194,7 +200,10 @@ impl Scripts {
         let acts = attempts.flat_map(|attempt| &attempt.acts);
         acts.filter_map(|(_, act)| match act {
             Act::Upload(upload) => Some(upload),
-            Act::PromiseFailure(_) | Act::SetMetaData(..) => None,
+            Act::PromiseFailure(_)
+            | Act::SetMetaData(..)
+            | Act::UploadArtifact(_)
+            | Act::Annotate(_) => None,
         })
     }
 

@@ -2,14 +2,16 @@
 //!
 //! A [`Timeline`] is plain data, taken from the engine at one instant; everything else here only draws it. What is drawn
 //! loads nothing (no script, font, picture or stylesheet from anywhere), is light or dark as the reader's system is, and
-//! is the same bytes for the same build. Whatever a pipeline's author wrote passes `markup::text` on its way out.
+//! is the same bytes for the same build. Whatever a pipeline's author wrote passes `markup::text` on its way out, and what
+//! is Markdown the engine's `markdown`, which lets no markup through.
 //!
-//! The map: `row` is what is known of one job, `marks` how its state looks, `scale` the axis and how spans are said;
+//! The map: `row` is what is known of one job, `attachments` what else belongs to a build, `marks` how its state looks, `scale` the axis and how spans are said;
 //! `text`, `svg`, `page` (a build) and `pipeline` (its builds) are the pictures, in the `frame` of a document.
 //!
 //! Elsewhere: what is true (`engine`), at which paths the pages are and with which headers (`http::pages`).
-//! Not drawn yet: annotations, and links to logs of their own; neither is modelled. Logs stand on the page instead.
+//! Not drawn: links to logs of their own. Logs stand on the page instead.
 
+mod attachments;
 mod frame;
 mod marks;
 mod markup;
@@ -26,6 +28,7 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
+use crate::timeline::attachments::{File, Note};
 use crate::timeline::row::{Link, Row};
 use crate::vocabulary::event::BuildRef;
 use crate::vocabulary::ids::JobId;
@@ -61,6 +64,8 @@ pub struct Timeline {
     ends: DateTime<Utc>,
     is_over: bool,
     rows: Vec<Row>,
+    notes: Vec<Note>,
+    files: Vec<File>,
     about: About,
 }
 
@@ -104,6 +109,8 @@ impl Timeline {
             ends,
             is_over,
             rows,
+            notes: attachments::notes(engine, key),
+            files: attachments::files(engine, key),
             about: About::of(engine, key),
         }
     }
@@ -132,7 +139,8 @@ impl Timeline {
     /// The page that the fake serves at the build's [`web_url`](crate::BuildHandle::web_url), as one file: for a test that
     /// fails where nobody can look at a running fake.
     ///
-    /// Of each job's log the last 64 KiB are there, of all logs together the last 4 MiB.
+    /// Of each job's log the last 64 KiB are there, of all logs together the last 4 MiB. Annotations are there in full, but
+    /// for pictures, of which only the description is. Links to artifacts lead to the running fake.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();

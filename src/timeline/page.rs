@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 
 use chrono::{DateTime, Utc};
 
+use crate::timeline::attachments;
 use crate::timeline::frame::{badge, document, icon, in_words, nowrap, time, time_of_day};
 use crate::timeline::marks::Mark;
 use crate::timeline::markup::text;
@@ -39,12 +40,14 @@ impl Page<'_> {
     fn write(&self, out: &mut String) -> fmt::Result {
         self.header(out)?;
         writeln!(out, "<main id=\"main\">")?;
+        attachments::write_notes(out, &self.timeline.notes)?;
         writeln!(
             out,
             "<section aria-labelledby=\"timeline\">\n<h2 id=\"timeline\">Timeline</h2>\n<div class=\"picture\">{}</div>\n</section>",
             svg::draw(self.timeline, Place::OnPage)
         )?;
         self.table(out)?;
+        attachments::write_files(out, &self.timeline.files)?;
         self.logs(out)?;
         writeln!(
             out,

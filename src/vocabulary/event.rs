@@ -41,10 +41,12 @@ impl Event {
         match &self.kind {
             EventKind::Build { build, .. }
             | EventKind::Notification { build, .. }
+            | EventKind::Annotated { build, .. }
             | EventKind::ScheduleFired { build, .. } => Some(build),
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
-            | EventKind::PromisedFailure { job, .. } => Some(&job.build),
+            | EventKind::PromisedFailure { job, .. }
+            | EventKind::ArtifactUploaded { job, .. } => Some(&job.build),
             EventKind::WebhookDelivered { build, .. } | EventKind::WebhookFailed { build, .. } => {
                 build.as_ref()
             }
@@ -63,10 +65,11 @@ impl Event {
             | EventKind::Fault { .. } => None,
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
-            | EventKind::PromisedFailure { job, .. } => Some(job),
-            EventKind::WebhookDelivered { job, .. } | EventKind::WebhookFailed { job, .. } => {
-                job.as_ref()
-            }
+            | EventKind::PromisedFailure { job, .. }
+            | EventKind::ArtifactUploaded { job, .. } => Some(job),
+            EventKind::Annotated { job, .. }
+            | EventKind::WebhookDelivered { job, .. }
+            | EventKind::WebhookFailed { job, .. } => job.as_ref(),
         }
     }
 
@@ -81,6 +84,8 @@ impl Event {
             | EventKind::PipelineUploaded { .. }
             | EventKind::PromisedFailure { .. }
             | EventKind::Notification { .. }
+            | EventKind::ArtifactUploaded { .. }
+            | EventKind::Annotated { .. }
             | EventKind::WebhookDelivered { .. }
             | EventKind::WebhookFailed { .. }
             | EventKind::Fault { .. } => None,
@@ -123,6 +128,22 @@ pub enum EventKind {
         job: JobRef,
         /// What it will end with.
         exit_status: i32,
+    },
+    /// A job uploaded an artifact.
+    ArtifactUploaded {
+        /// Which job.
+        job: JobRef,
+        /// Which file.
+        path: Arc<str>,
+    },
+    /// An annotation was made, replaced or added to.
+    Annotated {
+        /// The build it is about.
+        build: BuildRef,
+        /// The job it is about; none if it is about the build.
+        job: Option<JobRef>,
+        /// What tells it from the others of the build or the job.
+        context: Arc<str>,
     },
     /// Buildkite would tell somebody, because a pipeline's `notify` says so. Nothing leaves the fake.
     Notification {
@@ -308,6 +329,18 @@ impl fmt::Display for Event {
             }
             EventKind::PromisedFailure { job, exit_status } => {
                 write!(f, " {job} promised to exit with {exit_status}")
+            }
+            EventKind::ArtifactUploaded { job, path } => write!(f, " {job} uploaded {path}"),
+            EventKind::Annotated {
+                build,
+                job,
+                context,
+            } => {
+                match job {
+                    Some(job) => write!(f, " {job}")?,
+                    None => write!(f, " {build}")?,
+                }
+                write!(f, " annotated: {context}")
             }
             EventKind::Notification {
                 build,

@@ -26,6 +26,9 @@ pub(crate) enum Kind {
     Fault,
     /// A notification service; what the documentation calls a webhook.
     Service,
+    Artifact,
+    Annotation,
+    Download,
 }
 
 /// Makes the id of the `ordinal`-th thing of a kind, created at `at`.
@@ -134,6 +137,14 @@ id! {
 id! {
     /// The id of a webhook, which Buildkite calls a notification service.
     WebhookId
+}
+id! {
+    /// The id of an artifact; its address in the REST API.
+    ArtifactId
+}
+id! {
+    /// The id of an annotation; its address in the REST API. An annotation that is replaced keeps it.
+    AnnotationId
 }
 
 #[cfg(test)]

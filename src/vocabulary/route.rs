@@ -143,10 +143,62 @@ routes! {
     /// Deletes a schedule. Its builds stay.
     DeleteSchedule = "DELETE" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}"
         Some(Scope::WritePipelines),
+    /// The artifacts of a build.
+    ListBuildArtifacts = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/artifacts"
+        Some(Scope::ReadArtifacts),
+    /// The artifacts of a job; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/artifacts`.
+    ListJobArtifacts = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/artifacts"
+        Some(Scope::ReadArtifacts),
+    /// One artifact; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/artifacts/{id}`.
+    GetArtifact = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/artifacts/{id}"
+        Some(Scope::ReadArtifacts),
+    /// Where the bytes of an artifact are; also served at
+    /// `GET /v2/organizations/{org.slug}/jobs/{job.id}/artifacts/{id}/download`.
+    DownloadArtifact = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/artifacts/{id}/download"
+        Some(Scope::ReadArtifacts),
+    /// Deletes an artifact; also served at `DELETE /v2/organizations/{org.slug}/jobs/{job.id}/artifacts/{id}`.
+    DeleteArtifact = "DELETE"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/artifacts/{id}"
+        Some(Scope::WriteArtifacts),
+    /// The annotations of a build.
+    ListBuildAnnotations = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/annotations"
+        Some(Scope::ReadBuilds),
+    /// Annotates a build.
+    CreateBuildAnnotation = "POST"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/annotations"
+        Some(Scope::WriteBuilds),
+    /// Deletes an annotation of a build.
+    DeleteBuildAnnotation = "DELETE"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/annotations/{annotation.uuid}"
+        Some(Scope::WriteBuilds),
+    /// The annotations of a job; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/annotations`.
+    ListJobAnnotations = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/annotations"
+        Some(Scope::ReadBuilds),
+    /// Annotates a job; also served at `POST /v2/organizations/{org.slug}/jobs/{job.id}/annotations`.
+    CreateJobAnnotation = "POST"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/annotations"
+        Some(Scope::WriteBuilds),
+    /// Deletes an annotation of a job; also served at
+    /// `DELETE /v2/organizations/{org.slug}/jobs/{job.id}/annotations/{annotation.uuid}`.
+    DeleteJobAnnotation = "DELETE"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/annotations/{annotation.uuid}"
+        Some(Scope::WriteBuilds),
     /// The page of a build, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).
     BuildPage = "GET" "/{org.slug}/{pipeline.slug}/builds/{build.number}" None,
     /// The page of a pipeline, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).
     PipelinePage = "GET" "/{org.slug}/{pipeline.slug}" None,
+    /// Leads from the page of a build to the bytes of an artifact. No endpoint of the API: see
+    /// [`is_page`](Route::is_page).
+    ArtifactPage = "GET" "/{org.slug}/{pipeline.slug}/builds/{build.number}/artifacts/{id}" None,
+    /// The bytes of an artifact, where [`DownloadArtifact`](Route::DownloadArtifact) leads to. No endpoint of the API, and
+    /// on another host: it takes no token, and refuses one.
+    ArtifactContent = "GET" "/_artifacts/{id}/{filename}" None,
 }
 
 impl Route {
@@ -162,7 +214,10 @@ impl Route {
     /// ```
     #[must_use]
     pub const fn is_page(self) -> bool {
-        matches!(self, Self::BuildPage | Self::PipelinePage)
+        matches!(
+            self,
+            Self::BuildPage | Self::PipelinePage | Self::ArtifactPage
+        )
     }
 }
 

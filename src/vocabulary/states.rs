@@ -217,3 +217,71 @@ words! {
         Schedule = "schedule",
     }
 }
+
+words! {
+    /// How far the upload of an artifact got.
+    ///
+    /// ```
+    /// use fake_buildkite::ArtifactState;
+    /// assert_eq!(ArtifactState::from_word("finished"), Some(ArtifactState::Finished));
+    /// ```
+    ///
+    /// Source: Buildkite docs, "Artifacts API", section "Artifact data model".
+    ArtifactState {
+        /// The agent has told of it, and not yet sent it.
+        New = "new",
+        /// It could not be sent.
+        Error = "error",
+        /// It is there.
+        Finished = "finished",
+        /// Somebody deleted it.
+        Deleted = "deleted",
+        /// It was kept as long as artifacts are.
+        Expired = "expired",
+    }
+}
+
+words! {
+    /// How an annotation looks.
+    ///
+    /// ```
+    /// use fake_buildkite::AnnotationStyle;
+    /// assert_eq!(AnnotationStyle::Error.to_string(), "error");
+    /// ```
+    ///
+    /// Source: Buildkite docs, "Annotations API", section "Annotation data model".
+    AnnotationStyle {
+        /// Green.
+        Success = "success",
+        /// Blue.
+        Info = "info",
+        /// Yellow.
+        Warning = "warning",
+        /// Red.
+        Error = "error",
+    }
+}
+
+words! {
+    /// What an annotation is about.
+    ///
+    /// ```
+    /// use fake_buildkite::AnnotationScope;
+    /// assert_eq!(AnnotationScope::default(), AnnotationScope::Build);
+    /// ```
+    ///
+    /// Source: Buildkite docs, "Annotations API", section "Annotation data model".
+    AnnotationScope {
+        /// The build.
+        Build = "build",
+        /// One job of it.
+        Job = "job",
+    }
+}
+
+/// As `buildkite-agent annotate` has it.
+impl Default for AnnotationScope {
+    fn default() -> Self {
+        Self::Build
+    }
+}

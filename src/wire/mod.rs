@@ -9,6 +9,8 @@
 
 pub(crate) mod account;
 pub(crate) mod agent;
+pub(crate) mod annotation;
+pub(crate) mod artifact;
 pub(crate) mod build;
 pub(crate) mod environment;
 pub(crate) mod job;

@@ -1,6 +1,6 @@
 //! What is refused, with which words, in which order, and that nothing changes by it.
 
-use fake_buildkite::{FakeBuildkite, Route, Scope};
+use fake_buildkite::{Annotation, AnnotationScope, FakeBuildkite, Route, Scope};
 
 use crate::support::{Answer, client, world};
 
@@ -42,19 +42,24 @@ fn job_path(fake: &FakeBuildkite, build: u64, key: &str, verb: &str) -> String {
 /// The path of a route with something real, or made up, in its variable places: below a build or a job, or of a schedule.
 fn path_of(route: Route, organization: &str, pipeline: &str, build: &str, id: &str) -> String {
     let path = route.path().strip_prefix("/v2").unwrap_or(route.path());
+    fill(path, organization, pipeline, build, id)
+}
+
+fn fill(path: &str, organization: &str, pipeline: &str, build: &str, id: &str) -> String {
     path.replace("{org.slug}", organization)
         .replace("{pipeline.slug}", pipeline)
         .replace("{slug}", pipeline)
         .replace("{build.number}", build)
         .replace("{job.id}", id)
         .replace("{id}", id)
+        .replace("{annotation.uuid}", id)
 }
 
 fn routes_with_token() -> impl Iterator<Item = Route> {
     Route::ALL
         .iter()
         .copied()
-        .filter(|route| *route != Route::Root && !route.is_page())
+        .filter(|route| !matches!(route, Route::Root | Route::ArtifactContent) && !route.is_page())
 }
 
 #[track_caller]
@@ -135,7 +140,7 @@ fn a_sign_of_life_needs_no_token() {
 }
 
 /// Routes that need a body or do not answer 200.
-const BODIES: [(Route, &str, u16); 7] = [
+const BODIES: [(Route, &str, u16); 13] = [
     (
         Route::CreateBuild,
         r#"{"commit":"HEAD","branch":"main"}"#,
@@ -151,6 +156,12 @@ const BODIES: [(Route, &str, u16); 7] = [
     (Route::CreateSchedule, r#"{"cronline":"@daily"}"#, 201),
     (Route::DeleteSchedule, "", 204),
     (Route::DeleteJobLog, "", 204),
+    (Route::DownloadArtifact, "", 302),
+    (Route::DeleteArtifact, "", 204),
+    (Route::CreateBuildAnnotation, r#"{"body":"a"}"#, 201),
+    (Route::CreateJobAnnotation, r#"{"body":"a"}"#, 201),
+    (Route::DeleteBuildAnnotation, "", 204),
+    (Route::DeleteJobAnnotation, "", 204),
 ];
 
 #[test]
@@ -167,7 +178,12 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
             .start();
         let app = fake.pipeline("app").steps(STEPS).create();
         let build = app.create_build();
-        build.job("make").fail(1);
+        let make = build.job("make");
+        make.start();
+        let artifact = make.upload_artifact("a.log", "a").id.to_string();
+        let of_build = make.annotate("a").id.to_string();
+        let of_job = make.annotate(Annotation::new("a").scope(AnnotationScope::Job));
+        make.fail(1);
         let blocked = app.create_build();
         blocked.job("make").pass();
         // Something the route can act on: a failed job, or one that is blocked in a build that is not over.
@@ -178,13 +194,27 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
             ("1", build.job("make").id())
         };
         let schedule = app.schedule("@daily").create().id().to_string();
-        let of_schedule = route.path().contains("schedules/{id}");
-        let id = if of_schedule {
+        let of_job = of_job.id.to_string();
+        let id = if route.path().contains("schedules/{id}") {
             schedule
         } else {
-            job.to_string()
+            of_build
         };
-        let path = path_of(route, "acme", "app", number, &id);
+        // Below a job, what is its own.
+        let own = if route == Route::DeleteJobAnnotation {
+            of_job
+        } else {
+            artifact
+        };
+        let template = route.path().strip_prefix("/v2").expect("an endpoint");
+        let path = match template.split_once("{job.id}") {
+            Some((before, behind)) => format!(
+                "{}{job}{}",
+                fill(before, "acme", "app", number, &own),
+                fill(behind, "acme", "app", number, &own)
+            ),
+            None => fill(template, "acme", "app", number, &id),
+        };
         let (body, expected) = BODIES
             .iter()
             .find(|(known, ..)| *known == route)
@@ -206,7 +236,7 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
             );
         }
         assert_eq!(world(&fake, &["acme"]), before, "{route}");
-        let only = client(&fake).with_token("only");
+        let only = client(&fake).with_token("only").without_redirects();
         let allowed = only.send(route.method(), &path, &[], Some(body));
         assert_eq!(allowed.status, expected, "{route}: {}", allowed.text);
         assert_eq!(
@@ -269,7 +299,7 @@ fn the_token_comes_before_the_scope_before_the_place_before_the_body_before_the_
         if has("{job.id}") {
             assert_refused(&ask("acme", "app", "1", "1"), 404, "No job found");
         }
-        if has("{id}") {
+        if has("schedules/{id}") {
             let refused = ask("acme", "app", "1", "1");
             assert_refused(&refused, 404, "No pipeline schedule found");
         }

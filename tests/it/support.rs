@@ -63,6 +63,16 @@ impl Client {
         }
     }
 
+    /// Gives a redirect as the answer it is.
+    pub(crate) fn without_redirects(&self) -> Self {
+        let builder = reqwest::blocking::Client::builder();
+        let builder = builder.redirect(reqwest::redirect::Policy::none());
+        Self {
+            http: builder.build().expect("a client"),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], None)
     }

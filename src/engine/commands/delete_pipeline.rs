@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 
+use crate::engine::annotation::Subject;
 use crate::engine::build::BuildKey;
 use crate::engine::job::{Event, JobKey, State};
 use crate::engine::pipeline::PipelineKey;
@@ -59,6 +60,7 @@ impl Engine {
         for key in jobs {
             self.remove_job(key);
         }
+        self.remove_annotations_about(Subject::Build(build));
         let pipeline = self.builds.get(build).pipeline;
         self.open.remove_mut(&(pipeline, build));
         self.builds.remove(build);
@@ -77,6 +79,8 @@ impl Engine {
         }
         self.leave_queue(key);
         self.leave_group(key);
+        self.remove_artifacts_of(key);
+        self.remove_annotations_about(Subject::Job(key));
         self.job_ids.remove_mut(&job.id);
         self.logs.remove_mut(&key);
         self.plans.remove_mut(&key);

@@ -3,6 +3,7 @@
 //! A refusal is an enum of the command's own with no HTTP in it; status and text are given in `http::error`.
 
 mod add_webhook;
+mod annotate;
 mod archive_pipeline;
 mod by_hand;
 mod cancel_build;
@@ -22,10 +23,12 @@ mod tell_scripts;
 mod unblock_job;
 mod update_pipeline;
 mod update_schedule;
+mod upload_artifact;
 mod upload_pipeline;
 mod write_log;
 
 pub(crate) use add_webhook::{AddWebhook, AddWebhookRefused};
+pub(crate) use annotate::{Annotate, BodyTooLong, DeleteAnnotation};
 pub(crate) use archive_pipeline::{
     ArchivePipeline, ArchiveRefused, UnarchivePipeline, UnarchiveRefused,
 };
@@ -48,5 +51,6 @@ pub(crate) use tell_scripts::TellScripts;
 pub(crate) use unblock_job::{Answers, UnblockJob, UnblockRefused};
 pub(crate) use update_pipeline::{NewSlug, UpdatePipeline, UpdatePipelineRefused};
 pub(crate) use update_schedule::UpdateSchedule;
+pub(crate) use upload_artifact::{MarkArtifact, UploadArtifact};
 pub(crate) use upload_pipeline::UploadPipeline;
 pub(crate) use write_log::{NotRunning, WriteLog};

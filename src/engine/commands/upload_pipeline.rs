@@ -15,7 +15,7 @@ use crate::engine::build::BuildKey;
 use crate::engine::expand;
 use crate::engine::graph::{self, Group, Placed};
 use crate::engine::grow::Growth;
-use crate::engine::job::{Job, JobKey, State};
+use crate::engine::job::{Job, JobKey};
 use crate::engine::{Command, Engine, notify};
 use crate::pipeline::{
     ConditionalError, Definition, GroupStep, Interpolation, Notification, Pipeline, PipelineError,
@@ -180,8 +180,7 @@ impl Engine {
         upload: &PipelineUpload,
     ) -> Result<Vec<Document>, UploadRefused> {
         let job = self.jobs.get(key);
-        let is_at_work = job.state.is_on_agent() && job.state != State::Accepted;
-        if !is_at_work || job.agent.is_none() || self.is_silent(key) {
+        if self.check_at_work(key).is_err() {
             return Err(UploadRefused::NotOnAgent);
         }
         let pipelines = self.read(key, upload).map_err(UploadRefused::Pipeline)?;

@@ -3,22 +3,25 @@
 //! An action picks among what is there at its time, newest first, so that every list of actions makes sense, also what is
 //! left after some were taken out.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::engine::acts::Poll;
+use crate::engine::annotation::{MOST_BODY, Subject};
 use crate::engine::build::{BuildKey, Cancellation, Head};
 use crate::engine::commands::{
-    Answers, ArchivePipeline, CancelBuild, CreateBuild, DeleteLog, DeletePipeline, MakeMove, Move,
-    NewSlug, RebuildBuild, RetryJob, UnarchivePipeline, UnblockJob, UpdatePipeline, UploadPipeline,
-    WriteLog,
+    Annotate, Answers, ArchivePipeline, CancelBuild, CreateBuild, DeleteLog, DeletePipeline,
+    MakeMove, Move, NewSlug, RebuildBuild, RetryJob, UnarchivePipeline, UnblockJob, UpdatePipeline,
+    UploadArtifact, UploadPipeline, WriteLog,
 };
 use crate::engine::job::JobKey;
 use crate::engine::recipe::Source;
 use crate::engine::tests::life::Life;
-use crate::script::PipelineUpload;
-use crate::vocabulary::states::{BuildSource, JobType};
+use crate::script::{Annotation, ArtifactFile, PipelineUpload};
+use crate::vocabulary::states::{AnnotationScope, BuildSource, JobType};
 
 /// Which of those that are there: taken modulo how many they are.
 type Pick = u16;
@@ -53,6 +56,10 @@ pub(super) enum Action {
     DeleteLog(PickJob),
     /// Somebody looks at a build.
     Poll(Pick),
+    /// Whether it runs or not.
+    UploadArtifact(PickJob),
+    /// The job, or with no job its build.
+    Annotate(PickJob, AnnotationScope, bool),
     /// What runs uploads the file of a pipeline of the world, its steps numbered from here.
     Upload {
         job: Pick,
@@ -129,6 +136,9 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         6 => pick().prop_map(Action::Poll),
         2 => pick_job().prop_map(Action::WriteLog),
         1 => pick_job().prop_map(Action::DeleteLog),
+        3 => pick_job().prop_map(Action::UploadArtifact),
+        3 => (pick_job(), select(AnnotationScope::ALL), any::<bool>())
+            .prop_map(|(job, scope, appends)| Action::Annotate(job, scope, appends)),
     ]
 }
 
@@ -266,6 +276,8 @@ impl Action {
                     });
                 }
             }
+            Self::UploadArtifact(job) => life.upload_artifact(*job),
+            Self::Annotate(job, scope, appends) => life.annotate(*job, *scope, *appends),
             Self::Upload {
                 job,
                 pipeline,
@@ -376,6 +388,33 @@ impl Life<'_> {
             let Ok(()) = self.apply(DeleteLog { job });
             assert_eq!(self.engine.log_of(job).size(), 0);
         }
+    }
+
+    fn upload_artifact(&mut self, job: PickJob) {
+        let Some(job) = self.pick_job(job) else {
+            return;
+        };
+        self.say(|life| format!("{} uploads an artifact", life.name_of_job(job)));
+        let file = ArtifactFile::new("a.log", Arc::new(*b"a")).expect("a file");
+        let _ = self.apply(UploadArtifact { job, file });
+    }
+
+    /// Until one would be too long, which appending comes to.
+    fn annotate(&mut self, job: PickJob, scope: AnnotationScope, appends: bool) {
+        let Some(job) = self.pick_job(job) else {
+            return;
+        };
+        let subject = match scope {
+            AnnotationScope::Build => Subject::Build(self.engine.job(job).build),
+            AnnotationScope::Job => Subject::Job(job),
+        };
+        self.say(|life| format!("annotate {} ({scope})", life.name_of_job(job)));
+        let mut annotation = Annotation::new("a".repeat(MOST_BODY / 2));
+        annotation.appends = appends;
+        let _ = self.apply(Annotate {
+            subject,
+            annotation,
+        });
     }
 
     fn make_possible_move(&mut self, build: Pick, which: Pick) {

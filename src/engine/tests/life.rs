@@ -297,6 +297,8 @@ impl Heard {
                 }
                 EventKind::PipelineUploaded { .. }
                 | EventKind::PromisedFailure { .. }
+                | EventKind::ArtifactUploaded { .. }
+                | EventKind::Annotated { .. }
                 | EventKind::Notification { .. }
                 | EventKind::ScheduleFired { .. }
                 | EventKind::ScheduleFailed { .. }

@@ -1,6 +1,8 @@
 //! The endpoints, one function each: parse, call, render.
 
 mod accounts;
+mod annotations;
+mod artifacts;
 mod builds;
 mod jobs;
 mod logs;
@@ -50,7 +52,20 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::UnarchivePipeline => pipelines::unarchive(cx),
         Route::DeletePipeline => pipelines::delete(cx),
         Route::AddWebhook => pipelines::add_webhook(cx),
-        Route::BuildPage | Route::PipelinePage => unreachable!("pages are answered before tokens"),
+        Route::ListBuildArtifacts => artifacts::list_of_build(cx),
+        Route::ListJobArtifacts => artifacts::list_of_job(cx),
+        Route::GetArtifact => artifacts::get(cx),
+        Route::DownloadArtifact => artifacts::download(cx),
+        Route::DeleteArtifact => artifacts::delete(cx),
+        Route::ListBuildAnnotations => annotations::list_of_build(cx),
+        Route::CreateBuildAnnotation => annotations::create_for_build(cx),
+        Route::DeleteBuildAnnotation => annotations::delete_of_build(cx),
+        Route::ListJobAnnotations => annotations::list_of_job(cx),
+        Route::CreateJobAnnotation => annotations::create_for_job(cx),
+        Route::DeleteJobAnnotation => annotations::delete_of_job(cx),
+        Route::BuildPage | Route::PipelinePage | Route::ArtifactPage | Route::ArtifactContent => {
+            unreachable!("pages and files are answered before tokens")
+        }
         Route::ListSchedules => schedules::list(cx),
         Route::GetSchedule => schedules::get(cx),
         Route::CreateSchedule => schedules::create(cx),

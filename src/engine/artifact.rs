@@ -1,0 +1,90 @@
+//! Artifacts: the files that jobs uploaded.
+//!
+//! Elsewhere: how one is uploaded (`commands::upload_artifact`), its JSON (`wire::artifact`), how its bytes are fetched
+//! (`http::downloads`).
+//! Not modelled: the life of an upload. An artifact is `finished` when it comes, until a test says otherwise.
+//! Source: Buildkite docs, "Artifacts API".
+
+use crate::engine::Engine;
+use crate::engine::build::BuildKey;
+use crate::engine::job::JobKey;
+use crate::engine::table::{self, key};
+use crate::script::ArtifactFile;
+use crate::vocabulary::ids::ArtifactId;
+use crate::vocabulary::states::ArtifactState;
+
+key! {
+    /// An artifact, by the order of upload.
+    ArtifactKey
+}
+
+/// A file that a job uploaded. A deleted one has no row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Artifact {
+    pub(crate) id: ArtifactId,
+    pub(crate) job: JobKey,
+    pub(crate) state: ArtifactState,
+    pub(crate) file: ArtifactFile,
+}
+
+impl Engine {
+    pub(crate) fn artifact(&self, key: ArtifactKey) -> &Artifact {
+        self.artifacts.get(key)
+    }
+
+    pub(crate) fn artifact_version(&self, key: ArtifactKey) -> u64 {
+        self.artifacts.version(key)
+    }
+
+    pub(crate) fn artifact_by_id(&self, id: ArtifactId) -> Option<ArtifactKey> {
+        self.artifact_ids.get(&id).copied()
+    }
+
+    /// Those of a build, in the order of their upload.
+    pub(crate) fn artifacts_of_build(
+        &self,
+        build: BuildKey,
+    ) -> impl Iterator<Item = (ArtifactKey, &Artifact)> {
+        let first = (build, table::Key::from_row(0));
+        let all = self.artifacts_by_build.range(first..);
+        all.take_while(move |(of, _)| *of == build)
+            .map(|(_, key)| (*key, self.artifacts.get(*key)))
+    }
+
+    /// Those of a job, in the order of their upload.
+    pub(crate) fn artifacts_of_job(
+        &self,
+        job: JobKey,
+    ) -> impl Iterator<Item = (ArtifactKey, &Artifact)> {
+        let all = self.artifacts_of_build(self.jobs.get(job).build);
+        all.filter(move |(_, artifact)| artifact.job == job)
+    }
+
+    pub(super) fn remove_artifact(&mut self, key: ArtifactKey) {
+        let Artifact { id, job, .. } = *self.artifacts.get(key);
+        let build = self.jobs.get(job).build;
+        self.artifact_ids.remove_mut(&id);
+        self.artifacts_by_build.remove_mut(&(build, key));
+        self.artifacts.remove(key);
+    }
+
+    pub(super) fn remove_artifacts_of(&mut self, job: JobKey) {
+        let all: Vec<_> = self.artifacts_of_job(job).map(|(key, _)| key).collect();
+        for key in all {
+            self.remove_artifact(key);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn check_artifacts(&self) {
+        let count = self.artifacts.iter().count();
+        assert_eq!(self.artifact_ids.size(), count);
+        assert_eq!(self.artifacts_by_build.size(), count);
+        for (key, artifact) in self.artifacts.iter() {
+            assert_eq!(self.artifact_by_id(artifact.id), Some(key));
+            let build = self.jobs.get(artifact.job).build;
+            assert!(self.artifacts_by_build.contains(&(build, key)));
+            assert_ne!(artifact.state, ArtifactState::Deleted, "it has no row");
+        }
+    }
+}
