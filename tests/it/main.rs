@@ -3,8 +3,10 @@
 //! Each module is one behaviour; each test reads as given, when, then.
 
 mod agents;
+mod annotations;
 mod archive;
 mod arrows;
+mod artifacts;
 mod blocked;
 mod concurrency;
 mod conditions;

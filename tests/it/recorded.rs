@@ -5,7 +5,10 @@
 //! by its path, with both values and the reason. Entries that are not needed fail too.
 
 use base64::Engine as _;
-use fake_buildkite::{BuildSource, FakeBuildkite, FakeBuildkiteBuilder, PipelineHandle, Scope};
+use fake_buildkite::{
+    Annotation, AnnotationStyle, BuildSource, FakeBuildkite, FakeBuildkiteBuilder, PipelineHandle,
+    Scope,
+};
 
 use crate::support::{Answer, Client, Json, client};
 
@@ -33,6 +36,9 @@ const NEWER: &[(&str, &str, &str, &str)] = &[
     ("pipeline", "default_command_step_timeout", "color", "Pipelines API, parameters; go-buildkite, pipelines.go"),
     ("pipeline", "maximum_command_step_timeout", "default_command_step_timeout", "Pipelines API, parameters; go-buildkite, pipelines.go"),
     ("pipeline", "cluster_url", "steps", "recorded in 2024"),
+    ("annotation", "scope", "style", "Annotations API, data model"),
+    ("annotation", "job_id", "scope", "Annotations API, data model"),
+    ("annotation", "priority", "job_id", "Annotations API, data model"),
     ("token", "description", "scopes", "Access token API, example"),
     ("token", "created_at", "description", "Access token API, example"),
     ("token", "expires_at", "created_at", "Access token API, example"),
@@ -387,6 +393,47 @@ fn pipelines_of_other_years_are_as_recorded() {
     assert_eq!(listed.header("link"), Some(link.as_str()));
     comparison.of_year(2015).known(&OF_2015).holds_for(&listed);
 }
+
+#[test]
+fn artifacts_are_as_recorded() {
+    const OTHER_FILE: &str = "another file";
+    let (fake, client) = recorded_world();
+    let app = starter(&fake, "Starter Buildkite Pipeline", UPLOADED_STEPS);
+    for _ in 0..7 {
+        app.create_build().pass();
+    }
+    let job = app.create_build().job("build");
+    job.start();
+    let readme = format!("# Starter\n{}\n", "x".repeat(1036));
+    let id = job.upload_artifact("README.md", readme).id;
+    job.pass();
+    let build = "/organizations/dean-test/pipelines/starter-buildkite-pipeline/builds/8";
+    let theirs = r#""60475b7055540d94dd42ef02bea675ae379cab21""#;
+    let ours = r#""23b5e605bc527d5c0487e50f6135b515f61158a3""#;
+    Comparison::with("artifact", "artifact")
+        .known(&[("sha1sum", theirs, ours, OTHER_FILE)])
+        .holds_for(&client.get(&format!("{build}/jobs/{}/artifacts/{id}", job.id())));
+    Comparison::with("build_artifacts_list", "artifacts")
+        .known(&[("[].sha1sum", theirs, ours, OTHER_FILE)])
+        .holds_for(&client.get(&format!("{build}/artifacts")));
+}
+
+#[test]
+fn annotations_are_as_recorded() {
+    let (fake, client) = recorded_world();
+    let app = starter(&fake, "Starter Buildkite Pipeline", UPLOADED_STEPS);
+    let build = app.create_build();
+    let job = build.job("build");
+    job.start();
+    // Emoji by name are not modelled; here they are by themselves.
+    let text = "✨ **You've run a build!** ✨\n\nReady for the next adventure? Create a pipeline for your own code. \
+                See [the docs](https://buildkite.com/docs/pipelines/create-your-own) to learn more.\n";
+    job.annotate(Annotation::new(text).style(AnnotationStyle::Success));
+    let path = "/organizations/dean-test/pipelines/starter-buildkite-pipeline/builds/1/annotations";
+    Comparison::with("annotations_list", "annotations").holds_for(&client.get(path));
+}
+
+const UPLOADED_STEPS: &str = "steps: [{command: make, key: build}]";
 
 #[test]
 fn the_user_is_as_recorded() {
@@ -820,6 +867,8 @@ fn element_of<'k>(kind: &'k str, element: &Json) -> &'k str {
     match (kind, element.get("type")) {
         ("list", _) => "build",
         ("pipelines", _) => "pipeline",
+        ("artifacts", _) => "artifact",
+        ("annotations", _) => "annotation",
         ("steps", _) => "step",
         ("jobs", Some(Json::String(kind))) if kind == "script" => "script",
         ("jobs", Some(Json::String(kind))) if kind == "manual" => "manual",
@@ -850,7 +899,7 @@ fn is_alike(path: &str, theirs: &str, ours: &str) -> bool {
         return without_ids(&theirs) == without_ids(ours);
     }
     match key {
-        "id" | "uuid" if is_uuid(theirs) => is_uuid(ours),
+        "id" | "job_id" | "uuid" if is_uuid(theirs) => is_uuid(ours),
         // Compared with the id beside it, in `object`.
         "graphql_id" => type_of(theirs).is_some() && type_of(theirs) == type_of(ours),
         _ if is_instant(theirs) => is_instant(ours),
