@@ -24,7 +24,7 @@ macro_rules! routes {
         }
 
         impl Route {
-            /// Every endpoint, in the order of the documentation, then the pages.
+            /// Every endpoint, roughly in the order of the documentation, then the pages and the bytes of artifacts.
             pub const ALL: &'static [Route] = &[$(Route::$variant),*];
 
             /// The HTTP method.

@@ -8,7 +8,8 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use fake_buildkite::{
-    Agents, BuildHandle, Clock, FakeBuildkite, JobType, agent, hours, minutes, seconds,
+    Agents, Annotation, AnnotationScope, AnnotationStyle, BuildHandle, Clock, FakeBuildkite,
+    JobType, agent, hours, minutes, seconds,
 };
 use serde_json::{Value, json};
 
@@ -92,7 +93,6 @@ fn story(fake: &FakeBuildkite) -> BuildHandle {
     deploy.on_job("canary").takes(minutes(4));
     let app = fake.pipeline("Story").steps(STORY).create();
     app.on_job("lint").takes(minutes(2)).exits(3);
-    app.on_job("Test on linux").takes(minutes(6));
     app.on_job("Test on macos")
         .picked_up_after(minutes(3))
         .takes(minutes(5))
@@ -104,6 +104,14 @@ fn story(fake: &FakeBuildkite) -> BuildHandle {
         .exits(0);
     app.on_job("fuzz").takes(minutes(9));
     app.on_job("soak").hangs();
+    app.on_job("Test on linux")
+        .takes(minutes(6))
+        .uploads_artifact("coverage/index.html", "<h1>Coverage</h1>")
+        .uploads_artifact(
+            "log/very-long-directory-name/with-a-very-long-file-name-in-it.log",
+            vec![b'a'; 5_000],
+        )
+        .annotates(Annotation::new("| a | b |\n| - | - |\n| 1 | 2 |").scope(AnnotationScope::Job));
     app.on_job("announce").takes(minutes(1)).exits(1);
     app.on_job("clean").takes(seconds(90));
     let build = app
@@ -112,6 +120,17 @@ fn story(fake: &FakeBuildkite) -> BuildHandle {
         .message("Release 1.4.0\n\nWith everything in it.")
         .create();
     fake.run_until_idle();
+    let results = "## Results\n\n**2** of *3* passed, see the [report](https://example.com/report):\n\n- `linux`\n- macos\n\n\
+                   ```\ntest checkout::pays ... FAILED\n```\n\n> with a quote\n";
+    for (style, context) in [
+        (AnnotationStyle::Success, "passed"),
+        (AnnotationStyle::Info, "coverage"),
+        (AnnotationStyle::Warning, "slow"),
+        (AnnotationStyle::Error, "failed"),
+    ] {
+        build.annotate(Annotation::new(results).context(context).style(style));
+    }
+    build.annotate(Annotation::new("No style").context("plain"));
     fake.advance(minutes(3));
     build.job("gate").unblock();
     fake.run_until_idle();
@@ -155,7 +174,14 @@ fn hostile(fake: &FakeBuildkite) -> BuildHandle {
          {{label: x, command: {name}, if: 'false'}}]"
     );
     let app = fake.pipeline("hostile").steps(steps).create();
-    app.on_job("make").logs(HOSTILE);
+    app.on_job("make")
+        .logs(HOSTILE)
+        .uploads_artifact(&format!("{HOSTILE}/{HOSTILE}"), HOSTILE)
+        .annotates(Annotation::new(HOSTILE).context(HOSTILE))
+        .annotates(
+            Annotation::new(format!("[a](javascript:alert(3)) ![b](x)\n\n# {HOSTILE}"))
+                .context("markdown"),
+        );
     let build = app
         .build()
         .branch(HOSTILE)
