@@ -399,7 +399,7 @@ impl Life<'_> {
         let _ = self.apply(UploadArtifact { job, file });
     }
 
-    /// Until one would be too long, which appending comes to.
+    /// One kind is too long, and refused.
     fn annotate(&mut self, job: PickJob, scope: AnnotationScope, appends: bool) {
         let Some(job) = self.pick_job(job) else {
             return;
@@ -409,7 +409,12 @@ impl Life<'_> {
             AnnotationScope::Job => Subject::Job(job),
         };
         self.say(|life| format!("annotate {} ({scope})", life.name_of_job(job)));
-        let mut annotation = Annotation::new("a".repeat(MOST_BODY / 2));
+        // The one in a job that would be its only one is refused.
+        let length = match (scope, appends) {
+            (AnnotationScope::Job, false) => MOST_BODY + 1,
+            (AnnotationScope::Job, true) | (AnnotationScope::Build, _) => 1,
+        };
+        let mut annotation = Annotation::new("a".repeat(length));
         annotation.appends = appends;
         let _ = self.apply(Annotate {
             subject,
