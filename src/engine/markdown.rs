@@ -33,11 +33,29 @@ pub(crate) fn for_api(markdown: &str) -> String {
 }
 
 /// For a page of the fake's own, which loads nothing from anywhere and has headings of its own: pictures are their
-/// descriptions, and headings begin at the third level.
-pub(crate) fn for_page(markdown: &str) -> String {
+/// descriptions, and headings begin at the third level. `artifact` says where the one with a path is, for links to
+/// `artifact://` and a path.
+pub(crate) fn for_page(markdown: &str, artifact: impl Fn(&str) -> Option<String>) -> String {
     let markdown = legible(markdown);
     let events = events(&markdown).filter_map(|event| match event {
         Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => None,
+        Event::Start(Tag::Link {
+            link_type,
+            dest_url,
+            title,
+            id,
+        }) => {
+            let dest_url = match dest_url.strip_prefix("artifact://") {
+                Some(path) => artifact(path).unwrap_or_default().into(),
+                None => dest_url,
+            };
+            Some(Event::Start(Tag::Link {
+                link_type,
+                dest_url,
+                title,
+                id,
+            }))
+        }
         Event::Start(Tag::Heading {
             level,
             id,
@@ -170,15 +188,29 @@ mod tests {
         ];
         for (markdown, html) in table {
             assert_eq!(for_api(markdown), html);
-            assert_eq!(for_page(markdown), html);
+            assert_eq!(for_page(markdown, |_| None), html);
         }
     }
 
     #[test]
     fn a_page_loads_no_picture_and_keeps_its_headings() {
         assert_eq!(
-            for_page("# A\n\n![b *c*](https://d.test/e.png)\u{202e}"),
+            for_page("# A\n\n![b *c*](https://d.test/e.png)\u{202e}", |_| None),
             "<h3>A</h3>\n<p>b <em>c</em>\u{fffd}</p>\n"
+        );
+    }
+
+    #[test]
+    fn a_link_to_an_artifact_leads_there() {
+        let place = |path: &str| (path == "a/b.html").then(|| "/c".to_owned());
+        let text = "[x](artifact://a/b.html) [y](artifact://d)";
+        assert_eq!(
+            for_page(text, place),
+            "<p><a href=\"/c\">x</a> <a href=\"\">y</a></p>\n"
+        );
+        assert_eq!(
+            for_api(text),
+            "<p><a href=\"artifact://a/b.html\">x</a> <a href=\"artifact://d\">y</a></p>\n"
         );
     }
 }

@@ -92,7 +92,7 @@ pub(super) fn files(engine: &Engine, build: BuildKey) -> Vec<File> {
 }
 
 /// The section of a page; none if nothing was said.
-pub(super) fn write_notes(out: &mut String, notes: &[Note]) -> fmt::Result {
+pub(super) fn write_notes(out: &mut String, notes: &[Note], files: &[File]) -> fmt::Result {
     if notes.is_empty() {
         return Ok(());
     }
@@ -100,6 +100,13 @@ pub(super) fn write_notes(out: &mut String, notes: &[Note]) -> fmt::Result {
         out,
         "<section aria-labelledby=\"annotations\">\n<h2 id=\"annotations\">Annotations</h2>"
     )?;
+    // The latest of several, as an agent that downloads it gets.
+    let place = |path: &str| {
+        let mut latest = files.iter().rev();
+        latest
+            .find(|file| *file.path == *path && file.state == ArtifactState::Finished)
+            .map(|file| file.place.clone())
+    };
     for note in notes {
         let style = note.style.map_or("plain", AnnotationStyle::as_str);
         let of_job = note.job.as_ref();
@@ -113,7 +120,7 @@ pub(super) fn write_notes(out: &mut String, notes: &[Note]) -> fmt::Result {
             out,
             "<article class=\"annotation {style}\"><p class=\"sub\">{}{of_job}{said}</p>\n{}</article>",
             text(&note.context),
-            markdown::for_page(&note.body),
+            markdown::for_page(&note.body, place),
         )?;
     }
     writeln!(out, "</section>")

@@ -40,7 +40,7 @@ impl Page<'_> {
     fn write(&self, out: &mut String) -> fmt::Result {
         self.header(out)?;
         writeln!(out, "<main id=\"main\">")?;
-        attachments::write_notes(out, &self.timeline.notes)?;
+        attachments::write_notes(out, &self.timeline.notes, &self.timeline.files)?;
         writeln!(
             out,
             "<section aria-labelledby=\"timeline\">\n<h2 id=\"timeline\">Timeline</h2>\n<div class=\"picture\">{}</div>\n</section>",

@@ -499,7 +499,8 @@ fn the_page_of_a_build_shows_its_annotations_and_runs_none_of_them() {
             .context("<i>")
             .style(AnnotationStyle::Error),
     );
-    job.annotate(Annotation::new("later").scope(AnnotationScope::Job));
+    let artifact = job.upload_artifact("report.html", "").id;
+    job.annotate(Annotation::new("[later](artifact://report.html)").scope(AnnotationScope::Job));
     build.annotate(Annotation::new("first").context("top").priority(10));
     let page = client(&fake).without_token().get(&build.web_url()).text;
     let found = page
@@ -515,7 +516,7 @@ fn the_page_of_a_build_shows_its_annotations_and_runs_none_of_them() {
              <article class=\"annotation error\"><p class=\"sub\">&lt;i&gt;, error</p>\n<h3>Results</h3>\n\
              <p>&lt;script&gt;alert(1)&lt;/script&gt;\n</p>\n<p><a href=\"\">a</a> c</p>\n</article>\n\
              <article class=\"annotation plain\"><p class=\"sub\">default of <a href=\"#{}\">test</a></p>\n\
-             <p>later</p>\n</article>\n",
+             <p><a href=\"/acme/app/builds/1/artifacts/{artifact}\">later</a></p>\n</article>\n",
             job.id()
         )
     );
