@@ -3,8 +3,8 @@
 //! A clock that moves by itself is caught up with here, by whoever comes in: what was due happens first, each at its own
 //! instant.
 //!
-//! Elsewhere: a request's way here, past gates and faults (`edge`, `held`), what the clock does (`clock`), what a real clock says (`pace`) and who waits for it (`follow`), what a
-//! request means (`http`).
+//! Elsewhere: a request's way here, past gates and faults (`edge`, `held`), what the clock does (`clock`), what a real clock
+//! says (`pace`) and who waits for it (`follow`), what webhooks are told (`post`), what a request means (`http`).
 
 mod edge;
 mod follow;
@@ -28,6 +28,7 @@ use crate::driver::held::Held;
 use crate::driver::post::{Outbox, Postman};
 use crate::engine::acts::Poll;
 use crate::engine::commands::Judge;
+use crate::engine::job::JobKey;
 use crate::engine::judging::Question;
 use crate::engine::{Applied, Command, Engine};
 use crate::fault::{Effect, Faults, Plan};
@@ -405,10 +406,7 @@ impl Driver {
             }
         }
         if let Some(sentence) = unserved.filter(|_| !self.options.allow_unknown_routes) {
-            let mut kept = self.unserved.lock();
-            if kept.len() < UNSERVED && !kept.contains(&sentence) {
-                kept.push(sentence);
-            }
+            self.note_unserved(sentence);
         }
         let is_poll = !polled.is_empty();
         if is_poll {
@@ -443,24 +441,8 @@ impl Driver {
         }
         self.ask_closures(&mut world);
         let is_page = route.is_some_and(Route::is_page);
-        let until = match self.mode {
-            Clock::Manual | Clock::Wall { .. } | Clock::FollowTokio => None,
-            Clock::PerRequest(by) => Some(Until::Instant(clock::after(at, by))),
-            // Who follows a log sees every line come.
-            Clock::StepPerPoll => is_poll.then(|| {
-                let grows_at = tailed.and_then(|job| world.engine.log_of(job).grows_at());
-                let next = world
-                    .engine
-                    .timers()
-                    .first_progress()
-                    .map(|(key, _)| key.due);
-                match grows_at.filter(|at| next.is_none_or(|due| *at < due)) {
-                    Some(at) => Until::Instant(at),
-                    None => Until::NextStep,
-                }
-            }),
-        };
         // Whoever looks on changes nothing.
+        let until = self.goes_until(&world.engine, is_poll, tailed, at);
         let until = until.filter(|_| !is_page);
         if let (Some(by), Some(Effect::After)) = (delay, fault.map(|fault| fault.effect)) {
             if self.goes_with_requests() {
@@ -472,6 +454,37 @@ impl Driver {
         }
         self.leave(world);
         Turn::Answered(reply, plan, at)
+    }
+
+    /// How far a request that came at this instant moves the clock.
+    fn goes_until(
+        &self,
+        engine: &Engine,
+        is_poll: bool,
+        tailed: Option<JobKey>,
+        at: DateTime<Utc>,
+    ) -> Option<Until> {
+        match self.mode {
+            Clock::Manual | Clock::Wall { .. } | Clock::FollowTokio => None,
+            Clock::PerRequest(by) => Some(Until::Instant(clock::after(at, by))),
+            // Who follows a log sees every line come.
+            Clock::StepPerPoll => is_poll.then(|| {
+                let grows_at = tailed.and_then(|job| engine.log_of(job).grows_at());
+                let next = engine.timers().first_progress().map(|(key, _)| key.due);
+                match grows_at.filter(|at| next.is_none_or(|due| *at < due)) {
+                    Some(at) => Until::Instant(at),
+                    None => Until::NextStep,
+                }
+            }),
+        }
+    }
+
+    /// Keeps in mind that somebody asked for what nobody serves.
+    fn note_unserved(&self, sentence: String) {
+        let mut kept = self.unserved.lock();
+        if kept.len() < UNSERVED && !kept.contains(&sentence) {
+            kept.push(sentence);
+        }
     }
 
     /// What a poller that sees the same again and again should be told.

@@ -74,6 +74,7 @@ impl Engine {
     }
 
     /// Panics if anything is different from a clone of this engine. Writing what was there is a difference, too.
+    #[expect(clippy::too_many_lines, reason = "every field is named")]
     pub(crate) fn check_same(&self, before: &Self) {
         // Whoever adds a field says here how it is compared.
         let Self {

@@ -19,7 +19,8 @@
 use std::fmt::Write as _;
 
 use crate::fake::{FakeBuildkite, PipelineHandle};
-use crate::vocabulary::span::{hours, minutes};
+use crate::vocabulary::route::Route;
+use crate::vocabulary::span::{hours, minutes, seconds};
 
 /// What most scenarios build: `build` and `test` beside each other, then `deploy`.
 const USUAL: &str = r#"
@@ -146,6 +147,31 @@ pub fn cancel_race(fake: &FakeBuildkite) -> PipelineHandle {
     let steps = r#"steps: [{ label: ":test_tube: Test", key: test, command: make test }]"#;
     let app = fake.pipeline("cancel-race").steps(steps).create();
     app.on_job("test").picked_up_after_polls(1).takes_polls(1);
+    app
+}
+
+/// As [`happy`], but Buildkite has had enough of whoever asks: the first three reads of a build are answered 429, with no
+/// time to wait, so that clients that do wait need none. A test in which they are not read that often fails when the fake
+/// is dropped.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, scenarios};
+///
+/// let fake = FakeBuildkite::start();
+/// scenarios::burst_of_429(&fake).create_build();
+/// let url = format!("{}organizations/acme/pipelines/burst-of-429/builds/1", fake.api_url());
+/// let http = reqwest::blocking::Client::new();
+/// let statuses: Vec<_> = (0..4).map(|_| {
+///     http.get(&url).bearer_auth(fake.token()).send().unwrap().status().as_u16()
+/// }).collect();
+/// assert_eq!(statuses, [429, 429, 429, 200]);
+/// ```
+#[track_caller]
+pub fn burst_of_429(fake: &FakeBuildkite) -> PipelineHandle {
+    let app = usual(fake, "burst-of-429");
+    fake.fault(Route::GetBuild)
+        .first(3)
+        .rate_limited_for(seconds(0));
     app
 }
 

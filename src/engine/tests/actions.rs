@@ -226,18 +226,7 @@ impl Action {
                 life.say(|life| format!("retry {}", life.name_of_job(job)));
                 let _ = life.apply(RetryJob { job, by });
             }
-            Self::UnblockJob(job, answers) => {
-                let Some(job) = life.pick_job(*job) else {
-                    return;
-                };
-                life.say(|life| format!("unblock {} with {answers:?}", life.name_of_job(job)));
-                let owned = |&(key, values): &(&str, &[&str])| {
-                    let values = values.iter().map(|&value| value.to_owned());
-                    (key.to_owned(), values.collect())
-                };
-                let answers = Answers::Form(answers.iter().map(owned).collect());
-                let _ = life.apply(UnblockJob { job, by, answers });
-            }
+            Self::UnblockJob(job, answers) => life.unblock(*job, answers),
             Self::Move(job, wanted) => {
                 if let Some(job) = life.pick_job(*job) {
                     life.make_move(job, *wanted);
@@ -372,6 +361,20 @@ impl Life<'_> {
         let upload = PipelineUpload::yaml(yaml);
         let upload = if replaces { upload.replacing() } else { upload };
         let _ = self.apply(UploadPipeline { job, upload });
+    }
+
+    fn unblock(&mut self, job: PickJob, answers: &[(&str, &[&str])]) {
+        let Some(job) = self.pick_job(job) else {
+            return;
+        };
+        self.say(|life| format!("unblock {} with {answers:?}", life.name_of_job(job)));
+        let owned = |&(key, values): &(&str, &[&str])| {
+            let values = values.iter().map(|&value| value.to_owned());
+            (key.to_owned(), values.collect())
+        };
+        let answers = Answers::Form(answers.iter().map(owned).collect());
+        let by = self.user;
+        let _ = self.apply(UnblockJob { job, by, answers });
     }
 
     fn write_log(&mut self, job: PickJob) {
