@@ -33,7 +33,7 @@ use crate::engine::judging::Question;
 use crate::engine::{Applied, Command, Engine};
 use crate::fault::{Effect, Faults, Plan};
 use crate::http::request::Request;
-use crate::http::{self, Answered, Options, Rates};
+use crate::http::{self, Answered, Options, Rates, Tags};
 use crate::journal::{Journal, RequestRecord};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::route::Route;
@@ -51,6 +51,7 @@ pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) journal: Journal,
     rates: Rates,
+    tags: Tags,
     faults: Faults,
     /// What webhooks are still to be told, and what they were told.
     outbox: Outbox,
@@ -107,6 +108,7 @@ impl Driver {
             engine,
             journal: Journal::default(),
             rates: Rates::default(),
+            tags: Tags::default(),
             faults: Faults::default(),
             outbox: Outbox::default(),
             requests: 0,
@@ -379,6 +381,7 @@ impl Driver {
             engine,
             journal,
             rates,
+            tags,
             requests,
             polls,
             ..
@@ -388,7 +391,7 @@ impl Driver {
         let kept_away = fault.filter(|fault| is_kept_away(fault));
         let answered = match kept_away {
             Some(fault) => http::kept_away(engine, rates, &self.options, *requests, request, fault),
-            None => http::answer(engine, rates, &self.options, *requests, request),
+            None => http::answer(engine, rates, tags, &self.options, *requests, request),
         };
         let Answered {
             mut reply,

@@ -61,7 +61,7 @@ impl FakeBuildkite {
     /// Goes back to a snapshot of this fake, or of one it was forked from or into: everything is as it was then, the clock
     /// and the record of what happened included, and from there the same calls give the same bytes again. Connections stay
     /// open. Handles on what was made later are handles on nothing, until something is made in its place. A client that
-    /// keeps `ETag`s should forget them here: another future can reuse one for another body, and answer 304.
+    /// kept an `ETag` from the future that is no more gets the body anew.
     ///
     /// # Panics
     ///

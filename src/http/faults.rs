@@ -104,7 +104,7 @@ pub(crate) fn instead(
         | Verdict::WrongLength { .. }
         | Verdict::Slow { .. } => Reply::new(200),
     };
-    finish(engine, ordinal, request, reply)
+    finish(engine, ordinal, reply)
 }
 
 /// Whether a fault says something in place of an answer.

@@ -29,6 +29,7 @@ pub(crate) mod request;
 mod rest;
 mod router;
 pub(crate) mod server;
+mod tags;
 mod unmodelled;
 mod wreck;
 
@@ -52,6 +53,7 @@ use crate::wire::{View, Waiters};
 
 pub(crate) use faults::{asked, delivery, instead, is_said_instead, kept_away, route_of};
 pub(crate) use rates::{RateLimits, Rates};
+pub(crate) use tags::Tags;
 
 /// Whether a new pipeline has to name its cluster.
 ///
@@ -126,6 +128,7 @@ struct Cx<'a> {
 pub(crate) fn answer(
     engine: &mut Engine,
     rates: &mut Rates,
+    tags: &mut Tags,
     options: &Options,
     ordinal: u64,
     request: &Request,
@@ -142,7 +145,7 @@ pub(crate) fn answer(
         unserved: None,
     };
     if request.method == Method::Options {
-        answered.reply = finish(engine, ordinal, request, answered.reply);
+        answered.reply = finish(engine, ordinal, answered.reply);
         return answered;
     }
     let target = router::find(&request.method, &segments);
@@ -181,7 +184,7 @@ pub(crate) fn answer(
             known(engine, rates, options, request, route, place, &mut answered)
         }
     };
-    answered.reply = finish(engine, ordinal, request, answered.reply);
+    answered.reply = finish(engine, ordinal, tags.spare(request, answered.reply));
     answered
 }
 
@@ -286,20 +289,8 @@ fn stamp(engine: &Engine, ordinal: u64, reply: Reply) -> Reply {
         .with_header("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
-/// The headers every answer of the API has, and the conditional request.
-fn finish(engine: &Engine, ordinal: u64, request: &Request, mut reply: Reply) -> Reply {
-    let is_read = matches!(request.method, Method::Get | Method::Head);
-    let known = request
-        .header("if-none-match")
-        .filter(|_| is_read && reply.status == 200);
-    if let (Some(known), Some(etag)) = (known, reply.header("etag")) {
-        let weak = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
-        if known.trim() == "*" || known.split(',').any(|tag| weak(tag) == weak(etag)) {
-            reply.status = 304;
-            reply.body = bytes::Bytes::new();
-            reply.headers.retain(|(name, _)| name != "content-type");
-        }
-    }
+/// The headers every answer of the API has.
+fn finish(engine: &Engine, ordinal: u64, mut reply: Reply) -> Reply {
     let cache = match reply.header("etag") {
         Some(_) => "max-age=0, private, must-revalidate",
         None => "no-cache",

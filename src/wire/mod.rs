@@ -82,7 +82,7 @@ pub(crate) enum Times {
     Iso,
 }
 
-/// Stands for what went into a body: equal fingerprints, equal bodies.
+/// Stands for what went into a body: equal fingerprints, equal bodies, unless the world went back and on in another way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u64; 2]);
 

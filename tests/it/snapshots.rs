@@ -268,3 +268,33 @@ fn a_fake_can_go_back_to_between_any_two_things_a_command_does() {
         }
     }
 }
+
+#[test]
+fn a_tag_from_a_future_that_is_no_more_spares_nobody_the_body() {
+    let fake = FakeBuildkite::start();
+    let build = fake.pipeline("app").steps(STEPS).create_build();
+    build.job("test").start();
+    let client = client(&fake);
+    let path = "/organizations/acme/pipelines/app/builds/1";
+    let tag = |answer: &Answer| answer.header("etag").expect("an ETag").to_owned();
+    let with = |tag: &str| client.send("GET", path, &[("if-none-match", tag)], None);
+    let before = tag(&client.get(path));
+    let here = fake.snapshot();
+
+    build.job("test").finish(1);
+    let first = client.get(path);
+    assert_eq!(with(&tag(&first)).status, 304);
+    fake.rewind(&here);
+    build.job("test").finish(2);
+    let second = with(&tag(&first));
+    assert_eq!(second.status, 200);
+    assert!(second.text.contains(r#""exit_status":2"#));
+
+    // The same future again gives the same tags, and takes them for known once they were given out
+    fake.rewind(&here);
+    assert_eq!(with(&before).status, 304, "from the way here");
+    build.job("test").finish(1);
+    let again = client.get(path);
+    assert_eq!((tag(&again), &again.text), (tag(&first), &first.text));
+    assert_eq!(with(&tag(&first)).status, 304);
+}
