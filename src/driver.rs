@@ -327,7 +327,8 @@ impl Driver {
                 catch_unwind(AssertUnwindSafe(ask))
             });
             let verdict = verdict.unwrap_or_else(|panic| {
-                self.doubt("a closure given to `on_job_when` panicked".to_owned());
+                let said = http::panic_text(&*panic);
+                self.doubt(format!("a closure given to `on_job_when` panicked: {said}"));
                 resume_unwind(panic)
             });
             let Question { job, rule, .. } = question;

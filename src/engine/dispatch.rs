@@ -304,6 +304,7 @@ impl Engine {
         let attempt = self
             .script_or_ask(key)
             .expect("what a job waited for to be picked up is known when it starts");
+        self.note_run(key);
         let lane = ids::mix(self.seed ^ ids::mix(u64::from(key.row())));
         let duration = attempt.duration(lane);
         let now = self.now;
@@ -335,6 +336,28 @@ impl Engine {
                 None
             }
         }
+    }
+
+    /// Notes that an attempt runs which must.
+    fn note_run(&mut self, key: JobKey) {
+        let Ok(Some(rule)) = self.rule_of(key) else {
+            return;
+        };
+        let pipeline = self.builds.get(self.jobs.get(key).build).pipeline;
+        if self.scripts.get(pipeline).is_owed(rule) {
+            let number = self.attempt_number(key);
+            self.scripts.change(pipeline).runs(rule, number);
+        }
+    }
+
+    /// What must run by the test's word and did not, in sentences.
+    pub(crate) fn unmet_scripts(&self) -> Vec<String> {
+        let all = self.scripts.iter().flat_map(|(pipeline, scripts)| {
+            let slug = &self.pipelines.get(pipeline).slug;
+            let unmet = scripts.unmet();
+            unmet.map(move |sentence| format!("pipeline `{slug}`: {sentence}"))
+        });
+        all.collect()
     }
 
     /// Which attempt of its script a job is, from 1.

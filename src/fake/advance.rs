@@ -28,6 +28,9 @@ use crate::vocabulary::event::Event;
 /// nothing has happened yet: `.await` moves the clock then, and using or dropping this without it panics with a sentence
 /// that says so. Without webhooks both forms are the same everywhere.
 ///
+/// Whoever receives a webhook may ask the fake anything and act through the API before it answers, but not move the clock:
+/// the clock waits for its answer.
+///
 /// ```
 /// use fake_buildkite::{FakeBuildkite, seconds};
 ///
@@ -121,7 +124,8 @@ impl Guard {
         if let Some(asked_at) = self.asked_at {
             panic!(
                 "the clock was not moved: webhooks are registered, and waiting for their receivers would stop this \
-                 thread, the only one of its runtime; `.await` what the call at {asked_at} returns"
+                 thread, the only one of its runtime; `.await` what the call at {asked_at} returns, or, where nobody can, as in \
+                 `explore`, run the test on a runtime with more threads"
             )
         }
     }

@@ -574,7 +574,7 @@ impl BuildHandle {
         match count {
             0 => format!("no job `{name}` in {build}; it has {names}"),
             several => format!(
-                "{several} jobs are called `{name}` in {build}: ask for `jobs(\"{name}\")`, or give the steps keys; it has {names}"
+                "{several} jobs are called `{name}` in {build}: take one of `jobs(\"{name}\")`, which has them in their order; its jobs are {names}"
             ),
         }
     }

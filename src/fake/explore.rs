@@ -144,7 +144,14 @@ impl Explore {
             if let Some(failure) = walk(&draws) {
                 let shortest = shorten(failure, &walk);
                 let seed = self.seed;
-                panic!("walk {number} of seed {seed} does not end well: {shortest}");
+                let again = match walk(&shortest.draws) {
+                    Some(_) => "",
+                    None => {
+                        "\nwalked again it ends well: something in it is not the same each time; `assert_repeatable` \
+                         finds out what"
+                    }
+                };
+                panic!("walk {number} of seed {seed} does not end well: {shortest}{again}");
             }
         }
     }
@@ -317,7 +324,9 @@ fn text_of(panic: &(dyn Any + Send)) -> String {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}\nafter {} events:", self.said, self.events.len())?;
+        let count = self.events.len();
+        let events = if count == 1 { "event" } else { "events" };
+        write!(f, "{}\nafter {count} {events}:", self.said)?;
         for event in &self.events {
             write!(f, "\n  {event}")?;
         }

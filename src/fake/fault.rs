@@ -93,6 +93,7 @@ impl FaultBuilder {
     /// Only requests about this job: those with its id in the path.
     #[track_caller]
     pub fn for_job(mut self, job: &JobHandle) -> Self {
+        self.tie.must_be(&job.tie, || job.full_name());
         self.whom.subject = Some(Subject::Job(job.id(), job.full_name().into()));
         self
     }
@@ -100,6 +101,7 @@ impl FaultBuilder {
     /// Only requests about this build, or about one of its jobs: those with its number in the path, or the id of a job.
     #[track_caller]
     pub fn for_build(mut self, build: &BuildHandle) -> Self {
+        self.tie.must_be(&build.tie, || build.name());
         self.whom.subject = Some(Subject::Build(build.id(), build.name().into()));
         self
     }
@@ -135,7 +137,8 @@ impl FaultBuilder {
     }
 }
 
-/// When. Without any of these: always. Several add up.
+/// When. Without any of these: always. How often is said by `nth`, `first`, `times` and `always`, each anew, only that
+/// `times` goes on from where `nth` begins; when else is said by `during` and `probability`, and all of it must be so.
 impl FaultBuilder {
     /// The n-th of these requests from now on, and no other. The first is number 1.
     ///

@@ -484,6 +484,16 @@ impl Tie {
         self.0.upgrade()
     }
 
+    /// Panics if a handle is none of this fake's.
+    #[track_caller]
+    pub(crate) fn must_be(&self, of: &Self, name: impl FnOnce() -> String) {
+        assert!(
+            self.0.ptr_eq(&of.0),
+            "{} belongs to another fake: look it up in this one, beginning with `existing_pipeline`",
+            name()
+        );
+    }
+
     #[track_caller]
     pub(crate) fn driver(&self) -> Arc<Driver> {
         match self.0.upgrade() {

@@ -298,6 +298,26 @@ impl JobScript {
         self.write(Scripts::then)
     }
 
+    /// The test depends on it: unless every attempt that is told has run by the end,
+    /// [`verify`](crate::FakeBuildkite::verify) fails the test, and names this script. What a job does that was started by
+    /// hand does not count.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").exits(1).then().exits(0).must_run();
+    /// app.create_build();
+    /// fake.run_until_idle();
+    /// let report = fake.verify().unwrap_err(); // nobody has retried the job
+    /// assert!(report.to_string().contains(r#"`on_job("test")` must run, and 1 of 2 attempts did"#));
+    /// ```
+    #[track_caller]
+    pub fn must_run(self) -> Self {
+        self.write(Scripts::must_run)
+    }
+
     #[track_caller]
     pub(super) fn set(self, change: impl FnOnce(&mut Attempt)) -> Self {
         self.write(|scripts, rule| change(scripts.last_attempt(rule)))

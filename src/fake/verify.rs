@@ -36,7 +36,8 @@ impl std::error::Error for Report {}
 
 impl FakeBuildkite {
     /// Whether everything was in order: no request for something that Buildkite or this fake does not have, no failure and
-    /// no [fault](Self::fault) that a test ordered and that never came, and none inside. Dropping the fake asks the same and
+    /// no [fault](Self::fault) that a test ordered and that never came, no script that [must run](crate::JobScript::must_run)
+    /// and did not, and no failure inside. Dropping the fake asks the same and
     /// panics with the report if there is something in it that nobody was told of, unless the test panics already.
     /// [`allow_unknown_routes`](crate::FakeBuildkiteBuilder::allow_unknown_routes) forgives requests.
     ///
@@ -86,6 +87,7 @@ impl FakeBuildkite {
             format!("schedule {name} was told to fail the next time, and there was none")
         });
         problems.extend(unused);
+        problems.extend(self.driver.read(Engine::unmet_scripts));
         problems.extend(self.driver.faults(|faults| faults.unfinished()));
         let failures = self.server.failures();
         problems.extend(

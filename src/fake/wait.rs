@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::runtime::{Handle as Runtime, RuntimeFlavor};
 use tokio::sync::futures::OwnedNotified;
 
+use crate::clock::Clock;
 use crate::driver::{Driver, Watchdog};
 use crate::fake::{BuildHandle, FakeBuildkite, JobHandle, PipelineHandle, Tie};
 use crate::journal::RequestRecord;
@@ -95,13 +96,15 @@ impl FakeBuildkite {
     ///
     /// # Panics
     ///
-    /// The [`Wait`] does, if the condition does not hold within ten seconds.
+    /// The [`Wait`] does, if the condition does not hold within ten seconds. At once, if the handle is another fake's, a
+    /// fork's for example.
     #[track_caller]
     pub fn wait_for<H: Handle>(
         &self,
         handle: &H,
         condition: impl Fn(&H) -> bool + Send + 'static,
     ) -> Wait<()> {
+        handle.must_be_of(self);
         let watched = handle.clone();
         let named = handle.clone();
         Wait::new(
@@ -211,6 +214,10 @@ impl<T> Wait<T> {
             (engine.now(), due, engine.seed())
         });
         let due = match due {
+            Some(due) if driver.mode() == Clock::Manual => format!(
+                "the next thing is due at {}, which the clock reaches when the test moves it",
+                instant(due)
+            ),
             Some(due) => format!("the next thing is due at {}", instant(due)),
             None => "nothing is due".to_owned(),
         };
@@ -302,6 +309,11 @@ pub trait Watchable: Clone + Send + 'static {
     /// What it looks like, in full lines.
     #[doc(hidden)]
     fn picture(&self) -> String;
+
+    /// Panics if it is another fake's.
+    #[doc(hidden)]
+    #[track_caller]
+    fn must_be_of(&self, fake: &FakeBuildkite);
 }
 
 impl Watchable for BuildHandle {
@@ -312,6 +324,10 @@ impl Watchable for BuildHandle {
     fn picture(&self) -> String {
         self.timeline().to_string()
     }
+
+    fn must_be_of(&self, fake: &FakeBuildkite) {
+        self.tie.must_be(&fake.tie(), || Watchable::name(self));
+    }
 }
 
 impl Watchable for JobHandle {
@@ -321,6 +337,10 @@ impl Watchable for JobHandle {
 
     fn picture(&self) -> String {
         self.build().timeline().to_string()
+    }
+
+    fn must_be_of(&self, fake: &FakeBuildkite) {
+        self.tie.must_be(&fake.tie(), || Watchable::name(self));
     }
 }
 
@@ -337,5 +357,9 @@ impl Watchable for PipelineHandle {
             .iter()
             .map(|build| build.timeline().to_string())
             .collect()
+    }
+
+    fn must_be_of(&self, fake: &FakeBuildkite) {
+        self.tie.must_be(&fake.tie(), || Watchable::name(self));
     }
 }

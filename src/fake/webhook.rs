@@ -175,7 +175,8 @@ impl WebhookHandle {
 
     /// The last 20 requests it sent, oldest first, with what came back: as many as Buildkite keeps. Every one is an event,
     /// too: [`EventKind::WebhookDelivered`](crate::EventKind::WebhookDelivered) and
-    /// [`WebhookFailed`](crate::EventKind::WebhookFailed).
+    /// [`WebhookFailed`](crate::EventKind::WebhookFailed). One is here when its answer has been read, which
+    /// [`settled`](crate::FakeBuildkite::settled) waits for.
     #[must_use]
     #[track_caller]
     pub fn deliveries(&self) -> Vec<Delivery> {

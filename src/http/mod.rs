@@ -51,6 +51,7 @@ use crate::vocabulary::route::Route;
 use crate::vocabulary::scope::Scope;
 use crate::wire::{View, Waiters};
 
+pub(crate) use failures::panic_text;
 pub(crate) use faults::{asked, delivery, instead, is_said_instead, kept_away, route_of};
 pub(crate) use rates::{RateLimits, Rates};
 pub(crate) use tags::Tags;

@@ -17,6 +17,16 @@ pub(super) enum Matcher {
     When(Predicate),
 }
 
+/// As the test wrote it.
+impl fmt::Display for Matcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Called(name) => write!(f, "`on_job({name:?})`"),
+            Self::When(_) => f.write_str("`on_job_when(..)`"),
+        }
+    }
+}
+
 /// Whether a job called so is what a name means: any of its names, in which `*` stands for anything.
 pub(crate) fn is_meant(wanted: &str, names: &[&str]) -> bool {
     names.iter().any(|name| wildcard::matches(wanted, name))

@@ -127,6 +127,10 @@ impl Attempt {
 struct Rule {
     matcher: Matcher,
     attempts: Vec<Attempt>,
+    /// Whether the test wants each of its attempts to have run.
+    must_run: bool,
+    /// How many of its attempts, from the first, have run.
+    ran: usize,
 }
 
 /// Names a rule among the scripts of its pipeline.
@@ -165,6 +169,8 @@ impl Scripts {
         self.rules.push_back_mut(Rule {
             matcher,
             attempts: vec![Attempt::default()],
+            must_run: false,
+            ran: 0,
         });
         RuleKey(self.rules.len() - 1)
     }
@@ -187,11 +193,42 @@ impl Scripts {
     }
 
     fn attempts(&mut self, rule: RuleKey) -> &mut Vec<Attempt> {
-        &mut self
-            .rules
-            .get_mut(rule.0)
-            .expect("whoever writes asks whether it is there")
-            .attempts
+        &mut self.rule_mut(rule).attempts
+    }
+
+    fn rule_mut(&mut self, rule: RuleKey) -> &mut Rule {
+        let found = self.rules.get_mut(rule.0);
+        found.expect("whoever writes asks whether it is there")
+    }
+
+    /// Every attempt that is told must run, or the test fails.
+    pub(crate) fn must_run(&mut self, rule: RuleKey) {
+        self.rule_mut(rule).must_run = true;
+    }
+
+    /// Whether the test wants the attempts of a rule to run.
+    pub(crate) fn is_owed(&self, rule: RuleKey) -> bool {
+        self.rule(rule).must_run
+    }
+
+    /// The `number`-th attempt (from 1) of a job that goes by this rule runs.
+    pub(crate) fn runs(&mut self, rule: RuleKey, number: u32) {
+        let rule = self.rule_mut(rule);
+        rule.ran = rule.ran.max(rule.attempts.len().min(number as usize));
+    }
+
+    /// The rules whose attempts must run and did not all, in sentences.
+    pub(crate) fn unmet(&self) -> impl Iterator<Item = String> {
+        let owed = self.rules.iter().filter(|rule| rule.must_run);
+        let unmet = owed.filter(|rule| rule.ran < rule.attempts.len());
+        unmet.map(|rule| {
+            let (ran, told) = (rule.ran, rule.attempts.len());
+            let attempts = if told == 1 { "attempt" } else { "attempts" };
+            format!(
+                "{} must run, and {ran} of {told} {attempts} did",
+                rule.matcher
+            )
+        })
     }
 
     /// Every upload the scripts tell of.

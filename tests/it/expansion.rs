@@ -264,7 +264,7 @@ fn several_jobs_of_one_step_are_told_apart_by_their_labels() {
     assert!(events.contains("app#1 Test macos "), "{events}");
     assert_eq!(
         panic_of(|| story.build.job("test")),
-        "2 jobs are called `test` in app#1: ask for `jobs(\"test\")`, or give the steps keys; it has `Test linux`, `Test macos`"
+        "2 jobs are called `test` in app#1: take one of `jobs(\"test\")`, which has them in their order; its jobs are `Test linux`, `Test macos`"
     );
     // A retry takes the place of its job.
     story.build.job("Test macos").retry();

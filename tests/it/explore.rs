@@ -192,3 +192,19 @@ fn what_a_fake_finds_at_the_end_of_a_walk_fails_that_walk_and_hides_no_other_fai
         "{said}"
     );
 }
+
+#[test]
+fn a_failure_that_does_not_come_again_is_called_one() {
+    let count = Cell::new(0);
+    let said = panic_of(|| {
+        Explore::new(7).walks(5).run(|walk| {
+            walk.fake().pipeline("app").create_build();
+            walk.step();
+            count.set(count.get() + 1);
+            assert_ne!(count.get(), 3, "once and never again");
+        });
+    });
+    assert!(said.contains("does not end well"), "{said}");
+    assert!(said.contains("\nafter 1 event:\n"), "{said}");
+    assert!(said.contains("\nwalked again it ends well: "), "{said}");
+}

@@ -550,7 +550,7 @@ fn unknown_names_are_answered_with_those_there_are() {
     assert_eq!(
         panic_of(|| build.job("Test")),
         format!(
-            "2 jobs are called `Test` in site#1: ask for `jobs(\"Test\")`, or give the steps keys; it has {choices}"
+            "2 jobs are called `Test` in site#1: take one of `jobs(\"Test\")`, which has them in their order; its jobs are {choices}"
         )
     );
     assert_eq!(build.jobs("Test").len(), 2);

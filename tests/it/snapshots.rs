@@ -175,7 +175,7 @@ async fn a_fork_follows_the_clock_its_parent_follows_and_neither_goes_back() {
     );
     let said = panic_of(|| fake.rewind(&before));
     assert!(
-        said.starts_with("no test moves the clock while it is FollowTokio: "),
+        said.starts_with("a clock that is FollowTokio moves by itself and never back: "),
         "{said}"
     );
 }
@@ -297,4 +297,29 @@ fn a_tag_from_a_future_that_is_no_more_spares_nobody_the_body() {
     let again = client.get(path);
     assert_eq!((tag(&again), &again.text), (tag(&first), &first.text));
     assert_eq!(with(&tag(&first)).status, 304);
+}
+
+#[test]
+fn a_handle_of_another_fake_is_not_taken_for_one_of_this() {
+    let fake = FakeBuildkite::start();
+    let app = fake.pipeline("app").steps(STEPS).create();
+    let build = app.create_build();
+    let fork = fake.fork();
+    let said =
+        "belongs to another fake: look it up in this one, beginning with `existing_pipeline`";
+    let job = build.job("test");
+    let slips = [
+        ("pipeline app", panic_of(|| fork.wait_for(&app, |_| true))),
+        ("app#1", panic_of(|| fork.wait_for(&build, |_| true))),
+        ("app#1 test", panic_of(|| fork.wait_for(&job, |_| true))),
+        ("app#1", panic_of(|| fork.fault_any().for_build(&build))),
+        ("app#1 test", panic_of(|| fork.fault_any().for_job(&job))),
+    ];
+    for (name, slip) in slips {
+        assert_eq!(slip, format!("{name} {said}"));
+    }
+    fork.fault_any()
+        .for_build(&fork.existing_pipeline("app").build_number(1))
+        .always()
+        .status(500);
 }

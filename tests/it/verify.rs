@@ -143,3 +143,38 @@ fn what_is_found_after_it_was_asked_for_fails_the_test_all_the_same() {
         "{said}"
     );
 }
+
+#[test]
+fn a_script_that_must_run_and_did_not_is_reported_until_it_has() {
+    let fake = FakeBuildkite::start();
+    let steps = "steps: [{command: make, key: test}, {command: lint, key: lint}]";
+    let app = fake.pipeline("app").steps(steps).create();
+    app.on_job("test").exits(1).then().exits(0).must_run();
+    app.on_job_when(|job| job.attempt() > 1).exits(0).must_run();
+    app.on_job("lint").exits(0);
+    let problems = || match fake.verify() {
+        Ok(()) => Vec::new(),
+        Err(report) => report.problems,
+    };
+    let asked = "pipeline `app`: `on_job_when(..)` must run, and 0 of 1 attempt did";
+    let named = |ran: usize| {
+        format!("pipeline `app`: `on_job(\"test\")` must run, and {ran} of 2 attempts did")
+    };
+    assert_eq!(problems(), [named(0), asked.to_owned()]);
+    let build = app.create_build();
+    fake.run_until_idle();
+    assert_eq!(problems(), [named(1), asked.to_owned()]);
+    build.job("test").retry();
+    fake.run_until_idle();
+    assert_eq!(
+        problems(),
+        [named(1)],
+        "the later rule took the second attempt"
+    );
+    app.on_job("test").exits(0);
+    let here = fake.snapshot();
+    fake.existing_pipeline("app").archive();
+    assert_eq!(problems(), [named(1)]);
+    fake.rewind(&here);
+    assert_eq!(problems(), [named(1)]);
+}

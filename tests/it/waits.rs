@@ -215,7 +215,8 @@ fn waiting_in_vain_says_everything_there_is_to_say() {
     assert!(column.starts_with(&format!("{line}:")), "{message}");
     assert_eq!(
         rest,
-        "The clock stands at 2030-01-01T00:00:04.000Z (Manual); the next thing is due at 2030-01-01T00:00:11.000Z.\n\
+        "The clock stands at 2030-01-01T00:00:04.000Z (Manual); the next thing is due at 2030-01-01T00:00:11.000Z, \
+         which the clock reaches when the test moves it.\n\
          There were no requests.\n\
          app#1 main running, 0:00:00 to 0:00:04 and on\n  \
          true  running  ········████████████████████████  0:00:01 to 0:00:04\n\
