@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Handle as Runtime, RuntimeFlavor};
 use tokio::sync::futures::OwnedNotified;
+use tokio::task::block_in_place;
 
 use crate::clock::Clock;
 use crate::driver::{Driver, Watchdog};
@@ -189,7 +190,7 @@ impl<T> Wait<T> {
     /// # Panics
     ///
     /// If it waits in vain. On a current-thread runtime of tokio, also inside its `spawn_blocking`: the thread that waits
-    /// is the one the program under test would need.
+    /// is the one the program under test would need. Inside a `LocalSet` of tokio's, if there is something to wait for.
     #[track_caller]
     pub fn blocking(self) -> T {
         assert!(
@@ -199,11 +200,22 @@ impl<T> Wait<T> {
         );
         let waker = Waker::from(Arc::new(Unpark(thread::current())));
         let mut this = std::pin::pin!(self);
-        loop {
-            match this.as_mut().poll(&mut Context::from_waker(&waker)) {
-                Poll::Ready(value) => return value,
-                Poll::Pending => thread::park(),
+        let mut look = || this.as_mut().poll(&mut Context::from_waker(&waker));
+        if let Poll::Ready(value) = look() {
+            return value;
+        }
+        let mut wait = || {
+            loop {
+                thread::park();
+                if let Poll::Ready(value) = look() {
+                    return value;
+                }
             }
+        };
+        match Runtime::try_current() {
+            // What this thread would run next is given to another one: it may be what is waited for.
+            Ok(_) => block_in_place(wait),
+            Err(_) => wait(),
         }
     }
 

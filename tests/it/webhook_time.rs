@@ -113,6 +113,28 @@ async fn task() -> (String, tokio::sync::watch::Receiver<usize>) {
 }
 
 #[test]
+fn a_task_that_waits_does_not_keep_its_thread_from_telling() {
+    for threads in [1, 2] {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(threads).enable_all();
+        let runtime = builder.build().expect("a runtime");
+        let test = runtime.spawn(async {
+            // Given a fake and a receiver on the runtime of the task
+            let (url, counted) = task().await;
+            let fake = FakeBuildkite::builder().on_current_runtime().start();
+            let webhook = fake.webhook(url).create();
+            let build = fake.pipeline("app").create_build();
+            // When the task moves the clock without an `.await`
+            fake.run_until_idle();
+            // Then everything was told meanwhile
+            assert_eq!(build.state(), BuildState::Passed);
+            assert_eq!(webhook.deliveries().len(), *counted.borrow());
+        });
+        runtime.block_on(test).expect("no panic");
+    }
+}
+
+#[test]
 fn on_a_current_thread_runtime_the_clock_moves_when_it_is_awaited() {
     current_thread().block_on(async {
         // Given a receiver on the thread of the test
