@@ -366,3 +366,24 @@ fn webhooks_go_to_this_machine_unless_a_test_names_another() {
         message.ends_with("cannot stand in a header: letters, digits and punctuation of ASCII can")
     );
 }
+
+#[test]
+fn a_webhook_that_is_deleted_while_a_closure_is_asked_is_told_nothing() {
+    let fake = FakeBuildkite::start();
+    let [gone, kept] = [Receiver::start(), Receiver::start()];
+    let webhook = fake.webhook(&gone.url).create();
+    let events = [WebhookEvent::BuildScheduled];
+    fake.webhook(&kept.url).events(events).create();
+    let app = fake.pipeline("app").create();
+    app.on_job_when(move |_| {
+        webhook.delete();
+        true
+    });
+    app.create_build();
+    fake.settled().blocking();
+    assert_eq!(kept.lines(), ["build.scheduled 1 scheduled"]);
+    // Told after it would have been.
+    fake.webhook(&gone.url).create().ping();
+    fake.settled().blocking();
+    assert_eq!(gone.lines(), ["ping"]);
+}
