@@ -17,7 +17,7 @@ use crate::engine::build::{BuildKey, Cancellation};
 use crate::engine::commands::{CancelBuild, MakeMove, Move};
 use crate::engine::job::JobKey;
 use crate::engine::{Command, Engine};
-use crate::fake::FakeBuildkite;
+use crate::fake::{FakeBuildkite, wait};
 
 /// Walks of [`explore`], and events in one of them.
 const WALKS: usize = 100;
@@ -201,9 +201,11 @@ impl Walk {
         &self.fake
     }
 
-    /// Makes one more event happen. False when the walk is over, or nothing can happen; then nothing did.
+    /// Makes one more event happen, and returns when webhooks are told of it. False when the walk is over, or nothing can
+    /// happen; then nothing did.
     #[track_caller]
     pub fn step(&mut self) -> bool {
+        self.settle();
         let Some(draw) = self.draws.get(self.used).copied() else {
             return false;
         };
@@ -219,12 +221,23 @@ impl Walk {
                     "time passes, to {}",
                     crate::vocabulary::span::instant(self.fake.clock().now())
                 ));
+                self.settle();
                 return true;
             }
         };
         self.used += 1;
         self.events.push(event);
+        self.settle();
         true
+    }
+
+    /// Receivers of webhooks may act, and what is possible next depends on that: they are waited for, so that a walk can be
+    /// made again. Not where that would stop the receiver; there time cannot pass either.
+    #[track_caller]
+    fn settle(&self) {
+        if !wait::is_on_current_thread() {
+            self.fake.settled().blocking();
+        }
     }
 
     /// What happened so far, one line for each event.
@@ -406,6 +419,9 @@ pub fn assert_repeatable(body: impl Fn(&FakeBuildkite)) {
     let once = || {
         let fake = FakeBuildkite::start();
         body(&fake);
+        if !wait::is_on_current_thread() {
+            fake.settled().blocking();
+        }
         format!("{}{}", fake.events(), fake.requests())
     };
     let (first, second) = (once(), once());

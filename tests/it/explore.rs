@@ -1,12 +1,15 @@
 //! Random walks around a program under test, and tests held to be repeatable.
 
 use std::cell::Cell;
+use std::sync::Arc;
 
 use fake_buildkite::{
-    Agents, BuildHandle, BuildState, Explore, FakeBuildkite, JobState, assert_repeatable, explore,
-    minutes,
+    Agents, BuildHandle, BuildState, Explore, FakeBuildkite, JobState, WebhookEvent,
+    assert_repeatable, explore, minutes,
 };
+use parking_lot::Mutex;
 
+use crate::receiver::Receiver;
 use crate::support::{client, panic_of};
 
 /// A merge queue with a defect: it looks at the state alone, and so takes a blocked build for one that passed.
@@ -207,4 +210,35 @@ fn a_failure_that_does_not_come_again_is_called_one() {
     assert!(said.contains("does not end well"), "{said}");
     assert!(said.contains("\nafter 1 event:\n"), "{said}");
     assert!(said.contains("\nwalked again it ends well: "), "{said}");
+}
+
+#[test]
+fn a_walk_waits_for_receivers_and_can_be_made_again() {
+    // Given a bot that builds again whatever failed
+    let once = || {
+        let walks = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&walks);
+        Explore::new(3).walks(10).run(move |walk| {
+            let api = client(walk.fake());
+            let bot = Receiver::answering(move |told| {
+                let build = &told.json()["build"];
+                if build["state"].str() == "failed" {
+                    let number = build["number"].number();
+                    let path = format!("/organizations/acme/pipelines/app/builds/{number}/rebuild");
+                    assert_eq!(api.put(&path).status, 200);
+                }
+                200
+            });
+            let webhook = walk.fake().webhook(&bot.url);
+            webhook.events([WebhookEvent::BuildFinished]).create();
+            let app = walk.fake().pipeline("app");
+            app.steps("steps: [{command: a, key: a}, {command: b, key: b}]")
+                .create_build();
+            while walk.step() {}
+            seen.lock().push(walk.fake().events().to_string());
+        });
+        walks.lock().clone()
+    };
+    // When the same walks are made twice, Then the same happens
+    assert_eq!(once(), once());
 }
