@@ -152,8 +152,17 @@ impl Driver {
             self.postman.forget_the_one_under_way();
             std::mem::replace(&mut *world, to)
         };
+        self.pick_up_the_thread();
         self.postman.call();
-        self.changed.notify_waiters();
+    }
+
+    /// A world that was kept while a closure of the test was asked has its question open, and what there was to tell not
+    /// yet addressed.
+    #[track_caller]
+    pub(crate) fn pick_up_the_thread(&self) {
+        let mut world = self.world.lock();
+        self.ask_closures(&mut world);
+        self.leave(world);
     }
 
     /// Another driver that goes on from a world in the same way. Its server listens elsewhere.
@@ -512,10 +521,18 @@ impl Driver {
     }
 
     /// Lets happen what is due at the next instant of a journey, if there is one.
+    ///
+    /// # Panics
+    ///
+    /// If nothing of this can be trusted any more.
+    #[track_caller]
     pub(crate) fn next_instant(
         &self,
         journey: &mut Journey,
     ) -> Result<Option<Vec<Event>>, Runaway> {
+        if let Some(doubt) = self.doubt.get() {
+            panic!("{doubt}");
+        }
         let mut world = self.world.lock();
         let World {
             engine, journal, ..

@@ -107,14 +107,16 @@ impl FakeBuildkite {
     #[track_caller]
     pub fn fork(&self) -> Self {
         let driver = Arc::new(self.driver.fork(self.driver.snapshot()));
-        Self::serve(
+        let fork = Self::serve(
             driver,
             self.host,
             self.limits.clone(),
             self.home,
             self.token.clone(),
             self.family.clone(),
-        )
+        );
+        fork.driver.pick_up_the_thread();
+        fork
     }
 }
 

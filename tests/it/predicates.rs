@@ -215,6 +215,56 @@ fn a_fork_knows_what_was_answered_and_asks_for_itself_what_was_not() {
 }
 
 #[test]
+fn a_world_that_was_kept_while_a_closure_was_asked_goes_on_from_there() {
+    // Given a snapshot in which a question is open
+    let fake = Arc::new(FakeBuildkite::start());
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{command: make, key: test}]")
+        .create();
+    let kept = Arc::new(Mutex::new(None));
+    app.on_job_when({
+        let (fake, kept) = (Arc::downgrade(&fake), Arc::clone(&kept));
+        move |_| {
+            let mut kept = kept.lock();
+            if kept.is_none() {
+                *kept = Some(fake.upgrade().expect("the fake").snapshot());
+            }
+            true
+        }
+    })
+    .exits(1);
+    let build = app.create_build();
+    let kept = kept.lock().clone().expect("it was asked");
+    // When the world is put back, and forked
+    fake.rewind(&kept);
+    let fork = fake.fork();
+    // Then the question is asked again in both
+    for fake in [&*fake, &fork] {
+        fake.run_until_idle();
+        let build = fake.existing_pipeline("app").latest_build();
+        assert_eq!(build.job("test").exit_status(), Some(1));
+    }
+    assert_eq!(build.state(), BuildState::Failed);
+}
+
+#[test]
+fn a_pipeline_that_is_deleted_while_a_closure_is_asked_asks_no_more() {
+    let fake = FakeBuildkite::start();
+    let app = fake.pipeline("app").steps(TWO).create();
+    let count = Arc::new(AtomicUsize::new(0));
+    let delete = client(&fake);
+    app.on_job_when(counting(&count, move |_| {
+        let deleted = delete.delete("/organizations/acme/pipelines/app");
+        assert_eq!(deleted.status, 204);
+        true
+    }));
+    app.create_build();
+    assert_eq!(count.load(Ordering::SeqCst), 1);
+    assert!(fake.run_until_idle().events.is_empty());
+}
+
+#[test]
 fn a_closure_that_panics_ends_the_fake_with_a_sentence() {
     let fake = FakeBuildkite::start();
     let app = fake.pipeline("app").steps(TWO).create();
@@ -222,11 +272,14 @@ fn a_closure_that_panics_ends_the_fake_with_a_sentence() {
     let own = panic_of(|| app.create_build());
     assert!(own.starts_with("a number: ParseIntError"), "{own}");
     let sentence = "a closure given to `on_job_when` panicked";
-    let later = panic_of(|| fake.clock().now());
-    assert!(
-        later.starts_with(&format!("{sentence}: a number: ParseIntError")),
-        "{later}"
-    );
+    let slips = [
+        panic_of(|| fake.clock().now()),
+        panic_of(|| fake.advance(seconds(1))),
+    ];
+    for later in slips {
+        let start = format!("{sentence}: a number: ParseIntError");
+        assert!(later.starts_with(&start), "{later}");
+    }
     let last = panic_of(|| drop(fake));
     assert!(last.contains(sentence), "{last}");
 }
