@@ -107,7 +107,8 @@ impl FaultBuilder {
     }
 
     /// Only requests of which this is true. It is asked once for each request that is otherwise in question, before the
-    /// request is answered, so its `status` is 0; no lock is held while it runs.
+    /// request is answered, so its `status` is 0. No lock is held while it runs, so it may use handles; it makes no requests,
+    /// because it runs on the very thread that would answer them.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, Route};
