@@ -138,6 +138,15 @@ impl Held {
     }
 }
 
+impl Held {
+    /// How many requests wait, at gates and for the clock.
+    pub(super) fn count(&self) -> usize {
+        let state = self.0.lock();
+        let at_gates = state.gates.iter().map(|gate| gate.waiting.len());
+        at_gates.sum::<usize>() + state.deadlines.len()
+    }
+}
+
 impl Ticket {
     pub(super) fn may_pass(&self) -> bool {
         let mut state = self.held.0.lock();

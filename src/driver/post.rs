@@ -224,6 +224,29 @@ impl Driver {
         Undelivered::Letters(waiting)
     }
 
+    /// Who is to be told next, and what may keep its receiver from answering: full lines, or nothing.
+    pub(crate) fn picture_of_undelivered(&self) -> String {
+        let first = {
+            let world = self.world.lock();
+            world.outbox.letters.peek().and_then(|letter| {
+                let webhook = letter.notice.world.find_webhook(letter.to)?;
+                let number = letter.notice.world.webhook_ref(letter.to)?.number;
+                let event = letter.notice.event;
+                Some(format!(
+                    "The first that is not told is webhook {number}, at {}, of {event}.\n",
+                    webhook.url
+                ))
+            })
+        };
+        let first = first.unwrap_or_default();
+        let held = match self.held.count() {
+            0 => return first,
+            1 => "1 request is held at a gate, or late by a fault".to_owned(),
+            count => format!("{count} requests are held at gates, or late by faults"),
+        };
+        format!("{first}{held}: a receiver that waits for such an answer does not answer before.\n")
+    }
+
     /// The last deliveries of a webhook, oldest first.
     pub(crate) fn deliveries(&self, of: WebhookKey) -> Vec<Delivery> {
         let world = self.world.lock();

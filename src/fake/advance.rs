@@ -388,15 +388,16 @@ fn settled(tie: &Tie) -> Wait<()> {
     };
     // Each is bounded by itself; what comes meanwhile has some time, too.
     let limit = driver.posting().limit.saturating_mul(waiting);
+    let watched = tie.clone();
     let wait = Wait::new(
         tie.clone(),
         |driver| match driver.undelivered() {
             Undelivered::Never | Undelivered::Letters(0) => Some(()),
             Undelivered::Letters(_) => None,
         },
-        || Subject {
+        move || Subject {
             what: "every webhook to be told".to_owned(),
-            picture: String::new(),
+            picture: watched.driver().picture_of_undelivered(),
         },
     );
     wait.within(limit.saturating_add(GRACE))

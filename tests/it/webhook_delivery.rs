@@ -3,7 +3,7 @@
 use std::sync::mpsc;
 
 use fake_buildkite::{
-    EventKind, FakeBuildkite, WebhookEvent, WebhookHandle, millis, minutes, seconds,
+    EventKind, FakeBuildkite, Route, WebhookEvent, WebhookHandle, millis, minutes, seconds,
 };
 
 use crate::receiver::{Received, Receiver, SILENCE};
@@ -386,4 +386,29 @@ fn a_webhook_that_is_deleted_while_a_closure_is_asked_is_told_nothing() {
     fake.webhook(&gone.url).create().ping();
     fake.settled().blocking();
     assert_eq!(gone.lines(), ["ping"]);
+}
+
+#[test]
+fn a_wait_in_vain_says_whom_it_waits_for_and_what_is_held() {
+    // Given a receiver that asks the API before it answers, and a gate there
+    let fake = FakeBuildkite::start();
+    let gate = fake.hold(Route::GetUser);
+    let api = client(&fake);
+    let receiver = Receiver::answering(move |_| api.get("/user").status);
+    let events = [WebhookEvent::BuildScheduled];
+    fake.webhook(&receiver.url).events(events).create();
+    fake.pipeline("app").create_build();
+    gate.arrived().blocking();
+    // When somebody waits for it
+    let message = panic_of(|| fake.settled().within(millis(5)).blocking());
+    // Then the message says why that is in vain
+    let told = format!(
+        "The first that is not told is webhook 1, at {}, of build.scheduled.\n\
+         1 request is held at a gate, or late by a fault: a receiver that waits for such an answer does not answer \
+         before.\n",
+        receiver.url
+    );
+    assert!(message.contains(&told), "{message}");
+    gate.release();
+    fake.settled().blocking();
 }
