@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::runtime::{Handle as Runtime, RuntimeFlavor};
 use tokio::sync::futures::OwnedNotified;
-use tokio::task::block_in_place;
+use tokio::task::{block_in_place, try_id};
 
 use crate::clock::Clock;
 use crate::driver::{Driver, Watchdog};
@@ -190,7 +190,7 @@ impl<T> Wait<T> {
     /// # Panics
     ///
     /// If it waits in vain. On a current-thread runtime of tokio, also inside its `spawn_blocking`: the thread that waits
-    /// is the one the program under test would need. Inside a `LocalSet` of tokio's, if there is something to wait for.
+    /// is the one the program under test would need. In a task of tokio's `spawn_local`, if there is something to wait for.
     #[track_caller]
     pub fn blocking(self) -> T {
         assert!(
@@ -212,10 +212,11 @@ impl<T> Wait<T> {
                 }
             }
         };
-        match Runtime::try_current() {
-            // What this thread would run next is given to another one: it may be what is waited for.
-            Ok(_) => block_in_place(wait),
-            Err(_) => wait(),
+        // What the thread of a task would run next is given to another one: it may be what is waited for.
+        if try_id().is_some() {
+            block_in_place(wait)
+        } else {
+            wait()
         }
     }
 
