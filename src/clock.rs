@@ -37,7 +37,7 @@ pub enum Clock {
     #[default]
     Manual,
     /// Each request moves it by this much, after it was answered. For programs that run on their own and cannot be
-    /// interleaved with the test. Pages for people ([`Route::is_page`](crate::Route::is_page)) do not count.
+    /// interleaved with the test. It does not wait for receivers of webhooks; nor does `StepPerPoll`. Pages for people ([`Route::is_page`](crate::Route::is_page)) do not count.
     PerRequest(Duration),
     /// Each read of a build that is not finished moves it to the next due thing that moves a build forward, after it was
     /// answered: every poll sees something new, whatever interval the poller keeps. So does each read of the log of a job

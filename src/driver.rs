@@ -323,9 +323,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Has the test's closures say which scripts they are for, wherever a job waits for that. They may do what they like,
-    /// so the lock is free meanwhile. What they make somebody else wait for, by a request of theirs, say, is asked after
-    /// them.
+    /// Has the test's closures say which scripts they are for, wherever a job waits for that. They may use handles,
+    /// so the lock is free meanwhile. What comes to wait while one is asked is asked after it.
     fn ask_closures(&self, world: &mut MutexGuard<'_, World>) {
         let Some(_asking) = self.asking.try_lock() else {
             return;
@@ -365,8 +364,8 @@ impl Driver {
         Ok(next.and_then(|due| self.pace.get()?.when(due)))
     }
 
-    /// Answers a request and, if the clock goes with requests, moves it then. Both happen under one lock, so that the
-    /// next request finds the clock where this one left it. A fault may keep the request away, or take its answer's place.
+    /// Answers a request and, if the clock goes with requests, moves it then. Both happen under one lock, unless a closure
+    /// of the test has to be asked in between, so that the next request finds the clock where this one left it. A fault may keep the request away, or take its answer's place.
     ///
     /// # Panics
     ///

@@ -400,7 +400,8 @@ fn draws_of(token: &str) -> Option<Vec<u32>> {
 }
 
 /// Runs `body` twice, each time in a fake of its own, and compares what happened, line by line: a test that passes only
-/// sometimes shows here what is different.
+/// sometimes shows here what is different. With webhooks, `body` waits for [`settled`](FakeBuildkite::settled) between what
+/// it does by hand: when a receiver has answered is a matter of real time otherwise.
 ///
 /// ```
 /// use fake_buildkite::{assert_repeatable, minutes};

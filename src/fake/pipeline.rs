@@ -305,8 +305,8 @@ impl PipelineHandle {
     /// As [`on_job`](Self::on_job), for the jobs of which this is true.
     ///
     /// It is asked once of each job, when that comes to wait for an agent and no later rule is for it. No lock is held
-    /// meanwhile and no time passes; the answer should follow from the job alone, or runs will differ. It may use handles,
-    /// and makes no requests: it often runs on the very thread that would answer them.
+    /// meanwhile, and no time passes unless somebody else moves the clock; the answer should follow from the job alone, or
+    /// runs will differ. It may use handles, and makes no requests: it often runs on the very thread that would answer them.
     ///
     /// ```
     /// use fake_buildkite::FakeBuildkite;

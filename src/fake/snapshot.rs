@@ -85,6 +85,9 @@ impl FakeBuildkite {
     /// Starts another fake, on a port of its own, that goes on from here: ten endings from one expensive beginning. What
     /// happens in one does not touch the other.
     ///
+    /// A fault, a script that must run, or a request for what nobody serves, that was open before the fork fails the test
+    /// here and not in the fork, unless it is asked to [`verify`](Self::verify).
+    ///
     /// Tokens, ids and URLs' paths are the same in both; only the origin differs. A handle belongs to the fake it was made
     /// with: in the fork, look things up again.
     ///
@@ -116,6 +119,8 @@ impl FakeBuildkite {
             self.family.clone(),
         );
         fork.driver.pick_up_the_thread();
+        // What was ordered before is for the fake in which it was to say.
+        *fork.told.lock() = fork.problems();
         fork
     }
 }

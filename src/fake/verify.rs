@@ -77,7 +77,7 @@ impl FakeBuildkite {
         self.verify()
     }
 
-    fn problems(&self) -> Vec<String> {
+    pub(super) fn problems(&self) -> Vec<String> {
         if let Some(doubt) = self.driver.doubted() {
             return vec![doubt.to_owned()];
         }

@@ -300,6 +300,24 @@ fn a_tag_from_a_future_that_is_no_more_spares_nobody_the_body() {
 }
 
 #[test]
+fn what_was_ordered_before_a_fork_is_for_the_fake_it_was_forked_from_to_say() {
+    let fake = FakeBuildkite::start();
+    let app = fake.pipeline("app").steps(STEPS).create();
+    fake.fault(Route::GetUser).nth(1).status(502);
+    app.on_job("test").must_run();
+    let fork = fake.fork();
+    assert_eq!(fork.verify().expect_err("asked").problems.len(), 2);
+    drop(fake.fork());
+    let other = fake.fork();
+    other.fault(Route::GetUser).nth(3).status(502);
+    let said = panic_of(|| drop(other));
+    assert!(said.contains("never happened"), "{said}");
+    client(&fake).get("/user").message(502);
+    app.create_build();
+    fake.run_until_idle();
+}
+
+#[test]
 fn a_handle_of_another_fake_is_not_taken_for_one_of_this() {
     let fake = FakeBuildkite::start();
     let app = fake.pipeline("app").steps(STEPS).create();

@@ -87,7 +87,8 @@ impl FaultBuilder {
 
     /// The answer is sent once the fake's clock has moved by this much. Under [`Clock::Manual`](crate::Clock::Manual) that
     /// is when the test advances; under [`PerRequest`](crate::Clock::PerRequest) and
-    /// [`StepPerPoll`](crate::Clock::StepPerPoll), where nobody else would move it, the request moves the clock itself.
+    /// [`StepPerPoll`](crate::Clock::StepPerPoll), where nobody else would move it, the request moves the clock itself. A receiver of webhooks that is kept waiting by
+    /// this, or at a [gate](crate::FakeBuildkite::hold), before it has answered, keeps the clock waiting: neither ends.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, Route, seconds};
