@@ -116,6 +116,16 @@ impl Driver {
             taken: BTreeMap::new(),
             sleeps_until: DateTime::<Utc>::MAX_UTC,
         };
+        Self::around(world, mode, options, posting, event_limit)
+    }
+
+    fn around(
+        world: World,
+        mode: Clock,
+        options: Options,
+        posting: Posting,
+        event_limit: usize,
+    ) -> Self {
         Self {
             world: Mutex::new(world),
             mode,
@@ -167,21 +177,8 @@ impl Driver {
 
     /// Another driver that goes on from a world in the same way. Its server listens elsewhere.
     pub(crate) fn fork(&self, world: World) -> Self {
-        Self {
-            world: Mutex::new(world),
-            mode: self.mode,
-            options: self.options.elsewhere(),
-            posting: self.posting.clone(),
-            postman: Postman::default(),
-            event_limit: self.event_limit,
-            pace: OnceLock::new(),
-            earlier: Arc::new(Notify::new()),
-            changed: Arc::new(Notify::new()),
-            doubt: OnceLock::new(),
-            held: Arc::default(),
-            unserved: Mutex::default(),
-            asking: Mutex::default(),
-        }
+        let (options, posting) = (self.options.elsewhere(), self.posting.clone());
+        Self::around(world, self.mode, options, posting, self.event_limit)
     }
 
     /// Says where the server listens, once it does.

@@ -103,7 +103,10 @@ impl WebhookBuilder {
         }
         if let Some(Secret::Token(text) | Secret::Signature(text)) = &self.secret {
             let can_stand = |c: char| c.is_ascii_graphic() || c == ' ';
-            assert!(!text.trim().is_empty(), "an empty token proves nothing");
+            assert!(
+                !text.trim().is_empty(),
+                "an empty token proves nothing: give it one, or leave `token` and `signed_with` out for one of the fake's own"
+            );
             assert!(
                 text.chars().all(can_stand),
                 "`{text}` cannot stand in a header: letters, digits and punctuation of ASCII can"

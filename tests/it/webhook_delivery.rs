@@ -355,7 +355,7 @@ fn webhooks_go_to_this_machine_unless_a_test_names_another() {
     );
     assert_eq!(
         panic_of(|| fake.webhook("http://localhost/").token(" ").create()),
-        "an empty token proves nothing"
+        "an empty token proves nothing: give it one, or leave `token` and `signed_with` out for one of the fake's own"
     );
     let message = panic_of(|| {
         fake.webhook("http://localhost/")

@@ -159,7 +159,10 @@ impl FaultBuilder {
     /// If it is off by 0: that is right.
     #[track_caller]
     pub fn wrong_content_length(self, by: i64) -> Fault {
-        assert!(by != 0, "a content-length that is off by 0 is right");
+        assert!(
+            by != 0,
+            "a content-length that is off by 0 is right: say by how many bytes it should be more, or less"
+        );
         self.order(Verdict::WrongLength { by })
     }
 

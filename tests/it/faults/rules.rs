@@ -377,9 +377,12 @@ fn slips_are_told_at_once() {
                 drop(fault().rate_limited_for(fake_buildkite::millis(1_500)));
             },
         ),
-        ("a content-length that is off by 0 is right", &|| {
-            drop(fault().wrong_content_length(0));
-        }),
+        (
+            "a content-length that is off by 0 is right: say by how many bytes it should be more, or less",
+            &|| {
+                drop(fault().wrong_content_length(0));
+            },
+        ),
         ("a body comes in 2 to 1000 pieces, not in 1", &|| {
             drop(fault().slow_body(1, seconds(0)));
         }),
