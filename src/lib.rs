@@ -97,8 +97,9 @@
 //! # What jobs do
 //!
 //! By script, told beforehand: [`on_job`](PipelineHandle::on_job) for the jobs called so,
-//! [`on_job_when`](PipelineHandle::on_job_when) for those of which a closure says so. [`scenarios`] are ready. By hand, at any instant: the methods of [`JobHandle`]
-//! and [`BuildHandle`]. Without either, a simulated agent picks a job up after a second, runs it for ten, and it passes.
+//! [`on_job_when`](PipelineHandle::on_job_when) for those of which a closure says so. [`scenarios`] are ready. By hand, at any
+//! instant: the methods of [`JobHandle`] and [`BuildHandle`]. Without either, a simulated agent picks a job up after a
+//! second, runs it for ten, and it passes.
 //! Nobody picks up jobs with [`Agents::none`].
 //!
 //! # Webhooks
