@@ -130,8 +130,8 @@
 //! A receiver that answers with an error, not at all, or not within
 //! [ten seconds](FakeBuildkiteBuilder::webhook_timeout) has failed: [`EventKind::WebhookFailed`]. Nobody tries again; when
 //! Buildkite does is not documented. Requests go to this machine and nowhere else, unless the builder
-//! [names a host](FakeBuildkiteBuilder::allow_webhook_host). `examples/webhook_receiver.rs` is a receiver that verifies
-//! signatures.
+//! [names a host](FakeBuildkiteBuilder::allow_webhook_host). A program that is no receiver itself can be tested
+//! with a [`WebhookReceiver`]; `examples/webhook_receiver.rs` is one that verifies signatures.
 //!
 //! # Going back, and walking around
 //!
@@ -229,9 +229,9 @@ pub use fake::{
     Advance, Advancing, AgentSpec, Agents, AnnotationRecord, ArtifactRecord, BuildBuilder,
     BuildHandle, ClockHandle, Connection, Events, Explore, FakeBuildkite, FakeBuildkiteBuilder,
     Fault, FaultBuilder, Gate, Handle, Idle, IllegalMove, JobHandle, JobScript, Moment, NotAtWork,
-    PipelineBuilder, PipelineHandle, Report, Requests, ScheduleBuilder, ScheduleHandle, Snapshot,
-    UploadError, UploadStage, Wait, Waiting, Walk, WebhookBuilder, WebhookHandle, agent,
-    assert_repeatable, explore, scenarios,
+    PipelineBuilder, PipelineHandle, Received, Report, Requests, ScheduleBuilder, ScheduleHandle,
+    Snapshot, UploadError, UploadStage, Wait, Waiting, Walk, WebhookBuilder, WebhookHandle,
+    WebhookReceiver, agent, assert_repeatable, explore, scenarios,
 };
 pub use journal::RequestRecord;
 pub use script::{Annotation, JobView, PipelineUpload};

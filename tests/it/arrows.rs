@@ -39,6 +39,7 @@ const EDGE_FILES: &[&str] = &[
     "driver/post.rs",
     "fake/connection.rs",
     "fake/host.rs",
+    "fake/receiver.rs",
     "fake/wait.rs",
     "http/server.rs",
     "http/server/borrowed.rs",

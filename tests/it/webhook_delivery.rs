@@ -412,3 +412,40 @@ fn a_wait_in_vain_says_whom_it_waits_for_and_what_is_held() {
     gate.release();
     fake.settled().blocking();
 }
+
+#[test]
+fn a_receiver_keeps_what_came_and_its_panic_is_raised_in_the_end() {
+    let fake = FakeBuildkite::start();
+    let app = fake.pipeline("app").create();
+    let receiver = fake_buildkite::WebhookReceiver::answering(|told| {
+        assert_ne!(told.json()["build"]["number"], 2, "not this one");
+        204
+    });
+    let webhook = fake.webhook(format!("{}hooks", receiver.url()));
+    let webhook = webhook.events([WebhookEvent::BuildFinished]).create();
+    for _ in 0..2 {
+        app.create_build();
+        fake.run_until_idle();
+    }
+    let got = receiver.received();
+    assert_eq!(
+        format!("{receiver:?}"),
+        format!("WebhookReceiver({}, 2 received)", receiver.url())
+    );
+    let sent = webhook.deliveries();
+    let statuses: Vec<_> = sent.iter().map(|one| one.status).collect();
+    assert_eq!(statuses, [Some(204), Some(500)]);
+    for (got, sent) in got.iter().zip(&sent) {
+        assert_eq!((got.event(), &got.body), ("build.finished", &sent.body));
+        assert_eq!(
+            got.header("X-Buildkite-Token"),
+            Some(webhook.token().as_str())
+        );
+    }
+    let said = panic_of(move || drop(receiver));
+    assert!(
+        said.starts_with("a receiver of webhooks failed: "),
+        "{said}"
+    );
+    assert!(said.contains("not this one"), "{said}");
+}
