@@ -231,6 +231,7 @@ impl Engine {
             assert_eq!(found, Some(key), "a slug leads to its pipeline");
         }
         self.check_timers();
+        self.check_judging();
         self.check_schedules();
         self.check_groups();
         self.check_agents();

@@ -10,6 +10,10 @@ use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use crate::engine::Engine;
 use crate::engine::graph;
 use crate::engine::job::JobKey;
+#[cfg(test)]
+use crate::engine::job::{Lead, State};
+#[cfg(test)]
+use crate::engine::timers::Timer;
 use crate::pipeline::Step;
 use crate::script::{JobView, Predicate, RuleKey};
 
@@ -94,6 +98,21 @@ impl Engine {
         for known in own.map(|(known, _)| *known).collect::<Vec<_>>() {
             self.judging.verdicts.remove_mut(&known);
         }
+    }
+
+    /// A job that waits for an answer waits for nothing else.
+    #[cfg(test)]
+    pub(super) fn check_judging(&self) {
+        for (key, rule) in &self.judging.open {
+            let job = self.jobs.get(*key);
+            assert_eq!((job.state, job.lead), (State::Scheduled, Lead::Script));
+            assert!(!self.waiting_for_agent().contains(key), "asked and offered");
+            let is_pick_up = |timer| self.timers.get(timer) == Some(Timer::PickUp(*key));
+            assert!(!job.timers.iter().any(|timer| is_pick_up(*timer)));
+            assert!(!self.judging.verdicts.contains_key(&(*key, *rule)));
+        }
+        let mut known = self.judging.verdicts.keys();
+        assert!(known.all(|(job, _)| self.jobs.find(*job).is_some()));
     }
 
     fn view_of(&self, key: JobKey) -> JobView {

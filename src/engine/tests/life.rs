@@ -8,8 +8,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::account::UserKey;
 use crate::engine::build::{BuildKey, is_over};
-use crate::engine::commands::{Answers, CreatePipeline, TellScripts, UnblockJob};
+use crate::engine::commands::{Answers, CreatePipeline, Judge, TellScripts, UnblockJob};
 use crate::engine::job::{Job, JobKey, State};
+use crate::engine::judging::Question;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::recipe::Source;
 use crate::engine::table::Key as _;
@@ -87,6 +88,7 @@ impl<'w> Life<'w> {
         match self.engine.apply(command) {
             Ok(applied) => {
                 self.hear(&applied.events);
+                self.answer_questions();
                 Ok(applied.value)
             }
             Err(refused) => {
@@ -166,7 +168,20 @@ impl<'w> Life<'w> {
         assert!(self.engine.now() >= before.now(), "time does not go back");
         self.hear(&events);
         self.engine.check_changed(&before);
+        self.answer_questions();
         true
+    }
+
+    /// As the driver does: before anything else happens.
+    fn answer_questions(&mut self) {
+        while let Some(question) = self.engine.question() {
+            let verdict = question.predicate.holds(&question.view);
+            let Question { job, rule, .. } = question;
+            let before = self.engine.clone();
+            let Ok(applied) = self.engine.apply(Judge { job, rule, verdict });
+            self.hear(&applied.events);
+            self.engine.check_changed(&before);
+        }
     }
 
     fn is_crowded(&self) -> bool {

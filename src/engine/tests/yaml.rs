@@ -7,7 +7,7 @@
 use std::fmt::{self, Write as _};
 
 use crate::engine::pipeline::{Intermediate, Settings};
-use crate::script::{Attempt, Ending, PickUp, Scripts, Takes};
+use crate::script::{Attempt, Ending, PickUp, Predicate, Scripts, Takes};
 
 /// One pipeline of a world.
 #[derive(Debug, Clone)]
@@ -129,7 +129,14 @@ impl PipelineSpec {
             if step.script.is_empty() {
                 continue;
             }
-            let rule = scripts.add(&step.name(place));
+            let name = step.name(place);
+            let rule = if place % 3 == 2 {
+                scripts.add_when(Predicate::new(move |job| {
+                    [job.key(), job.command()].contains(&Some(name.as_str()))
+                }))
+            } else {
+                scripts.add(&name)
+            };
             for (n, attempt) in step.script.iter().enumerate() {
                 if n > 0 {
                     scripts.then(rule);
