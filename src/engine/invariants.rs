@@ -13,7 +13,7 @@ use crate::engine::schedule;
 use crate::engine::tally::Tally;
 use crate::engine::timers::{Subject, Timer};
 use crate::pipeline::Step;
-use crate::vocabulary::states::{BuildState, JobType};
+use crate::vocabulary::states::{BuildState, JobState, JobType};
 
 /// Whether a step may go on when what it depends on is like this: said once more, in other words than the graph's.
 fn lets_on(run: &StepRun, edge: &Edge, on: &StepRun, class: Class) -> bool {
@@ -436,8 +436,20 @@ impl Engine {
                 let class = class_of_job(before, on.readiness);
                 let lets =
                     lets_on(run, edge, on, class) || passed.is_some() && class == Class::Errored;
-                // An upload since may have made a gate that was passed wait once more.
-                let waits_again = passed.is_some() && on.readiness == Readiness::Pending;
+                // An upload since may have made a gate that was passed wait once more, and so what had given up by then, if
+                // going on without it was allowed.
+                let had_given_up = lets_on(run, edge, on, Class::Failed)
+                    && before.history.iter().any(|moment| {
+                        moment.at <= came
+                            && matches!(
+                                moment.state,
+                                JobState::WaitingFailed
+                                    | JobState::BlockedFailed
+                                    | JobState::UnblockedFailed
+                            )
+                    });
+                let waits_again =
+                    (passed.is_some() || had_given_up) && on.readiness == Readiness::Pending;
                 assert!(
                     lets || waits_again && self.has_upload_since(job.build, ready),
                     "{} went on although {} is {}",

@@ -1060,3 +1060,32 @@ fn every_job_of_a_parallel_or_matrix_step_can_upload() {
         assert_eq!(story.build.state(), BuildState::Passed, "{several}");
     }
 }
+
+#[test]
+fn rule_6_2_what_had_given_up_waits_again_behind_an_uploaded_barrier_and_who_went_on_without_it_stays()
+ {
+    // Given a step that has given up, and one that was allowed to go on without it
+    let (fake, build) = generating(&format!(
+        "{GEN}, {{group: G, steps: [{{command: bad, key: bad}}, wait, {{command: rest, key: rest}}]}}, \
+         {{command: after, key: after, depends_on: [{{step: rest, allow_failure: true}}]}}"
+    ));
+    build.job("bad").fail(1);
+    build.job("after").start();
+    assert_eq!(build.job("rest").state(), JobState::WaitingFailed);
+
+    // When a barrier is uploaded in front of the group
+    build
+        .job("gen")
+        .upload_pipeline("steps: [{command: new, key: new}, wait]");
+
+    // Then the one waits for that, and gives up once more; the other is not touched
+    assert_eq!(build.job("rest").state(), JobState::Waiting);
+    assert_eq!(build.job("after").state(), JobState::Running);
+    build.job("gen").pass();
+    build.job("after").pass();
+    fake.run_until_idle();
+    assert_eq!(build.job("new").state(), JobState::Passed);
+    assert_eq!(build.job("rest").state(), JobState::WaitingFailed);
+    assert_eq!(build.jobs("after").len(), 1);
+    assert_eq!(build.state(), BuildState::Failed);
+}
