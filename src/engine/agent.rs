@@ -8,6 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rpds::RedBlackTreeSetSync;
 use uuid::Uuid;
 
+use crate::engine::account::OrganizationKey;
 use crate::engine::table::{Key as _, key};
 
 key! {
@@ -31,13 +32,20 @@ pub(crate) enum Contact {
     Lost,
 }
 
+/// Whose jobs an agent runs, and which.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Offer {
+    pub(crate) organization: OrganizationKey,
+    /// `key=value`, the way it registered.
+    pub(crate) tags: Arc<[String]>,
+}
+
 /// An agent. One runs one job at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Agent {
     pub(crate) id: Uuid,
     pub(crate) name: String,
-    /// `key=value`, the way it registered.
-    pub(crate) tags: Arc<[String]>,
+    pub(crate) offer: Offer,
     /// Higher first; an agent without one comes last.
     pub(crate) priority: Option<i64>,
     pub(crate) contact: Contact,
@@ -60,25 +68,25 @@ pub(crate) enum Fleet {
 
 /// The agents that have nothing to do, by what they offer.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Idle(RedBlackTreeSetSync<(Arc<[String]>, AgentKey)>);
+pub(crate) struct Idle(RedBlackTreeSetSync<(Offer, AgentKey)>);
 
 impl Idle {
     pub(crate) fn new() -> Self {
         Self(RedBlackTreeSetSync::new_sync())
     }
 
-    pub(crate) fn add(&mut self, tags: Arc<[String]>, agent: AgentKey) {
-        self.0.insert_mut((tags, agent));
+    pub(crate) fn add(&mut self, offer: Offer, agent: AgentKey) {
+        self.0.insert_mut((offer, agent));
     }
 
-    /// Takes the longest-known idle agent with exactly these tags.
-    pub(crate) fn take(&mut self, tags: &Arc<[String]>) -> Option<AgentKey> {
-        let first = (Arc::clone(tags), AgentKey::from_row(0));
+    /// Takes the longest-known idle agent with exactly this offer.
+    pub(crate) fn take(&mut self, offer: &Offer) -> Option<AgentKey> {
+        let first = (offer.clone(), AgentKey::from_row(0));
         let found = self
             .0
             .range(first..)
             .next()
-            .filter(|(offered, _)| offered == tags)?
+            .filter(|(offered, _)| offered == offer)?
             .clone();
         self.0.remove_mut(&found);
         Some(found.1)
@@ -88,8 +96,8 @@ impl Idle {
         self.0.iter().map(|(_, agent)| *agent)
     }
 
-    pub(crate) fn remove(&mut self, tags: Arc<[String]>, agent: AgentKey) {
-        self.0.remove_mut(&(tags, agent));
+    pub(crate) fn remove(&mut self, offer: Offer, agent: AgentKey) {
+        self.0.remove_mut(&(offer, agent));
     }
 }
 
@@ -142,10 +150,16 @@ mod tests {
 
     #[test]
     fn an_idle_agent_is_taken_once_and_only_for_its_tags() {
-        let (deploy, default) = (tags_for(&["queue=deploy".to_owned()]), tags_for(&[]));
+        let offer = |organization, rules: &[String]| Offer {
+            organization: OrganizationKey::from_row(organization),
+            tags: tags_for(rules),
+        };
+        let (deploy, default) = (offer(0, &["queue=deploy".to_owned()]), offer(0, &[]));
+        let elsewhere = offer(1, &["queue=deploy".to_owned()]);
         let mut idle = Idle::new();
-        idle.add(Arc::clone(&deploy), AgentKey::from_row(4));
+        idle.add(deploy.clone(), AgentKey::from_row(4));
         assert_eq!(idle.take(&default), None);
+        assert_eq!(idle.take(&elsewhere), None);
         assert_eq!(idle.take(&deploy), Some(AgentKey::from_row(4)));
         assert_eq!(idle.take(&deploy), None);
     }

@@ -4,12 +4,12 @@
 //! Source: Buildkite docs, "Agent life cycle", "Job priority".
 
 use std::cmp::Reverse;
-use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
-use crate::engine::agent::{self, Agent, AgentKey, Contact, Fleet};
+use crate::engine::account::OrganizationKey;
+use crate::engine::agent::{self, Agent, AgentKey, Contact, Fleet, Offer};
 use crate::engine::graph::StepRun;
 use crate::engine::job::{Event, Illegal, JobKey, Lead, State};
 use crate::engine::table::Key as _;
@@ -112,14 +112,19 @@ impl Engine {
     /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed.
     pub(super) fn fitting_agent(&self, job: JobKey) -> Option<AgentKey> {
         let rules = self.rules_of(job);
-        let fitting = self
-            .idle
-            .all()
-            .filter(|agent| agent::fits(rules, &self.agents.get(*agent).tags));
+        let organization = self.organization_of(job);
+        let fitting = self.idle.all().filter(|agent| {
+            let offer = &self.agents.get(*agent).offer;
+            offer.organization == organization && agent::fits(rules, &offer.tags)
+        });
         fitting.min_by_key(|agent| {
             let row = self.agents.get(*agent);
             (Reverse(row.priority), Reverse(row.last_success_at), *agent)
         })
+    }
+
+    fn organization_of(&self, job: JobKey) -> OrganizationKey {
+        self.builds.get(self.jobs.get(job).build).organization
     }
 
     fn rules_of(&self, job: JobKey) -> &[String] {
@@ -164,29 +169,32 @@ impl Engine {
     fn take_agent(&mut self, job: JobKey) -> AgentKey {
         if self.fleet == Fleet::Fixed {
             if let Some(agent) = self.fitting_agent(job) {
-                let tags = Arc::clone(&self.agents.get(agent).tags);
-                self.idle.remove(tags, agent);
+                let offer = self.agents.get(agent).offer.clone();
+                self.idle.remove(offer, agent);
                 return agent;
             }
         }
-        let tags = agent::tags_for(self.rules_of(job));
-        self.idle.take(&tags).unwrap_or_else(|| {
+        let offer = Offer {
+            organization: self.organization_of(job),
+            tags: agent::tags_for(self.rules_of(job)),
+        };
+        self.idle.take(&offer).unwrap_or_else(|| {
             let name = format!("fake-agent-{}", self.agents.next_key().row() + 1);
-            self.connect_agent(name, tags, Some(0))
+            self.connect_agent(name, offer, Some(0))
         })
     }
 
     pub(super) fn connect_agent(
         &mut self,
         name: String,
-        tags: Arc<[String]>,
+        offer: Offer,
         priority: Option<i64>,
     ) -> AgentKey {
         let key = self.agents.next_key();
         let key = self.agents.push(Agent {
             id: self.mint(Kind::Agent, key),
             name,
-            tags,
+            offer,
             priority,
             contact: Contact::Connected,
             created_at: self.now,
@@ -226,8 +234,8 @@ impl Engine {
 
     /// The agent can take another job.
     pub(crate) fn free_agent(&mut self, agent: AgentKey) {
-        let tags = Arc::clone(&self.agents.get(agent).tags);
-        self.idle.add(tags, agent);
+        let offer = self.agents.get(agent).offer.clone();
+        self.idle.add(offer, agent);
         self.agenda.offer_jobs |= !self.queue.is_empty();
     }
 

@@ -105,7 +105,7 @@ impl Engine {
 
     fn agent_tags(&self, key: JobKey) -> &[String] {
         let agent = self.jobs.get(key).agent;
-        agent.map_or(&[], |agent| &self.agents.get(agent).tags[..])
+        agent.map_or(&[], |agent| &self.agents.get(agent).offer.tags[..])
     }
 
     /// One of Buildkite's own variables; `None` if this job has none of this name.

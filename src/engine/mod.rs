@@ -61,7 +61,7 @@ use uuid::Uuid;
 
 use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
 use crate::engine::acts::Plan;
-use crate::engine::agent::{Agent, AgentKey, Fleet, Idle};
+use crate::engine::agent::{Agent, AgentKey, Fleet, Idle, Offer};
 use crate::engine::annotation::{Annotation, AnnotationKey};
 use crate::engine::artifact::{Artifact, ArtifactKey};
 use crate::engine::build::{Build, BuildKey, Progress};
@@ -540,8 +540,8 @@ impl Engine {
     }
 
     /// One more agent of a fixed fleet.
-    pub(crate) fn add_agent(&mut self, name: &str, tags: Arc<[String]>, priority: Option<i64>) {
-        let agent = self.connect_agent(name.to_owned(), tags, priority);
+    pub(crate) fn add_agent(&mut self, name: &str, offer: Offer, priority: Option<i64>) {
+        let agent = self.connect_agent(name.to_owned(), offer, priority);
         self.free_agent(agent);
     }
 

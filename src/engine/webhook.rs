@@ -73,19 +73,19 @@ pub(crate) enum About {
 }
 
 impl Notice {
-    /// Whom it is for. Agents of this fake belong to no organization, so everybody hears of them.
+    /// Whom it is for.
     pub(crate) fn recipients(&self) -> Vec<WebhookKey> {
         let engine = &*self.world;
         let organization = match self.about {
-            About::Build(build) => Some(engine.build(build).organization),
-            About::Job(job) => Some(engine.build(engine.job(job).build).organization),
-            About::Agent(_) => None,
+            About::Build(build) => engine.build(build).organization,
+            About::Job(job) => engine.build(engine.job(job).build).organization,
+            About::Agent(agent) => engine.agent(agent).offer.organization,
             About::Webhook(webhook) => return vec![webhook],
         };
         let wanting = engine.webhooks.iter().filter(|(_, webhook)| {
             webhook.power == Power::Enabled
                 && webhook.events.contains(self.event)
-                && organization.is_none_or(|its| its == webhook.organization)
+                && organization == webhook.organization
         });
         wanting.map(|(key, _)| key).collect()
     }

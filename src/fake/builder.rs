@@ -9,7 +9,7 @@ use chrono::{DateTime, Datelike as _, Utc};
 use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
 use crate::driver::{Driver, Posting};
 use crate::engine::Engine;
-use crate::engine::agent::Fleet;
+use crate::engine::agent::{Fleet, Offer};
 use crate::engine::log::LogForm;
 use crate::fake::host::Host;
 use crate::fake::snapshot::Family;
@@ -505,14 +505,17 @@ impl FakeBuildkiteBuilder {
             .map(|slug| engine.add_organization(slug, &name_of(slug)))
             .collect();
         for spec in specs {
-            let tags: Arc<[String]> = spec.tags.into();
+            let offer = Offer {
+                organization: organizations[0],
+                tags: spec.tags.into(),
+            };
             for slot in 1..=spec.slots {
                 let name = if spec.slots == 1 {
                     spec.name.clone()
                 } else {
                     format!("{}-{slot}", spec.name)
                 };
-                engine.add_agent(&name, Arc::clone(&tags), spec.priority);
+                engine.add_agent(&name, offer.clone(), spec.priority);
             }
         }
         let (name, email) = &self.user;

@@ -173,14 +173,31 @@ fn missing(place: Place<'_>) -> ApiError {
         schedule,
         artifact,
         annotation,
+        step_upload,
+        agent,
+        cluster,
+        queue,
+        token,
+        maintainer,
+        team,
+        member,
     } = place;
+    // What stands inside of something else comes before it.
     let named = [
         (artifact, "artifact"),
         (annotation, "annotation"),
+        (step_upload, "step upload"),
+        (agent, "agent"),
+        (queue, "cluster queue"),
+        (token, "cluster token"),
+        (maintainer, "cluster maintainer"),
+        (cluster, "cluster"),
+        (member, "member"),
         (job, "job"),
         (build, "build"),
         (schedule, "pipeline schedule"),
         (pipeline, "pipeline"),
+        (team, "team"),
     ];
     let innermost = named.iter().find(|(part, _)| !part.is_empty());
     ApiError::not_found(innermost.map_or("organization", |(_, what)| what))

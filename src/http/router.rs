@@ -1,12 +1,16 @@
 //! From a path to a closed [`Route`]: a pure function over path segments.
 //!
-//! Hand-written, so that the set stays closed and the compiler knows it; what Buildkite has beyond it is `unmodelled`.
+//! Hand-written (`paths`), so that the set stays closed and the compiler knows it; what Buildkite has beyond it is
+//! `unmodelled`.
+
+mod paths;
 
 use std::borrow::Cow;
 
 use percent_encoding::percent_decode_str;
 
 use crate::http::request::Method;
+use crate::http::router::paths::known;
 use crate::http::unmodelled;
 use crate::vocabulary::route::Route;
 
@@ -21,10 +25,24 @@ pub(crate) struct Place<'p> {
     pub(crate) schedule: &'p str,
     pub(crate) artifact: &'p str,
     pub(crate) annotation: &'p str,
+    pub(crate) step_upload: &'p str,
+    pub(crate) agent: &'p str,
+    pub(crate) cluster: &'p str,
+    pub(crate) queue: &'p str,
+    /// An agent token of a cluster.
+    pub(crate) token: &'p str,
+    pub(crate) maintainer: &'p str,
+    pub(crate) team: &'p str,
+    /// A user, as a member of an organization or of a team.
+    pub(crate) member: &'p str,
 }
 
 /// What a request is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one for each request, on the stack"
+)]
 pub(crate) enum Target<'p> {
     Known(Route, Place<'p>),
     /// Buildkite has this endpoint, this fake does not: its template.
@@ -55,143 +73,6 @@ pub(crate) fn find<'p>(method: &Method, segments: &[&'p str]) -> Target<'p> {
         Some(template) => Target::Unmodelled(template),
         None => Target::Unknown,
     }
-}
-
-fn known<'p>(method: &str, segments: &[&'p str]) -> Option<(Route, Place<'p>)> {
-    let nowhere = Place::default();
-    let rest = match segments {
-        [] if method == "GET" => return Some((Route::Root, nowhere)),
-        ["v2", rest @ ..] => rest,
-        ["_artifacts", artifact, _] if method == "GET" => {
-            let at = Place {
-                artifact,
-                ..nowhere
-            };
-            return Some((Route::ArtifactContent, at));
-        }
-        [organization, pipeline, rest @ ..] if method == "GET" => {
-            let at = Place {
-                organization,
-                pipeline,
-                ..nowhere
-            };
-            return match rest {
-                [] => Some((Route::PipelinePage, at)),
-                ["builds", build] => Some((Route::BuildPage, Place { build, ..at })),
-                ["builds", build, "artifacts", artifact] => Some((
-                    Route::ArtifactPage,
-                    Place {
-                        build,
-                        artifact,
-                        ..at
-                    },
-                )),
-                _ => None,
-            };
-        }
-        _ => return None,
-    };
-    let (organization, rest) = match rest {
-        ["user"] if method == "GET" => return Some((Route::GetUser, nowhere)),
-        ["access-token"] if method == "GET" => return Some((Route::GetAccessToken, nowhere)),
-        ["builds"] if method == "GET" => return Some((Route::ListBuilds, nowhere)),
-        ["organizations"] if method == "GET" => return Some((Route::ListOrganizations, nowhere)),
-        ["organizations", organization, rest @ ..] => (*organization, rest),
-        _ => return None,
-    };
-    let at = Place {
-        organization,
-        ..nowhere
-    };
-    Some(match (method, rest) {
-        ("GET", []) => (Route::GetOrganization, at),
-        ("GET", ["builds"]) => (Route::ListOrganizationBuilds, at),
-        ("PUT", ["jobs", job, "retry"]) => (Route::RetryJob, Place { job, ..at }),
-        ("PUT", ["jobs", job, "unblock"]) => (Route::UnblockJob, Place { job, ..at }),
-        (method, ["jobs", job, rest @ ..]) => return of_job(method, rest, Place { job, ..at }),
-        ("GET", ["pipelines"]) => (Route::ListPipelines, at),
-        ("POST", ["pipelines"]) => (Route::CreatePipeline, at),
-        (_, ["pipelines", pipeline, rest @ ..]) => {
-            let at = Place { pipeline, ..at };
-            match (method, rest) {
-                ("GET", []) => (Route::GetPipeline, at),
-                ("PATCH", []) => (Route::UpdatePipeline, at),
-                ("DELETE", []) => (Route::DeletePipeline, at),
-                ("POST", ["archive"]) => (Route::ArchivePipeline, at),
-                ("POST", ["unarchive"]) => (Route::UnarchivePipeline, at),
-                ("POST", ["webhook"]) => (Route::AddWebhook, at),
-                ("GET", ["schedules"]) => (Route::ListSchedules, at),
-                ("POST", ["schedules"]) => (Route::CreateSchedule, at),
-                (method, ["schedules", schedule]) => {
-                    let route = match method {
-                        "GET" => Route::GetSchedule,
-                        "PUT" | "PATCH" => Route::UpdateSchedule,
-                        "DELETE" => Route::DeleteSchedule,
-                        _ => return None,
-                    };
-                    (route, Place { schedule, ..at })
-                }
-                ("GET", ["builds"]) => (Route::ListPipelineBuilds, at),
-                ("POST", ["builds"]) => (Route::CreateBuild, at),
-                ("GET", ["builds", build]) => (Route::GetBuild, Place { build, ..at }),
-                ("PUT", ["builds", build, "cancel"]) => (Route::CancelBuild, Place { build, ..at }),
-                ("PUT", ["builds", build, "rebuild"]) => {
-                    (Route::RebuildBuild, Place { build, ..at })
-                }
-                ("PUT", ["builds", build, "jobs", job, "retry"]) => {
-                    (Route::RetryJob, Place { build, job, ..at })
-                }
-                ("PUT", ["builds", build, "jobs", job, "unblock"]) => {
-                    (Route::UnblockJob, Place { build, job, ..at })
-                }
-                (method, ["builds", build, "jobs", job, rest @ ..]) => {
-                    return of_job(method, rest, Place { build, job, ..at });
-                }
-                (method, ["builds", build, rest @ ..]) => {
-                    return of_build(method, rest, Place { build, ..at });
-                }
-                _ => return None,
-            }
-        }
-        _ => return None,
-    })
-}
-
-/// What is below a build and is about neither its jobs nor its course.
-fn of_build<'p>(method: &str, rest: &[&'p str], at: Place<'p>) -> Option<(Route, Place<'p>)> {
-    Some(match (method, rest) {
-        ("GET", ["artifacts"]) => (Route::ListBuildArtifacts, at),
-        ("GET", ["annotations"]) => (Route::ListBuildAnnotations, at),
-        ("POST", ["annotations"]) => (Route::CreateBuildAnnotation, at),
-        ("DELETE", ["annotations", annotation]) => {
-            (Route::DeleteBuildAnnotation, Place { annotation, ..at })
-        }
-        _ => return None,
-    })
-}
-
-/// What is below a job, whether the path names its build or not.
-fn of_job<'p>(method: &str, rest: &[&'p str], at: Place<'p>) -> Option<(Route, Place<'p>)> {
-    Some(match (method, rest) {
-        ("GET", ["log"]) => (Route::GetJobLog, at),
-        ("GET", ["log.txt"]) => (Route::GetJobLogText, at),
-        ("GET", ["log.html"]) => (Route::GetJobLogHtml, at),
-        ("DELETE", ["log"]) => (Route::DeleteJobLog, at),
-        ("GET", ["env"]) => (Route::GetJobEnv, at),
-        ("GET", ["env.txt"]) => (Route::GetJobEnvText, at),
-        ("GET", ["artifacts"]) => (Route::ListJobArtifacts, at),
-        ("GET", ["artifacts", artifact]) => (Route::GetArtifact, Place { artifact, ..at }),
-        ("GET", ["artifacts", artifact, "download"]) => {
-            (Route::DownloadArtifact, Place { artifact, ..at })
-        }
-        ("DELETE", ["artifacts", artifact]) => (Route::DeleteArtifact, Place { artifact, ..at }),
-        ("GET", ["annotations"]) => (Route::ListJobAnnotations, at),
-        ("POST", ["annotations"]) => (Route::CreateJobAnnotation, at),
-        ("DELETE", ["annotations", annotation]) => {
-            (Route::DeleteJobAnnotation, Place { annotation, ..at })
-        }
-        _ => return None,
-    })
 }
 
 /// The served endpoint that looks most like what was asked for, and what seems to be wrong.
@@ -291,6 +172,15 @@ mod tests {
             assert_eq!(place.schedule, id_of("schedules/{id}"));
             assert_eq!(place.artifact, id_of("artifacts/{id}"));
             assert_eq!(place.annotation, wanted("{annotation.uuid}"));
+            assert_eq!(place.step_upload, wanted("{uuid}"));
+            assert_eq!(place.agent, id_of("agents/{id}"));
+            let cluster = [id_of("clusters/{id}"), wanted("{cluster.id}")].concat();
+            assert_eq!(place.cluster, cluster);
+            assert_eq!(place.queue, id_of("queues/{id}"));
+            assert_eq!(place.token, id_of("tokens/{id}"));
+            assert_eq!(place.maintainer, id_of("maintainers/{id}"));
+            assert_eq!(place.team, wanted("{team.uuid}"));
+            assert_eq!(place.member, wanted("{user.uuid}"));
         }
     }
 
@@ -315,12 +205,22 @@ mod tests {
                 "/v2/organizations/acme/pipelines/app/schedules/1",
                 "PUT /v2/organizations/{org.slug}/pipelines/{pipeline.slug}/schedules/{id}",
             ),
-            ("GET", "/v2/meta", "unmodelled /v2/meta"),
             (
                 "GET",
-                "/v2/organizations/acme/agents/1",
-                "unmodelled /v2/organizations/{org.slug}/agents/{id}",
+                "/v2/organizations/acme/portals/1",
+                "unmodelled /v2/organizations/{org.slug}/portals/{portal.slug}",
             ),
+            (
+                "PATCH",
+                "/v2/organizations/acme/clusters/1/queues/2",
+                "PUT /v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}",
+            ),
+            (
+                "POST",
+                "/v2/organizations/acme/teams/1/members/",
+                "POST /v2/organizations/{org.slug}/teams/{team.uuid}/members",
+            ),
+            ("POST", "/v2/organizations/acme/teams/2", "unknown"),
             ("POST", "/v2/user", "unknown"),
             ("HEAD", "/acme/app/", "GET /{org.slug}/{pipeline.slug}"),
             (

@@ -3,6 +3,73 @@
 //!
 //! Source: Buildkite docs, "REST API", every page.
 
+use crate::vocabulary::route::Route;
+
+/// Whether a route has a name and no answer yet.
+pub(crate) fn is_planned(route: Route) -> bool {
+    PLANNED.contains(&route)
+}
+
+#[rustfmt::skip]
+const PLANNED: &[Route] = &[
+    Route::GetMeta,
+    Route::RevokeAccessToken,
+    Route::GetRateLimit,
+    Route::ListEmojis,
+    Route::ListOrganizationMembers,
+    Route::GetOrganizationMember,
+    Route::UpdateOrganizationMember,
+    Route::RemoveOrganizationMember,
+    Route::RetryFailedJobs,
+    Route::ListStepUploads,
+    Route::GetStepUpload,
+    Route::ListJobs,
+    Route::GetJob,
+    Route::ReprioritizeJob,
+    Route::ListAgents,
+    Route::GetAgent,
+    Route::StopAgent,
+    Route::PauseAgent,
+    Route::ResumeAgent,
+    Route::ListClusters,
+    Route::GetCluster,
+    Route::CreateCluster,
+    Route::UpdateCluster,
+    Route::DeleteCluster,
+    Route::ListClusterQueues,
+    Route::GetClusterQueue,
+    Route::CreateClusterQueue,
+    Route::UpdateClusterQueue,
+    Route::DeleteClusterQueue,
+    Route::PauseQueueDispatch,
+    Route::ResumeQueueDispatch,
+    Route::ListClusterTokens,
+    Route::GetClusterToken,
+    Route::CreateClusterToken,
+    Route::UpdateClusterToken,
+    Route::RevokeClusterToken,
+    Route::ListClusterMaintainers,
+    Route::GetClusterMaintainer,
+    Route::AddClusterMaintainer,
+    Route::RemoveClusterMaintainer,
+    Route::ListTeams,
+    Route::GetTeam,
+    Route::CreateTeam,
+    Route::UpdateTeam,
+    Route::DeleteTeam,
+    Route::EnableTeams,
+    Route::ListTeamMembers,
+    Route::GetTeamMember,
+    Route::AddTeamMember,
+    Route::UpdateTeamMember,
+    Route::RemoveTeamMember,
+    Route::ListTeamPipelines,
+    Route::GetTeamPipeline,
+    Route::AddTeamPipeline,
+    Route::UpdateTeamPipeline,
+    Route::RemoveTeamPipeline,
+];
+
 /// The template of the endpoint that `method` and `path` (its segments) mean, if it is one of them.
 pub(crate) fn find(method: &str, path: &[&str]) -> Option<&'static str> {
     ENDPOINTS
@@ -23,64 +90,6 @@ fn fits(template: &str, path: &[&str]) -> bool {
 #[rustfmt::skip]
 const ENDPOINTS: &[(&str, &str)] = &[
     ("POST", "/v1/graphql"),
-    ("PUT", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/retry_failed_jobs"),
-    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/step-uploads"),
-    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/step-uploads/{uuid}"),
-    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs"),
-    ("GET", "/v2/organizations/{org.slug}/jobs/{job.id}"),
-    ("GET", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}"),
-    ("PUT", "/v2/organizations/{org.slug}/jobs/{job.id}/reprioritize"),
-    ("PUT", "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/reprioritize"),
-    ("GET", "/v2/organizations/{org.slug}/agents"),
-    ("GET", "/v2/organizations/{org.slug}/agents/{id}"),
-    ("PUT", "/v2/organizations/{org.slug}/agents/{id}/stop"),
-    ("PUT", "/v2/organizations/{org.slug}/agents/{id}/pause"),
-    ("PUT", "/v2/organizations/{org.slug}/agents/{id}/resume"),
-    ("GET", "/v2/meta"),
-    ("DELETE", "/v2/access-token"),
-    ("GET", "/v2/organizations/{org.slug}/rate_limit"),
-    ("GET", "/v2/organizations/{org.slug}/emojis"),
-    ("GET", "/v2/organizations/{org.slug}/members"),
-    ("GET", "/v2/organizations/{org.slug}/members/{user.uuid}"),
-    ("PATCH", "/v2/organizations/{org.slug}/members/{user.uuid}"),
-    ("DELETE", "/v2/organizations/{org.slug}/members/{user.uuid}"),
-    ("GET", "/v2/organizations/{org.slug}/clusters"),
-    ("GET", "/v2/organizations/{org.slug}/clusters/{id}"),
-    ("POST", "/v2/organizations/{org.slug}/clusters"),
-    ("PUT", "/v2/organizations/{org.slug}/clusters/{id}"),
-    ("DELETE", "/v2/organizations/{org.slug}/clusters/{id}"),
-    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues"),
-    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}"),
-    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues"),
-    ("PUT", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}"),
-    ("DELETE", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}"),
-    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}/pause_dispatch"),
-    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}/resume_dispatch"),
-    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens"),
-    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}"),
-    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens"),
-    ("PUT", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}"),
-    ("DELETE", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}"),
-    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers"),
-    ("GET", "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers/{id}"),
-    ("POST", "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers"),
-    ("DELETE", "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers/{id}"),
-    ("GET", "/v2/organizations/{org.slug}/teams"),
-    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}"),
-    ("POST", "/v2/organizations/{org.slug}/teams"),
-    ("PATCH", "/v2/organizations/{org.slug}/teams/{team.uuid}"),
-    ("DELETE", "/v2/organizations/{org.slug}/teams/{team.uuid}"),
-    ("POST", "/v2/organizations/{org.slug}/teams/enable"),
-    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/members"),
-    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/members/{user.uuid}"),
-    ("POST", "/v2/organizations/{org.slug}/teams/{team.uuid}/members"),
-    ("PATCH", "/v2/organizations/{org.slug}/teams/{team.uuid}/members/{user.uuid}"),
-    ("DELETE", "/v2/organizations/{org.slug}/teams/{team.uuid}/members/{user.uuid}"),
-    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines"),
-    ("GET", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}"),
-    ("POST", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines"),
-    ("PATCH", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}"),
-    ("DELETE", "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}"),
     ("GET", "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks"),
     ("PUT", "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks"),
     ("DELETE", "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks"),
@@ -184,9 +193,6 @@ const ENDPOINTS: &[(&str, &str)] = &[
     ("GET", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens/{id}"),
     ("POST", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens/{id}"),
     ("DELETE", "/v2/packages/organizations/{org.slug}/registries/{registry.slug}/tokens/{id}"),
-    ("PATCH", "/v2/organizations/{org.slug}/clusters/{id}"),
-    ("PATCH", "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}"),
-    ("PATCH", "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}"),
 ];
 
 #[cfg(test)]
@@ -196,10 +202,10 @@ mod tests {
     #[test]
     fn an_endpoint_is_found_by_method_and_shape() {
         let find = |method, path: &str| find(method, &path.split('/').collect::<Vec<_>>());
-        assert!(find("GET", "v2/organizations/acme/clusters").is_some());
-        assert!(find("GET", "v2/organizations/acme/teams/1/members").is_some());
-        assert_eq!(find("PATCH", "v2/meta"), None);
-        assert_eq!(find("GET", "v2/organizations/acme/clusters/1/2/3/4"), None);
+        assert!(find("GET", "v2/organizations/acme/portals").is_some());
+        assert!(find("GET", "v2/organizations/acme/teams/1/suites").is_some());
+        assert_eq!(find("PATCH", "v2/analytics/openapi.yaml"), None);
+        assert_eq!(find("GET", "v2/organizations/acme/portals/1/2/3/4"), None);
     }
 
     #[test]

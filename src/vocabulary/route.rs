@@ -61,10 +61,29 @@ routes! {
     GetUser = "GET" "/v2/user" Some(Scope::ReadUser),
     /// The token itself.
     GetAccessToken = "GET" "/v2/access-token" None,
+    /// Revokes the token itself: whoever comes with it afterwards is answered with 401.
+    RevokeAccessToken = "DELETE" "/v2/access-token" None,
+    /// Facts about the service itself. Needs no token.
+    GetMeta = "GET" "/v2/meta" None,
     /// The organizations the token was granted.
     ListOrganizations = "GET" "/v2/organizations" Some(Scope::ReadOrganizations),
     /// One organization.
     GetOrganization = "GET" "/v2/organizations/{org.slug}" Some(Scope::ReadOrganizations),
+    /// How much of its rate limits an organization has used. Buildkite's page names a scope that no token can have, so any
+    /// token of the organization may ask.
+    GetRateLimit = "GET" "/v2/organizations/{org.slug}/rate_limit" None,
+    /// The emojis of an organization.
+    ListEmojis = "GET" "/v2/organizations/{org.slug}/emojis" None,
+    /// The members of an organization.
+    ListOrganizationMembers = "GET" "/v2/organizations/{org.slug}/members" Some(Scope::ReadOrganizations),
+    /// One member of an organization.
+    GetOrganizationMember = "GET" "/v2/organizations/{org.slug}/members/{user.uuid}" Some(Scope::ReadOrganizations),
+    /// Changes what a member of an organization may do.
+    UpdateOrganizationMember = "PATCH" "/v2/organizations/{org.slug}/members/{user.uuid}"
+        Some(Scope::WriteOrganizations),
+    /// Takes a user out of an organization.
+    RemoveOrganizationMember = "DELETE" "/v2/organizations/{org.slug}/members/{user.uuid}"
+        Some(Scope::WriteOrganizations),
     /// Every build of every organization of the token.
     ListBuilds = "GET" "/v2/builds" Some(Scope::ReadBuilds),
     /// Every build of an organization.
@@ -82,8 +101,30 @@ routes! {
     /// Makes a new build from an old one.
     RebuildBuild = "PUT" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/rebuild"
         Some(Scope::WriteBuilds),
+    /// Retries every failed job of a build.
+    RetryFailedJobs = "PUT"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/retry_failed_jobs"
+        Some(Scope::WriteBuilds),
+    /// The pipeline uploads of a build.
+    ListStepUploads = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/step-uploads"
+        Some(Scope::ReadBuilds),
+    /// One pipeline upload, with its definition.
+    GetStepUpload = "GET"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/step-uploads/{uuid}"
+        Some(Scope::ReadBuilds),
+    /// The jobs of a build, by cursor.
+    ListJobs = "GET" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs"
+        Some(Scope::ReadBuilds),
+    /// One job; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}`.
+    GetJob = "GET" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}"
+        Some(Scope::ReadBuilds),
     /// Retries a job; also served at `PUT /v2/organizations/{org.slug}/jobs/{job.id}/retry`.
     RetryJob = "PUT" "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/retry"
+        Some(Scope::WriteBuilds),
+    /// Changes the priority of a job; also served at `PUT /v2/organizations/{org.slug}/jobs/{job.id}/reprioritize`.
+    ReprioritizeJob = "PUT"
+        "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/reprioritize"
         Some(Scope::WriteBuilds),
     /// Unblocks a block or input step; also served at `PUT /v2/organizations/{org.slug}/jobs/{job.id}/unblock`.
     UnblockJob = "PUT"
@@ -189,6 +230,90 @@ routes! {
     DeleteJobAnnotation = "DELETE"
         "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/annotations/{annotation.uuid}"
         Some(Scope::WriteBuilds),
+    /// The agents of an organization that are connected.
+    ListAgents = "GET" "/v2/organizations/{org.slug}/agents" Some(Scope::ReadAgents),
+    /// One agent, connected or not.
+    GetAgent = "GET" "/v2/organizations/{org.slug}/agents/{id}" Some(Scope::ReadAgents),
+    /// Tells an agent to stop, with its job or after it.
+    StopAgent = "PUT" "/v2/organizations/{org.slug}/agents/{id}/stop" Some(Scope::WriteAgents),
+    /// Lets an agent take no new job.
+    PauseAgent = "PUT" "/v2/organizations/{org.slug}/agents/{id}/pause" Some(Scope::WriteAgents),
+    /// Lets a paused agent take jobs again.
+    ResumeAgent = "PUT" "/v2/organizations/{org.slug}/agents/{id}/resume" Some(Scope::WriteAgents),
+    /// The clusters of an organization.
+    ListClusters = "GET" "/v2/organizations/{org.slug}/clusters" Some(Scope::ReadClusters),
+    /// One cluster.
+    GetCluster = "GET" "/v2/organizations/{org.slug}/clusters/{id}" Some(Scope::ReadClusters),
+    /// Makes a cluster.
+    CreateCluster = "POST" "/v2/organizations/{org.slug}/clusters" Some(Scope::WriteClusters),
+    /// Changes a cluster; also served as `PATCH`.
+    UpdateCluster = "PUT" "/v2/organizations/{org.slug}/clusters/{id}" Some(Scope::WriteClusters),
+    /// Deletes a cluster with its queues and tokens.
+    DeleteCluster = "DELETE" "/v2/organizations/{org.slug}/clusters/{id}" Some(Scope::WriteClusters),
+    /// The queues of a cluster.
+    ListClusterQueues = "GET" "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues" Some(Scope::ReadClusters),
+    /// One queue of a cluster.
+    GetClusterQueue = "GET" "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}" Some(Scope::ReadClusters),
+    /// Makes a queue in a cluster.
+    CreateClusterQueue = "POST" "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues" Some(Scope::WriteClusters),
+    /// Changes a queue of a cluster; also served as `PATCH`.
+    UpdateClusterQueue = "PUT" "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}" Some(Scope::WriteClusters),
+    /// Deletes a queue of a cluster.
+    DeleteClusterQueue = "DELETE" "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}" Some(Scope::WriteClusters),
+    /// Lets a queue hand out no jobs.
+    PauseQueueDispatch = "POST" "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}/pause_dispatch" Some(Scope::WriteClusters),
+    /// Lets a paused queue hand out jobs again.
+    ResumeQueueDispatch = "POST" "/v2/organizations/{org.slug}/clusters/{cluster.id}/queues/{id}/resume_dispatch" Some(Scope::WriteClusters),
+    /// The agent tokens of a cluster.
+    ListClusterTokens = "GET" "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens" Some(Scope::ReadClusters),
+    /// One agent token of a cluster.
+    GetClusterToken = "GET" "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}" Some(Scope::ReadClusters),
+    /// Makes an agent token for a cluster, and is the only one to tell it.
+    CreateClusterToken = "POST" "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens" Some(Scope::WriteClusters),
+    /// Changes an agent token of a cluster; also served as `PATCH`.
+    UpdateClusterToken = "PUT" "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}" Some(Scope::WriteClusters),
+    /// Revokes an agent token of a cluster.
+    RevokeClusterToken = "DELETE" "/v2/organizations/{org.slug}/clusters/{cluster.id}/tokens/{id}" Some(Scope::WriteClusters),
+    /// Who maintains a cluster.
+    ListClusterMaintainers = "GET" "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers" Some(Scope::ReadClusters),
+    /// One maintainer of a cluster.
+    GetClusterMaintainer = "GET" "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers/{id}" Some(Scope::ReadClusters),
+    /// Makes a user or a team a maintainer of a cluster.
+    AddClusterMaintainer = "POST" "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers" Some(Scope::WriteClusters),
+    /// Takes a maintainer from a cluster.
+    RemoveClusterMaintainer = "DELETE" "/v2/organizations/{org.slug}/clusters/{cluster.id}/maintainers/{id}" Some(Scope::WriteClusters),
+    /// The teams of an organization.
+    ListTeams = "GET" "/v2/organizations/{org.slug}/teams" Some(Scope::ReadTeams),
+    /// One team.
+    GetTeam = "GET" "/v2/organizations/{org.slug}/teams/{team.uuid}" Some(Scope::ReadTeams),
+    /// Makes a team.
+    CreateTeam = "POST" "/v2/organizations/{org.slug}/teams" Some(Scope::WriteTeams),
+    /// Changes a team.
+    UpdateTeam = "PATCH" "/v2/organizations/{org.slug}/teams/{team.uuid}" Some(Scope::WriteTeams),
+    /// Deletes a team.
+    DeleteTeam = "DELETE" "/v2/organizations/{org.slug}/teams/{team.uuid}" Some(Scope::WriteTeams),
+    /// Lets teams decide who sees what in an organization.
+    EnableTeams = "POST" "/v2/organizations/{org.slug}/teams/enable" Some(Scope::WriteTeams),
+    /// The members of a team.
+    ListTeamMembers = "GET" "/v2/organizations/{org.slug}/teams/{team.uuid}/members" Some(Scope::ReadTeams),
+    /// One member of a team.
+    GetTeamMember = "GET" "/v2/organizations/{org.slug}/teams/{team.uuid}/members/{user.uuid}" Some(Scope::ReadTeams),
+    /// Adds a user to a team.
+    AddTeamMember = "POST" "/v2/organizations/{org.slug}/teams/{team.uuid}/members" Some(Scope::WriteTeams),
+    /// Changes what a member of a team may do there.
+    UpdateTeamMember = "PATCH" "/v2/organizations/{org.slug}/teams/{team.uuid}/members/{user.uuid}" Some(Scope::WriteTeams),
+    /// Takes a user out of a team.
+    RemoveTeamMember = "DELETE" "/v2/organizations/{org.slug}/teams/{team.uuid}/members/{user.uuid}" Some(Scope::WriteTeams),
+    /// The pipelines of a team.
+    ListTeamPipelines = "GET" "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines" Some(Scope::ReadTeams),
+    /// One pipeline of a team.
+    GetTeamPipeline = "GET" "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}" Some(Scope::ReadTeams),
+    /// Gives a team a pipeline.
+    AddTeamPipeline = "POST" "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines" Some(Scope::WriteTeams),
+    /// Changes what a team may do with a pipeline.
+    UpdateTeamPipeline = "PATCH" "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}" Some(Scope::WriteTeams),
+    /// Takes a pipeline from a team.
+    RemoveTeamPipeline = "DELETE" "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}" Some(Scope::WriteTeams),
     /// The page of a build, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).
     BuildPage = "GET" "/{org.slug}/{pipeline.slug}/builds/{build.number}" None,
     /// The page of a pipeline, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).

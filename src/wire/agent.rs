@@ -3,7 +3,6 @@
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::engine::account::OrganizationKey;
 use crate::engine::agent::{AgentKey, Contact};
 use crate::vocabulary::ids::Kind;
 use crate::wire::account::UserJson;
@@ -34,9 +33,10 @@ pub(crate) struct AgentJson<'e> {
 }
 
 impl<'e> AgentJson<'e> {
-    pub(crate) fn new(view: &View<'e>, organization: OrganizationKey, key: AgentKey) -> Self {
+    pub(crate) fn new(view: &View<'e>, key: AgentKey) -> Self {
         view.saw(Kind::Agent, key, view.engine.agent_version(key));
         let agent = view.engine.agent(key);
+        let organization = agent.offer.organization;
         let slug = &view.engine.organization(organization).slug;
         Self {
             id: agent.id,
@@ -62,7 +62,7 @@ impl<'e> AgentJson<'e> {
             job: None,
             last_job_finished_at: Instant::maybe(agent.last_job_finished_at),
             priority: agent.priority,
-            meta_data: &agent.tags,
+            meta_data: &agent.offer.tags,
         }
     }
 }

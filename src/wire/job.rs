@@ -318,9 +318,7 @@ impl<'e> ScriptJson<'e> {
             parallel_group_index: job.parallel.map(|(index, _)| index),
             parallel_group_total: job.parallel.map(|(_, total)| total),
             matrix: job.matrix.as_deref().map(Pairs),
-            agent: job
-                .agent
-                .map(|agent| AgentJson::new(view, engine.build(job.build).organization, agent)),
+            agent: job.agent.map(|agent| AgentJson::new(view, agent)),
             retried_by: UserJson::maybe(view, job.retried.and_then(|retried| retried.by)),
             cluster_id: None,
             cluster_url: None,

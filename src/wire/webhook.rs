@@ -118,7 +118,7 @@ pub(crate) fn body(notice: &Notice, to: WebhookKey, origin: &str, times: Times) 
         }
         About::Agent(agent) => serde_json::to_vec(&AgentEventJson {
             event,
-            agent: AgentJson::new(view, webhook.organization, agent),
+            agent: AgentJson::new(view, agent),
             sender,
         }),
         About::Webhook(_) => serde_json::to_vec(&ping(view, webhook, event, sender)),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::account::UserKey;
+use crate::engine::agent::Offer;
 use crate::engine::build::{BuildKey, is_over};
 use crate::engine::commands::{Answers, CreatePipeline, Judge, TellScripts, UnblockJob};
 use crate::engine::job::{Job, JobKey, State};
@@ -45,11 +46,14 @@ pub(super) type Log<'w> = Option<&'w mut Vec<String>>;
 impl<'w> Life<'w> {
     pub(super) fn new(world: &'w World, log: Log<'w>) -> Self {
         let mut engine = Engine::new(world.seed, DateTime::UNIX_EPOCH, world.fleet.kind);
+        let organization = engine.add_organization("acme", "Acme");
         for (n, (tags, priority)) in world.fleet.agents.iter().enumerate() {
-            let tags = tags.iter().map(|&tag| tag.to_owned()).collect();
-            engine.add_agent(&format!("a{n}"), tags, *priority);
+            let offer = Offer {
+                organization,
+                tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
+            };
+            engine.add_agent(&format!("a{n}"), offer, *priority);
         }
-        engine.add_organization("acme", "Acme");
         let user = engine.add_user("A", "a@example.com");
         let mut life = Self {
             world,

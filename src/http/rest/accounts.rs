@@ -2,7 +2,6 @@
 
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::pagination::Page;
 use crate::http::reply::Reply;
 use crate::wire;
 use crate::wire::View;
@@ -30,15 +29,9 @@ pub(super) fn access_token(cx: &Cx<'_>) -> Reply {
 }
 
 pub(super) fn organizations(cx: &Cx<'_>) -> Reply {
-    let view = cx.view();
     let all: Vec<_> = cx.engine.organizations().map(|(key, _)| key).collect();
-    let page = Page::of(&cx.query);
-    let shown: Vec<_> = page
-        .cut(&all)
-        .into_iter()
-        .map(|key| OrganizationJson::new(&view, key))
-        .collect();
-    cx.with_link(Cx::show(&view, 200, &shown), page, all.len())
+    let view = cx.view();
+    cx.list(&view, &all, |key| OrganizationJson::new(&view, key))
 }
 
 pub(super) fn organization(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -49,15 +42,4 @@ pub(super) fn organization(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         200,
         &OrganizationJson::new(&view, organization),
     ))
-}
-
-impl Cx<'_> {
-    /// Adds the `Link` header of a list of `total` entries.
-    pub(super) fn with_link(&self, reply: Reply, page: Page, total: usize) -> Reply {
-        let url = format!("{}{}", self.origin, self.request.path.trim_end_matches('/'));
-        match page.link(&url, &self.query, total) {
-            Some(link) => reply.with_header("link", link),
-            None => reply,
-        }
-    }
 }

@@ -7,7 +7,6 @@ use crate::engine::commands::{Annotate, DeleteAnnotation};
 use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::json::Fields;
-use crate::http::pagination::Page;
 use crate::http::reply::Reply;
 use crate::script;
 use crate::vocabulary::access::Access;
@@ -67,13 +66,7 @@ fn list(cx: &Cx<'_>, all: &[AnnotationKey]) -> Reply {
         Some(false) | None => Bodies::Shown,
     };
     let view = cx.view();
-    let page = Page::of(&cx.query);
-    let shown: Vec<_> = page
-        .cut(all)
-        .into_iter()
-        .map(|key| AnnotationJson::new(&view, key, bodies))
-        .collect();
-    cx.with_link(Cx::show(&view, 200, &shown), page, all.len())
+    cx.list(&view, all, |key| AnnotationJson::new(&view, key, bodies))
 }
 
 /// 201 also for one that replaces another or adds to it. Chosen: the documentation knows no other status.

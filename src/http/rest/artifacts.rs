@@ -6,7 +6,6 @@
 use crate::engine::artifact::{Artifact, ArtifactKey};
 use crate::engine::commands::MarkArtifact;
 use crate::http::error::ApiError;
-use crate::http::pagination::Page;
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::{Cx, downloads};
@@ -70,13 +69,7 @@ pub(super) fn delete(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 fn list(cx: &Cx<'_>, all: &[(ArtifactKey, &Artifact)]) -> Reply {
     let view = cx.view();
-    let page = Page::of(&cx.query);
-    let shown: Vec<_> = page
-        .cut(all)
-        .into_iter()
-        .map(|(key, _)| ArtifactJson::new(&view, key))
-        .collect();
-    cx.with_link(Cx::show(&view, 200, &shown), page, all.len())
+    cx.list(&view, all, |(key, _)| ArtifactJson::new(&view, key))
 }
 
 /// The filters of a list: both have to fit.

@@ -10,18 +10,23 @@ mod pipeline_body;
 mod pipelines;
 mod schedules;
 
+use serde::Serialize;
+
 use crate::engine::account::OrganizationKey;
 use crate::engine::build::BuildKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::http::Cx;
 use crate::http::error::ApiError;
+use crate::http::pagination::Page;
 use crate::http::reply::Reply;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::route::Route;
+use crate::wire::View;
 
 pub(crate) use accounts::root;
 
 /// Answers a route whose token and scope are checked.
+#[expect(clippy::too_many_lines, reason = "a line for each endpoint")]
 pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
     match route {
         Route::Root => Ok(root(&cx.view())),
@@ -66,6 +71,63 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::BuildPage | Route::PipelinePage | Route::ArtifactPage | Route::ArtifactContent => {
             unreachable!("pages and files are answered before tokens")
         }
+        // A line of its own each, so that serving one changes one.
+        Route::GetMeta
+        | Route::RevokeAccessToken
+        | Route::GetRateLimit
+        | Route::ListEmojis
+        | Route::ListOrganizationMembers
+        | Route::GetOrganizationMember
+        | Route::UpdateOrganizationMember
+        | Route::RemoveOrganizationMember
+        | Route::RetryFailedJobs
+        | Route::ListStepUploads
+        | Route::GetStepUpload
+        | Route::ListJobs
+        | Route::GetJob
+        | Route::ReprioritizeJob
+        | Route::ListAgents
+        | Route::GetAgent
+        | Route::StopAgent
+        | Route::PauseAgent
+        | Route::ResumeAgent
+        | Route::ListClusters
+        | Route::GetCluster
+        | Route::CreateCluster
+        | Route::UpdateCluster
+        | Route::DeleteCluster
+        | Route::ListClusterQueues
+        | Route::GetClusterQueue
+        | Route::CreateClusterQueue
+        | Route::UpdateClusterQueue
+        | Route::DeleteClusterQueue
+        | Route::PauseQueueDispatch
+        | Route::ResumeQueueDispatch
+        | Route::ListClusterTokens
+        | Route::GetClusterToken
+        | Route::CreateClusterToken
+        | Route::UpdateClusterToken
+        | Route::RevokeClusterToken
+        | Route::ListClusterMaintainers
+        | Route::GetClusterMaintainer
+        | Route::AddClusterMaintainer
+        | Route::RemoveClusterMaintainer
+        | Route::ListTeams
+        | Route::GetTeam
+        | Route::CreateTeam
+        | Route::UpdateTeam
+        | Route::DeleteTeam
+        | Route::EnableTeams
+        | Route::ListTeamMembers
+        | Route::GetTeamMember
+        | Route::AddTeamMember
+        | Route::UpdateTeamMember
+        | Route::RemoveTeamMember
+        | Route::ListTeamPipelines
+        | Route::GetTeamPipeline
+        | Route::AddTeamPipeline
+        | Route::UpdateTeamPipeline
+        | Route::RemoveTeamPipeline => unreachable!("what is not served yet is answered before"),
         Route::ListSchedules => schedules::list(cx),
         Route::GetSchedule => schedules::get(cx),
         Route::CreateSchedule => schedules::create(cx),
@@ -75,6 +137,27 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
 }
 
 impl Cx<'_> {
+    /// A page of a list, in the order of `all`.
+    fn list<T: Copy, S: Serialize>(
+        &self,
+        view: &View<'_>,
+        all: &[T],
+        shape: impl FnMut(T) -> S,
+    ) -> Reply {
+        let page = Page::of(&self.query);
+        let shown: Vec<S> = page.cut(all).into_iter().map(shape).collect();
+        self.with_link(Self::show(view, 200, &shown), page, all.len())
+    }
+
+    /// Adds the `Link` header of a list of `total` entries.
+    fn with_link(&self, reply: Reply, page: Page, total: usize) -> Reply {
+        let url = format!("{}{}", self.origin, self.request.path.trim_end_matches('/'));
+        match page.link(&url, &self.query, total) {
+            Some(link) => reply.with_header("link", link),
+            None => reply,
+        }
+    }
+
     fn organization(&mut self) -> Result<OrganizationKey, ApiError> {
         let found = self.engine.organization_by_slug(self.place.organization);
         found.ok_or_else(|| {

@@ -12,7 +12,6 @@ use crate::engine::pipeline::{PipelineKey, Settings};
 use crate::engine::recipe::Source;
 use crate::http::error::{ApiError, STEPS_MISSING};
 use crate::http::json::{Fields, Json};
-use crate::http::pagination::Page;
 use crate::http::reply::Reply;
 use crate::http::rest::pipeline_body;
 use crate::http::{Clusters, Cx};
@@ -34,13 +33,7 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let mut all: Vec<_> = pipelines.iter().copied().filter(fits).collect();
     all.reverse();
     let view = cx.view();
-    let page = Page::of(&cx.query);
-    let shown: Vec<_> = page
-        .cut(&all)
-        .into_iter()
-        .map(|key| PipelineJson::new(&view, key))
-        .collect();
-    Ok(cx.with_link(Cx::show(&view, 200, &shown), page, all.len()))
+    Ok(cx.list(&view, &all, |key| PipelineJson::new(&view, key)))
 }
 
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {

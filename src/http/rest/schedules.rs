@@ -8,7 +8,6 @@ use crate::engine::schedule::{Cronline, ScheduleKey, Settings};
 use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::json::Fields;
-use crate::http::pagination::Page;
 use crate::http::reply::Reply;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::ScheduleId;
@@ -20,13 +19,7 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let mut all = cx.engine.schedules_of(pipeline);
     all.reverse();
     let view = cx.view();
-    let page = Page::of(&cx.query);
-    let shown: Vec<_> = page
-        .cut(&all)
-        .into_iter()
-        .map(|key| ScheduleJson::new(&view, key))
-        .collect();
-    Ok(cx.with_link(Cx::show(&view, 200, &shown), page, all.len()))
+    Ok(cx.list(&view, &all, |key| ScheduleJson::new(&view, key)))
 }
 
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
