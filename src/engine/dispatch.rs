@@ -150,6 +150,27 @@ impl Engine {
         self.queue.remove_mut(&self.turn(job));
     }
 
+    /// A job that waits for an agent waits in another place from now on; nobody else's changes.
+    pub(super) fn set_priority(&mut self, key: JobKey, priority: i64) {
+        let turn = self.turn(key);
+        let waits = self.queue.contains(&turn);
+        if waits {
+            self.queue.remove_mut(&turn);
+        }
+        self.jobs.change(key).priority = priority;
+        if waits {
+            self.queue.insert_mut(self.turn(key));
+        }
+    }
+
+    /// Every job that waits has the place that is its own now.
+    #[cfg(test)]
+    pub(super) fn check_turns(&self) {
+        for turn in &self.queue {
+            assert_eq!(*turn, self.turn(turn.job), "a job waits in its place");
+        }
+    }
+
     /// Gives a job to an agent, which accepts and starts it in the same instant.
     pub(crate) fn hand_out(&mut self, key: JobKey) -> Result<(), Illegal> {
         // By hand a job can be anywhere between waiting for an agent and running.

@@ -251,6 +251,7 @@ impl Engine {
         busy.dedup();
         assert_eq!(busy.len(), count, "an agent has two jobs");
         assert!(!busy.contains(&None), "a job on an agent names it");
+        self.check_turns();
         for job in self.waiting_for_agent() {
             assert_eq!(
                 self.jobs.get(job).state,

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use crate::engine::Engine;
 use crate::engine::build::{Author, Build, BuildKey, Cancellation, Head, PullRequest, put};
 use crate::engine::commands::{
-    CancelBuild, CancelRefused, CreateBuild, MakeMove, Move, RebuildBuild, RebuildRefused,
+    CancelBuild, CancelRefused, CreateBuild, Failure, MakeMove, Move, RebuildBuild, RebuildRefused,
+    RetryFailedJobs,
 };
 use crate::engine::graph::{StepRun, label_of};
 use crate::engine::job::JobKey;
@@ -390,6 +391,36 @@ impl BuildHandle {
                 self.timeline()
             );
         }
+    }
+
+    /// Retries every job that did not end well and can be retried, as somebody in the web interface would: those that failed,
+    /// forgiven or not, were canceled, timed out or expired. Gives the new jobs, in the order of their steps; none, if nothing
+    /// can be retried, as in a canceled build.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = "steps: [{command: a, key: a}, {command: b, key: b}, {command: c, key: c}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// build.job("a").fail(1);
+    /// build.job("b").cancel();
+    /// build.job("c").pass();
+    /// assert_eq!(build.state(), BuildState::Failed);
+    ///
+    /// let retried: Vec<_> = build.retry_failed_jobs().iter().map(|job| job.name()).collect();
+    /// assert_eq!(retried, ["a", "b"]);
+    /// assert_eq!(build.state(), BuildState::Running);
+    /// ```
+    #[track_caller]
+    pub fn retry_failed_jobs(&self) -> Vec<JobHandle> {
+        self.read(|_, _| ());
+        let Ok(retried) = self.tie.driver().apply(RetryFailedJobs {
+            build: self.key,
+            failures: Failure::ALL.to_vec(),
+            by: self.home.user,
+        });
+        retried.into_iter().map(|key| self.handle(key)).collect()
     }
 
     /// Makes a new build of the same commit, branch, message, env and pull request.

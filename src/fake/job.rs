@@ -6,7 +6,8 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
 use crate::engine::commands::{
-    Answers, FinishJob, MakeMove, Move, UnblockJob, UnblockRefused, UploadPipeline,
+    Answers, FinishJob, MakeMove, Move, NoPriority, ReprioritizeJob, UnblockJob, UnblockRefused,
+    UploadPipeline,
 };
 use crate::engine::job::{Job, JobKey, State};
 use crate::fake::{BuildHandle, Home, IllegalMove, NotAtWork, Tie, UploadError, UploadStage};
@@ -134,6 +135,46 @@ impl JobHandle {
     #[track_caller]
     pub fn soft_failed(&self) -> bool {
         self.read(|_, job| job.soft_failed)
+    }
+
+    /// Its priority among the jobs that wait for an agent: 0, if nobody said otherwise; the highest is first.
+    #[must_use]
+    #[track_caller]
+    pub fn priority(&self) -> i64 {
+        self.read(|_, job| job.priority)
+    }
+
+    /// Changes its priority, as somebody in the web interface would. A job that waits for an agent moves to another place in
+    /// the queue; for one that has an agent already it changes nothing but what is shown.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, JobState, agent, seconds};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("a")])).start();
+    /// let steps = "steps: [{command: a, key: a}, {command: b, key: b}, {command: c, key: c}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// fake.advance(seconds(1)); // the only agent takes `a`
+    /// build.job("c").reprioritize(5);
+    /// fake.advance(seconds(10)); // it takes the next
+    /// assert_eq!(build.job("c").state(), JobState::Running);
+    /// assert_eq!(build.job("b").state(), JobState::Scheduled);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If it is no command job: no agent runs the others.
+    #[track_caller]
+    pub fn reprioritize(&self, priority: i64) {
+        let (name, kind) = self.read(|engine, job| (engine.job_ref(self.key), job.kind));
+        let changed = self.tie.driver().apply(ReprioritizeJob {
+            job: self.key,
+            priority,
+        });
+        if let Err(NoPriority) = changed {
+            panic!(
+                "{name} has no priority: it is a {kind} job, and only script jobs wait for agents"
+            );
+        }
     }
 
     /// When it was created; a retry is created when somebody retries.

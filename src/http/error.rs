@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::engine::admission::{Closed, NotAdmitted};
 use crate::engine::commands::{
-    AddWebhookRefused, ArchiveRefused, BodyTooLong, CancelRefused, CreateBuildRefused,
+    AddWebhookRefused, ArchiveRefused, BodyTooLong, CancelRefused, CreateBuildRefused, NoPriority,
     PipelineRefused, RebuildRefused, RequestBuildRefused, RetryRefused, ScheduleRefused,
     UnarchiveRefused, UnblockRefused, UpdatePipelineRefused,
 };
@@ -176,6 +176,13 @@ impl From<RetryRefused> for ApiError {
                 "Only failed, timed out or canceled jobs can be retried",
             ),
         }
+    }
+}
+
+impl From<NoPriority> for ApiError {
+    /// Chosen: after what unblocking says of jobs that are no block steps; the documentation does not speak of it.
+    fn from(_: NoPriority) -> Self {
+        Self::new(400, "This job type cannot be reprioritized")
     }
 }
 

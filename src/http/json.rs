@@ -193,6 +193,14 @@ impl Fields {
         })
     }
 
+    /// A whole number, of either sign; what is none is not noted, because who asks has words of their own.
+    pub(crate) fn integer(&self, field: &str) -> Option<i64> {
+        match self.value(field)? {
+            Json::Number(number) => number.as_i64(),
+            Json::Null | Json::Bool(_) | Json::String(_) | Json::Array(_) | Json::Object(_) => None,
+        }
+    }
+
     /// A text, or a number written as one.
     pub(crate) fn text_or_number(&mut self, field: &str) -> Option<String> {
         self.read(field, |value| match value {

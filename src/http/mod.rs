@@ -14,6 +14,7 @@
 mod accept;
 mod auth;
 pub(crate) mod connection;
+mod cursor;
 mod downloads;
 mod error;
 mod failures;

@@ -61,13 +61,25 @@ impl Query {
 
     /// The same query with `key` set to `value`, keys in alphabetical order.
     pub(crate) fn with(&self, key: &str, value: &str) -> String {
+        self.with_all(&[(key, Some(value))])
+    }
+
+    /// The same query with each of these keys set to its value, or left out; keys in alphabetical order.
+    pub(crate) fn with_all(&self, changes: &[(&str, Option<&str>)]) -> String {
         let mut pairs: Vec<(&str, &str)> = self
             .0
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
-        pairs.retain(|(known, _)| *known != key);
-        pairs.push((key, value));
+        let is_kept = |known: &str| {
+            let name = known.strip_suffix("[]").unwrap_or(known);
+            changes.iter().all(|(key, _)| name != *key)
+        };
+        pairs.retain(|(known, _)| is_kept(known));
+        let set = changes
+            .iter()
+            .filter_map(|(key, value)| Some((*key, (*value)?)));
+        pairs.extend(set);
         pairs.sort_by_key(|(key, _)| *key);
         let mut text = String::new();
         for (key, value) in pairs {
@@ -144,6 +156,9 @@ mod tests {
             query.with("page", "4"),
             "branch=a%20b%2Fc&page=4&state%5B%5D=running&state%5B%5D=failed"
         );
+        let query = Query::parse("page[]=1&after=a&x=1&after[]=b");
+        let changed = query.with_all(&[("before", Some("c")), ("after", None)]);
+        assert_eq!(changed, "before=c&page%5B%5D=1&x=1");
     }
 
     #[test]

@@ -86,6 +86,9 @@ pub(crate) struct BuildJson<'e> {
     job_state_counts: Option<JobStateCountsJson>,
     #[serde(skip_serializing_if = "Option::is_none")]
     test_engine: Option<TestEngineJson>,
+    /// Only for who retries failed jobs: how many there were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retried_jobs_count: Option<usize>,
     /// Only for webhooks: its trigger steps, once it is finished.
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<Vec<TriggerStepJson<'e>>>,
@@ -207,6 +210,7 @@ impl<'e> BuildJson<'e> {
             test_engine: parts
                 .with_test_engine
                 .then_some(TestEngineJson { runs: [] }),
+            retried_jobs_count: None,
             steps: None,
         }
     }
@@ -239,6 +243,14 @@ impl<'e> BuildJson<'e> {
         });
         let steps: Vec<_> = steps.collect();
         self.steps = Some(steps).filter(|steps| !steps.is_empty());
+        self
+    }
+}
+
+impl BuildJson<'_> {
+    /// As the answer to whoever had so many jobs retried.
+    pub(crate) fn with_retried_jobs(mut self, count: usize) -> Self {
+        self.retried_jobs_count = Some(count);
         self
     }
 }

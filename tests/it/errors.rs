@@ -155,7 +155,7 @@ fn a_sign_of_life_needs_no_token() {
 }
 
 /// Routes that need a body or do not answer 200.
-const BODIES: [(Route, &str, u16); 13] = [
+const BODIES: [(Route, &str, u16); 15] = [
     (
         Route::CreateBuild,
         r#"{"commit":"HEAD","branch":"main"}"#,
@@ -177,6 +177,8 @@ const BODIES: [(Route, &str, u16); 13] = [
     (Route::CreateJobAnnotation, r#"{"body":"a"}"#, 201),
     (Route::DeleteBuildAnnotation, "", 204),
     (Route::DeleteJobAnnotation, "", 204),
+    (Route::RetryFailedJobs, "", 202),
+    (Route::ReprioritizeJob, r#"{"priority":1}"#, 200),
 ];
 
 #[test]

@@ -27,6 +27,7 @@ mod hands;
 mod headers;
 mod hosting;
 mod intermediate;
+mod jobs_api;
 mod life;
 mod lists;
 mod logs;

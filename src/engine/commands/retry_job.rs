@@ -94,7 +94,7 @@ impl Engine {
     }
 
     /// Puts a new job in the place of one that ended.
-    fn retry(
+    pub(super) fn retry(
         &mut self,
         key: JobKey,
         kind: RetryType,

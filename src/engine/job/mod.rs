@@ -338,6 +338,16 @@ impl Job {
     pub(crate) fn is_superseded(&self) -> bool {
         self.retried.is_some()
     }
+
+    /// Whether it runs and has promised to fail in a way that its step does not forgive. A failure that will be tried again
+    /// counts here too, although it does not count for the build.
+    pub(crate) fn promises_hard_failure(&self) -> bool {
+        let Step::Command(step) = &*self.spec else {
+            return false;
+        };
+        let is_hard = |promise: Promise| !step.soft_fail.covers(promise.exit_status);
+        self.state == State::Running && self.promise.is_some_and(is_hard)
+    }
 }
 
 #[cfg(test)]

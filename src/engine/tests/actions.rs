@@ -14,10 +14,10 @@ use crate::engine::annotation::{MOST_BODY, Subject};
 use crate::engine::build::{BuildKey, Cancellation, Head};
 use crate::engine::commands::{
     Annotate, Answers, ArchivePipeline, CancelBuild, CreateBuild, DeleteLog, DeletePipeline,
-    MakeMove, Move, NewSlug, RebuildBuild, RetryJob, UnarchivePipeline, UnblockJob, UpdatePipeline,
-    UploadArtifact, UploadPipeline, WriteLog,
+    Failure, MakeMove, Move, NewSlug, RebuildBuild, ReprioritizeJob, RetryFailedJobs, RetryJob,
+    UnarchivePipeline, UnblockJob, UpdatePipeline, UploadArtifact, UploadPipeline, WriteLog,
 };
-use crate::engine::job::JobKey;
+use crate::engine::job::{JobKey, State};
 use crate::engine::recipe::Source;
 use crate::engine::tests::life::Life;
 use crate::script::{Annotation, ArtifactFile, PipelineUpload};
@@ -41,6 +41,9 @@ pub(super) enum Action {
     CancelBuild(Pick),
     RebuildBuild(Pick),
     RetryJob(PickJob),
+    /// Those of one kind, or of all.
+    RetryFailedJobs(Pick, Option<Failure>),
+    Reprioritize(PickJob, i64),
     UnblockJob(PickJob, &'static [(&'static str, &'static [&'static str])]),
     /// A move by hand, whether it is possible or not.
     Move(PickJob, Move),
@@ -123,6 +126,10 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         4 => pick().prop_map(Action::CancelBuild),
         2 => pick().prop_map(Action::RebuildBuild),
         4 => pick_job().prop_map(Action::RetryJob),
+        2 => (pick(), proptest::option::of(select(Failure::ALL)))
+            .prop_map(|(build, failure)| Action::RetryFailedJobs(build, failure)),
+        2 => (pick_job(), -1..3_i64)
+            .prop_map(|(job, priority)| Action::Reprioritize(job, priority)),
         4 => (pick_job(), select(ANSWERS))
             .prop_map(|(job, answers)| Action::UnblockJob(job, answers)),
         8 => (pick_job(), select(MOVES)).prop_map(|(job, wanted)| Action::Move(job, wanted)),
@@ -226,6 +233,8 @@ impl Action {
                 life.say(|life| format!("retry {}", life.name_of_job(job)));
                 let _ = life.apply(RetryJob { job, by });
             }
+            Self::RetryFailedJobs(build, failure) => life.retry_failed_jobs(*build, *failure),
+            Self::Reprioritize(job, priority) => life.reprioritize(*job, *priority),
             Self::UnblockJob(job, answers) => life.unblock(*job, answers),
             Self::Move(job, wanted) => {
                 if let Some(job) = life.pick_job(*job) {
@@ -361,6 +370,42 @@ impl Life<'_> {
         let upload = PipelineUpload::yaml(yaml);
         let upload = if replaces { upload.replacing() } else { upload };
         let _ = self.apply(UploadPipeline { job, upload });
+    }
+
+    /// None of those that are left could have been retried.
+    fn retry_failed_jobs(&mut self, build: Pick, failure: Option<Failure>) {
+        let Some(build) = self.pick_build(build) else {
+            return;
+        };
+        let which = failure.map_or("", Failure::word);
+        self.say(|life| format!("retry failed jobs of {} {which}", life.name_of_build(build)));
+        let count_candidates = |life: &Self| {
+            let jobs = life.engine.jobs_of(build);
+            let ended = jobs.filter(|(_, job)| job.state != State::Passed);
+            ended
+                .filter(|(key, _)| life.engine.check_retry(*key).is_ok())
+                .count()
+        };
+        let candidates = count_candidates(self);
+        let by = self.user;
+        let failures = failure.map_or(Failure::ALL.to_vec(), |failure| vec![failure]);
+        let Ok(retried) = self.apply(RetryFailedJobs {
+            build,
+            failures,
+            by,
+        });
+        assert!(retried.len() <= candidates);
+        assert!(failure.is_some() || retried.len() == candidates);
+    }
+
+    fn reprioritize(&mut self, job: PickJob, priority: i64) {
+        let Some(job) = self.pick_job(job) else {
+            return;
+        };
+        self.say(|life| format!("{} has priority {priority}", life.name_of_job(job)));
+        if self.apply(ReprioritizeJob { job, priority }).is_ok() {
+            assert_eq!(self.engine.job(job).priority, priority);
+        }
     }
 
     fn unblock(&mut self, job: PickJob, answers: &[(&str, &[&str])]) {

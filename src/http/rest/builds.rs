@@ -1,4 +1,4 @@
-//! Builds: the three lists, get, create, cancel, rebuild.
+//! Builds: the three lists, get, create, cancel, rebuild, retry failed jobs.
 //!
 //! Source: Buildkite docs, "Builds API".
 
@@ -8,17 +8,20 @@ use uuid::Uuid;
 use crate::engine::Engine;
 use crate::engine::admission::BranchFilters;
 use crate::engine::build::{Author, Build, BuildKey, Cancellation, Head, PullRequest};
-use crate::engine::commands::{CancelBuild, CreateBuild, RebuildBuild, RequestBuild};
-use crate::engine::job::State;
+use crate::engine::commands::{
+    CancelBuild, CreateBuild, Failure, RebuildBuild, RequestBuild, RetryFailedJobs,
+};
 use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::json::Fields;
 use crate::http::pagination::Page;
 use crate::http::query::{self, Query};
 use crate::http::reply::Reply;
+use crate::http::rest::jobs::is_in_state;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::states::{BuildSource, BuildState};
 use crate::vocabulary::wildcard;
+use crate::wire;
 use crate::wire::build::{Attempts, BuildJson, Jobs, Parts};
 
 pub(super) fn list_all(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -47,14 +50,7 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         (Some(false) | None, true) => Jobs::Every(attempts),
         (Some(false) | None, false) => {
             let jobs = cx.engine.jobs_of(build).filter(|(_, job)| {
-                // `limited` is reported as `scheduled`, and can still be asked for. A running job that promised to fail is
-                // looked for among the failed ones.
-                let is_named = match (job.state, job.promise) {
-                    (State::Running, Some(_)) => states.contains(&"failed"),
-                    (State::Limited, _) if states.contains(&"limited") => true,
-                    (state, _) => states.contains(&state.reported().as_str()),
-                };
-                is_named && (attempts == Attempts::All || !job.is_superseded())
+                is_in_state(job, &states) && (attempts == Attempts::All || !job.is_superseded())
             });
             Jobs::These(jobs.map(|(key, _)| key).collect())
         }
@@ -129,6 +125,54 @@ pub(super) fn rebuild(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let by = cx.engine.token(cx.token).user;
     let new = cx.apply(RebuildBuild { build, by })?;
     Ok(show_new(cx, 200, new))
+}
+
+/// 202: the new jobs are there, and what becomes of them is seen later.
+pub(super) fn retry_failed_jobs(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let build = cx.build_to_change()?;
+    let mut body = Fields::parse(&cx.request.body)?;
+    // Chosen: a list of states, and what else is no text, is refused as any field of the wrong type.
+    let states = body.text("states").unwrap_or_default();
+    body.check()?;
+    let failures = failures(&states)?;
+    let by = cx.engine.token(cx.token).user;
+    let Ok(retried) = cx.apply(RetryFailedJobs {
+        build,
+        failures,
+        by,
+    });
+    let view = cx.view();
+    let shape = BuildJson::new(&view, build, &Parts::default()).with_retried_jobs(retried.len());
+    // No `ETag`: Rack gives one to 200 and 201 alone.
+    Ok(Reply::json(202, wire::body(&shape)))
+}
+
+/// Which failures to retry, from a text with commas in it. All of them, if it names none.
+fn failures(states: &str) -> Result<Vec<Failure>, ApiError> {
+    let words = states.split(',').map(str::trim);
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    if words.is_empty() {
+        return Ok(Failure::ALL.to_vec());
+    }
+    let known = |word: &str| {
+        let mut all = Failure::ALL.iter().copied();
+        all.find(|failure| failure.word() == word)
+    };
+    let unknown: Vec<_> = words.iter().filter(|word| known(word).is_none()).collect();
+    if unknown.is_empty() {
+        return Ok(words.into_iter().filter_map(known).collect());
+    }
+    // Chosen: only those that are not valid are named; the documented text is of a request with one.
+    let unknown: Vec<&str> = unknown.into_iter().copied().collect();
+    let valid: Vec<_> = Failure::ALL.iter().map(|failure| failure.word()).collect();
+    Err(ApiError::new(
+        400,
+        format!(
+            "Invalid states: {}. Valid states are {}.",
+            unknown.join(", "),
+            valid.join(", ")
+        ),
+    ))
 }
 
 /// A new build does not count in its own pipeline yet, in the answer that made it.
@@ -289,7 +333,9 @@ impl<'q> Filter<'q> {
             creator.is_some_and(|creator| self.creators.contains(&Some(creator)))
         }) && any(
             self.states.len(),
-            self.states.iter().any(|word| is_in_state(build, word)),
+            self.states
+                .iter()
+                .any(|word| is_build_in_state(build, word)),
         ) && self.meta_data.iter().all(|(name, value)| {
             build
                 .meta_data
@@ -307,7 +353,7 @@ impl<'q> Filter<'q> {
 
 /// Filters see the machine's own state: a blocked build is `blocked` here, and not what it is reported as. A word that is
 /// no state fits no build.
-fn is_in_state(build: &Build, word: &str) -> bool {
+fn is_build_in_state(build: &Build, word: &str) -> bool {
     match word {
         "finished" => matches!(
             build.state,

@@ -1,14 +1,50 @@
-//! Jobs: retry and unblock, below the build or below the organization.
+//! Jobs: the list of a build, get, retry, reprioritize, unblock; all but the list below the build or below the organization.
+//!
+//! Source: Buildkite docs, "Jobs API".
 
-use crate::engine::commands::{Answers, RetryJob, UnblockJob};
-use crate::engine::job::JobKey;
+use crate::engine::Engine;
+use crate::engine::commands::{Answers, ReprioritizeJob, RetryJob, UnblockJob};
+use crate::engine::job::{Job, JobKey, State};
+use crate::engine::table::Key as _;
 use crate::http::Cx;
+use crate::http::cursor::{ListId, Window};
 use crate::http::error::ApiError;
 use crate::http::json::Fields;
+use crate::http::query::Query;
 use crate::http::reply::Reply;
+use crate::http::rest::builds::is_unfinished;
 use crate::vocabulary::access::Access;
-use crate::vocabulary::ids::{JobId, UserId};
+use crate::vocabulary::ids::{JobId, Kind, UserId};
+use crate::vocabulary::states::JobState;
 use crate::wire::job::JobJson;
+
+/// Oldest first.
+///
+/// Chosen: that is the order of the steps, until an upload or a retry makes more; what comes while somebody pages comes at
+/// the end, where they will see it.
+pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let build = cx.build()?;
+    let filter = Filter::of(&cx.query)?;
+    let of = cx.engine.build(build).id.0;
+    let window = Window::of(&cx.query, ListId::new(cx.engine.seed(), Kind::Job, of))?;
+    let jobs = cx.engine.jobs_of(build);
+    let fitting = jobs.filter(|(_, job)| filter.fits(cx.engine, job));
+    let mut all: Vec<_> = fitting
+        .map(|(key, _)| (u64::from(key.row()), key))
+        .collect();
+    all.sort_unstable();
+    cx.polled
+        .extend(is_unfinished(cx.engine.build(build).state).then_some(build));
+    let view = cx.view();
+    Ok(cx.list_by_cursor(&view, &window, &all, |key| JobJson::new(&view, key)))
+}
+
+pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let job = cx.job()?;
+    cx.sees(job);
+    let view = cx.view();
+    Ok(Cx::show(&view, 200, &JobJson::new(&view, job)))
+}
 
 /// Answers with the new job.
 pub(super) fn retry(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -18,6 +54,17 @@ pub(super) fn retry(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let new = cx.apply(RetryJob { job, by })?;
     let view = cx.view();
     Ok(Cx::show(&view, 200, &JobJson::new(&view, new)))
+}
+
+/// Chosen: a number with a fraction, `5.0` too, and a number written as text are no integers.
+pub(super) fn reprioritize(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
+    let job = cx.job_to_change()?;
+    let body = Fields::parse(&cx.request.body)?;
+    let priority = body.integer("priority");
+    let priority = priority.ok_or_else(|| ApiError::new(400, "Priority must be an integer"))?;
+    cx.apply(ReprioritizeJob { job, priority })?;
+    let view = cx.view();
+    Ok(Cx::show(&view, 200, &JobJson::new(&view, job)))
 }
 
 pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -46,7 +93,65 @@ pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     Ok(Cx::show(&view, 200, &JobJson::new(&view, job)))
 }
 
+/// Whether a job is among those in one of these states, by their words.
+///
+/// One that runs and promised to fail is looked for among the failed ones, although it reads `running`; one that waits for
+/// its concurrency group reads `scheduled`, and can still be asked for as what it is.
+pub(super) fn is_in_state(job: &Job, words: &[&str]) -> bool {
+    let is_named = |state: JobState| words.contains(&state.as_str());
+    if job.promises_hard_failure() {
+        return is_named(JobState::Failed);
+    }
+    is_named(job.state.reported()) || job.state == State::Limited && is_named(JobState::Limited)
+}
+
+/// The filters of the list: all of them have to fit.
+struct Filter<'q> {
+    states: Vec<&'q str>,
+    step_key: Option<&'q str>,
+    group_key: Option<&'q str>,
+    with_retried: bool,
+}
+
+impl<'q> Filter<'q> {
+    fn of(query: &'q Query) -> Result<Self, ApiError> {
+        let states: Vec<_> = query.all("state").collect();
+        let is_unknown = |word: &&&str| JobState::from_word(word).is_none();
+        // Chosen: the text; that it is a 400 is documented.
+        if let Some(word) = states.iter().find(is_unknown) {
+            return Err(ApiError::new(
+                400,
+                format!("{word} is not a valid job state"),
+            ));
+        }
+        Ok(Self {
+            states,
+            step_key: query.last("step_key"),
+            group_key: query.last("group_key"),
+            with_retried: query.flag("include_retried_jobs") != Some(false),
+        })
+    }
+
+    fn fits(&self, engine: &Engine, job: &Job) -> bool {
+        let step = engine.step_of(job);
+        let is_wanted = |wanted: Option<&str>, key: Option<&str>| wanted.is_none() || wanted == key;
+        (self.states.is_empty() || is_in_state(job, &self.states))
+            && is_wanted(self.step_key, step.step.common().key.as_deref())
+            && is_wanted(self.group_key, step.group_key())
+            && (self.with_retried || !job.is_superseded())
+    }
+}
+
 impl Cx<'_> {
+    /// A job was shown: a poll, unless nothing more happens to it.
+    pub(super) fn sees(&mut self, job: JobKey) {
+        let of = self.engine.job(job);
+        let goes_on = !of.state.reported().is_terminal();
+        if goes_on && is_unfinished(self.engine.build(of.build).state) {
+            self.polled.push(of.build);
+        }
+    }
+
     fn job_to_change(&mut self) -> Result<JobKey, ApiError> {
         let job = self.job()?;
         let build = self.engine.job(job).build;

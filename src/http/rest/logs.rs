@@ -12,7 +12,6 @@ use crate::http::accept::{self, Form};
 use crate::http::error::ApiError;
 use crate::http::reply::Reply;
 use crate::http::request::Method;
-use crate::http::rest::builds::is_unfinished;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::states::JobType;
 use crate::wire::View;
@@ -152,12 +151,8 @@ impl Cx<'_> {
 
     /// The client looks at a log that may still grow: that is a poll of its build.
     fn sees_log(&mut self, job: JobKey) {
-        let of = self.engine.job(job);
-        let grows = !of.state.reported().is_terminal();
-        if grows && is_unfinished(self.engine.build(of.build).state) {
-            self.polled.push(of.build);
-            self.tailed = Some(job);
-        }
+        self.sees(job);
+        self.tailed = (!self.polled.is_empty()).then_some(job);
     }
 }
 

@@ -16,6 +16,7 @@ use crate::engine::account::OrganizationKey;
 use crate::engine::build::BuildKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::http::Cx;
+use crate::http::cursor::{self, PageJson, Window};
 use crate::http::error::ApiError;
 use crate::http::pagination::Page;
 use crate::http::reply::Reply;
@@ -41,7 +42,11 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::CreateBuild => builds::create(cx),
         Route::CancelBuild => builds::cancel(cx),
         Route::RebuildBuild => builds::rebuild(cx),
+        Route::RetryFailedJobs => builds::retry_failed_jobs(cx),
+        Route::ListJobs => jobs::list(cx),
+        Route::GetJob => jobs::get(cx),
         Route::RetryJob => jobs::retry(cx),
+        Route::ReprioritizeJob => jobs::reprioritize(cx),
         Route::UnblockJob => jobs::unblock(cx),
         Route::GetJobLog => logs::get(cx),
         Route::GetJobLogText => logs::get_text(cx),
@@ -80,12 +85,8 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         | Route::GetOrganizationMember
         | Route::UpdateOrganizationMember
         | Route::RemoveOrganizationMember
-        | Route::RetryFailedJobs
         | Route::ListStepUploads
         | Route::GetStepUpload
-        | Route::ListJobs
-        | Route::GetJob
-        | Route::ReprioritizeJob
         | Route::ListAgents
         | Route::GetAgent
         | Route::StopAgent
@@ -147,6 +148,25 @@ impl Cx<'_> {
         let page = Page::of(&self.query);
         let shown: Vec<S> = page.cut(all).into_iter().map(shape).collect();
         self.with_link(Self::show(view, 200, &shown), page, all.len())
+    }
+
+    /// A page of a list by cursor, of all that is in it in the order of their places.
+    fn list_by_cursor<T: Copy, S: Serialize>(
+        &self,
+        view: &View<'_>,
+        window: &Window,
+        all: &[(cursor::Place, T)],
+        shape: impl FnMut(T) -> S,
+    ) -> Reply {
+        let url = format!("{}{}", self.origin, self.request.path.trim_end_matches('/'));
+        let (shown, links) = window.cut(all, &url, &self.query);
+        // A page can be the same and lead to others.
+        for (name, url) in links.all() {
+            view.saw_text(name);
+            view.saw_text(url);
+        }
+        let items = shown.into_iter().map(shape).collect();
+        Self::show(view, 200, &PageJson { items, links })
     }
 
     /// Adds the `Link` header of a list of `total` entries.
