@@ -230,8 +230,8 @@ pub use fake::{
     BuildHandle, ClockHandle, Connection, Events, Explore, FakeBuildkite, FakeBuildkiteBuilder,
     Fault, FaultBuilder, Gate, Handle, Idle, IllegalMove, JobHandle, JobScript, Moment, NotAtWork,
     PipelineBuilder, PipelineHandle, Received, Report, Requests, ScheduleBuilder, ScheduleHandle,
-    Snapshot, UploadError, UploadStage, Wait, Waiting, Walk, WebhookBuilder, WebhookHandle,
-    WebhookReceiver, agent, assert_repeatable, explore, scenarios,
+    Snapshot, StepUploadRecord, UploadError, UploadStage, Wait, Waiting, Walk, WebhookBuilder,
+    WebhookHandle, WebhookReceiver, agent, assert_repeatable, explore, scenarios,
 };
 pub use journal::RequestRecord;
 pub use script::{Annotation, JobView, PipelineUpload};
@@ -240,14 +240,15 @@ pub use vocabulary::access::Access;
 pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef, ScheduleRef, WebhookRef};
 pub use vocabulary::exit::Exit;
 pub use vocabulary::ids::{
-    AnnotationId, ArtifactId, BuildId, JobId, PipelineId, ScheduleId, UserId, WebhookId,
+    AnnotationId, ArtifactId, BuildId, JobId, PipelineId, ScheduleId, StepUploadId, UserId,
+    WebhookId,
 };
 pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;
 pub use vocabulary::span::{days, hours, millis, minutes, seconds};
 pub use vocabulary::states::{
     AnnotationScope, AnnotationStyle, ArtifactState, BuildSource, BuildState, JobState, JobType,
-    SignalReason,
+    SignalReason, StepUploadState,
 };
 pub use vocabulary::webhook::WebhookEvent;
 pub use webhook::Delivery;

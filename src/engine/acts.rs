@@ -143,8 +143,8 @@ impl Engine {
     fn carry_out(&mut self, key: JobKey, act: Act) {
         match act {
             Act::Upload(upload) => {
-                let refused = UploadPipeline { job: key, upload }.apply(self).err();
-                if let Some(refused) = refused {
+                let uploaded = UploadPipeline { job: key, upload }.apply(self);
+                if let Err(refused) | Ok(Err(refused)) = uploaded {
                     // As the agent does: it says why and ends with status 1, and the command with it.
                     let said = format!("{}\n", refused.as_the_agent_says());
                     self.append_log(key, said.into());

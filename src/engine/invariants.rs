@@ -106,6 +106,7 @@ impl Engine {
             annotations,
             annotation_ids,
             annotations_by_build,
+            step_uploads,
             steps_created,
             open,
             schedules,
@@ -162,6 +163,7 @@ impl Engine {
                 "annotations_by_build",
                 *annotations_by_build == before.annotations_by_build,
             ),
+            ("step_uploads", step_uploads.is_same(&before.step_uploads)),
             ("steps_created", *steps_created == before.steps_created),
             ("open", *open == before.open),
             ("schedules", schedules.writes() == before.schedules.writes()),
@@ -237,6 +239,7 @@ impl Engine {
         self.check_agents();
         self.check_artifacts();
         self.check_annotations();
+        self.check_step_uploads();
     }
 
     fn check_agents(&self) {

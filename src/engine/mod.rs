@@ -6,7 +6,7 @@
 //!
 //! Every table is persistent, so a clone is a snapshot and costs nothing.
 //!
-//! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`], [`artifact`], [`annotation`] say what a thing is; [`graph`]
+//! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`], [`artifact`], [`annotation`], [`step_upload`] say what a thing is; [`graph`]
 //! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's
 //! transition and what belongs to it; [`settle`] follows the consequences; [`recipe`] is what builds are made of and
 //! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they
@@ -44,6 +44,7 @@ pub(crate) mod recipe;
 mod replace;
 pub(crate) mod schedule;
 mod settle;
+pub(crate) mod step_upload;
 pub(crate) mod table;
 pub(crate) mod tally;
 #[cfg(test)]
@@ -74,6 +75,7 @@ use crate::engine::judging::Judging;
 use crate::engine::log::{Log, LogForm};
 use crate::engine::pipeline::{Pipeline, PipelineKey};
 use crate::engine::schedule::{Schedule, ScheduleKey};
+use crate::engine::step_upload::StepUploads;
 use crate::engine::table::Table;
 use crate::engine::tally::Tally;
 use crate::engine::timers::{Subject, Timer, Timers};
@@ -178,6 +180,7 @@ pub(crate) struct Engine {
     annotation_ids: RedBlackTreeMapSync<AnnotationId, AnnotationKey>,
     /// Which annotations a build and its jobs have, in the order of their creation.
     annotations_by_build: RedBlackTreeSetSync<(BuildKey, AnnotationKey)>,
+    step_uploads: StepUploads,
     steps_created: u64,
     /// Whether the platform's documented limits hold, which not every organization is held to.
     enforces_limits: bool,
@@ -227,6 +230,7 @@ impl Engine {
             annotations: Table::new(),
             annotation_ids: RedBlackTreeMapSync::new_sync(),
             annotations_by_build: RedBlackTreeSetSync::new_sync(),
+            step_uploads: StepUploads::new(),
             steps_created: 0,
             enforces_limits: false,
             expiry: Expiry::Exact,

@@ -451,8 +451,8 @@ impl JobHandle {
             upload: upload.into(),
         };
         match self.tie.driver().apply(upload) {
-            Ok(_) => Ok(()),
-            Err(refused) => Err(UploadError {
+            Ok(Ok(_)) => Ok(()),
+            Err(refused) | Ok(Err(refused)) => Err(UploadError {
                 job,
                 by: if refused.is_the_agents() {
                     UploadStage::Agent

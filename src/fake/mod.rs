@@ -2,7 +2,7 @@
 //! real time.
 //!
 //! Elsewhere: how to start one with other than the usual (`builder`), where it runs (`host`), the handles (`pipeline`,
-//! `build`, `job` and its `log`, `artifact`, `annotation`, `schedule`, `script`), what goes wrong on purpose (`fault`, `gate`,
+//! `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`, `schedule`, `script`), what goes wrong on purpose (`fault`, `gate`,
 //! `outage`), the questions about requests (`requests`), waiting (`wait`).
 
 mod advance;
@@ -28,6 +28,7 @@ pub mod scenarios;
 mod schedule;
 mod script;
 mod snapshot;
+mod step_upload;
 mod verify;
 mod wait;
 mod webhook;
@@ -70,6 +71,7 @@ pub use requests::Requests;
 pub use schedule::{ScheduleBuilder, ScheduleHandle};
 pub use script::JobScript;
 pub use snapshot::Snapshot;
+pub use step_upload::StepUploadRecord;
 pub use verify::Report;
 pub use wait::{Handle, Wait};
 pub use webhook::{WebhookBuilder, WebhookHandle};

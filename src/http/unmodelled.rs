@@ -20,8 +20,6 @@ const PLANNED: &[Route] = &[
     Route::GetOrganizationMember,
     Route::UpdateOrganizationMember,
     Route::RemoveOrganizationMember,
-    Route::ListStepUploads,
-    Route::GetStepUpload,
     Route::ListAgents,
     Route::GetAgent,
     Route::StopAgent,

@@ -7,7 +7,7 @@ use super::Pipeline;
 use super::agent;
 use super::error::PipelineError;
 use super::interpolate::{self, Interpolation};
-use super::node::Node;
+use super::node::{Entry, Node, Value};
 use super::yaml;
 
 /// A pipeline file as an agent can read it; the server's rules have not been asked yet.
@@ -56,6 +56,53 @@ impl Definition {
             return Pipeline::read(&self.root);
         }
         Pipeline::read(&interpolate::interpolate(&self.root, how)?)
+    }
+
+    /// What an agent sends of it, with everything filled in.
+    pub(crate) fn sent(&self, how: Interpolation<'_>) -> Result<Sent, PipelineError> {
+        let root = if self.has_dollars {
+            interpolate::interpolate(&self.root, how)?
+        } else {
+            self.root.clone()
+        };
+        Ok(Sent(root))
+    }
+}
+
+/// A definition as an agent sent it. Shares what it can with the file, so keeping one costs little.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Sent(Node);
+
+impl Sent {
+    /// By the server's rules.
+    pub(crate) fn pipeline(&self) -> Result<Pipeline, PipelineError> {
+        Pipeline::read(&self.0)
+    }
+
+    /// How many bytes it has as the JSON it is sent as.
+    ///
+    /// Chosen: what the agent writes in another way than the file does, such as plugins, is counted and shown as in the file.
+    pub(crate) fn size(&self) -> usize {
+        self.whole().json().len()
+    }
+
+    /// Written as YAML again.
+    pub(crate) fn yaml(&self) -> String {
+        self.whole().yaml()
+    }
+
+    /// A list of steps alone is sent as a pipeline that has them.
+    fn whole(&self) -> Value {
+        let Node { value, at } = &self.0;
+        if value.items().is_none() {
+            return value.clone();
+        }
+        let steps = Entry {
+            key: "steps".into(),
+            at: *at,
+            value: self.0.clone(),
+        };
+        Value::Map([steps].into())
     }
 }
 

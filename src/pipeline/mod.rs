@@ -51,6 +51,7 @@ mod syntax;
 mod tokens;
 mod trigger;
 mod visual;
+mod written;
 mod yaml;
 
 use attributes::Attributes;
@@ -64,7 +65,7 @@ pub(crate) use command::CommandStep;
 pub(crate) use common::Dependency;
 pub(crate) use concurrency::{Concurrency, ConcurrencyMethod};
 pub(crate) use conditional::{Conditional, ConditionalError, EntryPoint, Facts, Value as Fact};
-pub(crate) use definition::Definition;
+pub(crate) use definition::{Definition, Sent};
 pub(crate) use error::{PipelineError, Refusal};
 pub(crate) use filters::IfChangedText;
 pub(crate) use group::GroupStep;

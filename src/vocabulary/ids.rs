@@ -29,6 +29,7 @@ pub(crate) enum Kind {
     Artifact,
     Annotation,
     Download,
+    StepUpload,
 }
 
 /// Makes the id of the `ordinal`-th thing of a kind, created at `at`.
@@ -145,6 +146,11 @@ id! {
 id! {
     /// The id of an annotation; its address in the REST API. An annotation that is replaced keeps it.
     AnnotationId
+}
+
+id! {
+    /// The id of a step upload; its address in the REST API.
+    StepUploadId
 }
 
 #[cfg(test)]

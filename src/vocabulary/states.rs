@@ -279,6 +279,23 @@ words! {
     }
 }
 
+words! {
+    /// What became of a step upload.
+    ///
+    /// ```
+    /// use fake_buildkite::StepUploadState;
+    /// assert_eq!(StepUploadState::from_word("applied"), Some(StepUploadState::Applied));
+    /// ```
+    ///
+    /// Source: buildkite/go-buildkite, `step_uploads_test.go`.
+    StepUploadState {
+        /// Its steps are in the build.
+        Applied = "applied",
+        /// It broke a rule, and nothing of it is in the build.
+        Rejected = "rejected",
+    }
+}
+
 /// As `buildkite-agent annotate` has it.
 impl Default for AnnotationScope {
     fn default() -> Self {

@@ -18,6 +18,7 @@ pub(crate) mod log;
 pub(crate) mod pipeline;
 mod provider;
 pub(crate) mod schedule;
+pub(crate) mod step_upload;
 mod terminal;
 pub(crate) mod webhook;
 

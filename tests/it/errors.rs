@@ -53,6 +53,7 @@ fn fill(path: &str, organization: &str, pipeline: &str, build: &str, id: &str) -
         .replace("{job.id}", id)
         .replace("{id}", id)
         .replace("{annotation.uuid}", id)
+        .replace("{uuid}", id)
 }
 
 fn routes_with_token() -> impl Iterator<Item = Route> {
@@ -200,6 +201,8 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
         let artifact = make.upload_artifact("a.log", "a").id.to_string();
         let of_build = make.annotate("a").id.to_string();
         let of_job = make.annotate(Annotation::new("a").scope(AnnotationScope::Job));
+        make.upload_pipeline("steps: []");
+        let upload = build.step_uploads()[0].id.to_string();
         make.fail(1);
         let blocked = app.create_build();
         blocked.job("make").pass();
@@ -214,6 +217,8 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
         let of_job = of_job.id.to_string();
         let id = if route.path().contains("schedules/{id}") {
             schedule
+        } else if route == Route::GetStepUpload {
+            upload
         } else {
             of_build
         };

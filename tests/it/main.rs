@@ -52,6 +52,7 @@ mod settings;
 mod slots;
 mod snapshots;
 mod soft;
+mod step_uploads;
 mod story;
 mod support;
 mod time;

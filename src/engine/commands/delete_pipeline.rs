@@ -56,6 +56,7 @@ impl Command for DeletePipeline {
 impl Engine {
     fn remove_build(&mut self, build: BuildKey) {
         self.forget_trigger(build);
+        self.remove_step_uploads_of(build);
         let jobs: Vec<_> = self.jobs_of(build).map(|(key, _)| key).collect();
         for key in jobs {
             self.remove_job(key);

@@ -16,10 +16,12 @@ use crate::engine::expand;
 use crate::engine::graph::{self, Group, Placed};
 use crate::engine::grow::Growth;
 use crate::engine::job::{Job, JobKey};
+use crate::engine::step_upload::Outcome;
+use crate::engine::table::Key as _;
 use crate::engine::{Command, Engine, notify};
 use crate::pipeline::{
     ConditionalError, Definition, GroupStep, Interpolation, Notification, Pipeline, PipelineError,
-    Refusal, Step,
+    Refusal, Sent, Step,
 };
 use crate::script::PipelineUpload;
 use crate::vocabulary::event::EventKind;
@@ -73,6 +75,18 @@ impl fmt::Display for UploadRefused {
 }
 
 impl UploadRefused {
+    /// Whether the server looked at it and said no: then it is kept as a step upload that was rejected. What this fake cannot
+    /// do Buildkite would not have rejected.
+    ///
+    /// Chosen: a build that takes no uploads keeps none.
+    fn is_rejection(&self) -> bool {
+        match self {
+            Self::Pipeline(error) => error.refusal() == Refusal::Rejected,
+            Self::Condition(_) | Self::Notification(_) | Self::KeyTaken(_) | Self::Limit(_) => true,
+            Self::NotOnAgent | Self::BuildNotRunning => false,
+        }
+    }
+
     /// Whether the agent gave up before it sent anything.
     pub(crate) fn is_the_agents(&self) -> bool {
         match self {
@@ -106,6 +120,18 @@ impl UploadRefused {
     }
 }
 
+/// Where an upload was stopped, and in which of its documents if that was sent.
+struct Stopped {
+    why: UploadRefused,
+    sent: Option<Box<Sent>>,
+}
+
+impl From<UploadRefused> for Stopped {
+    fn from(why: UploadRefused) -> Self {
+        Self { why, sent: None }
+    }
+}
+
 /// What the documents of an upload cannot have, because the build or one of them before has it.
 struct Taken {
     keys: BTreeSet<String>,
@@ -115,6 +141,7 @@ struct Taken {
 
 /// One document of an upload, checked.
 struct Document {
+    sent: Sent,
     steps: Vec<Placed>,
     excluded: Vec<Option<Arc<str>>>,
     notify: Vec<Notification>,
@@ -139,13 +166,18 @@ impl Document {
 }
 
 impl Command for UploadPipeline {
-    /// How many steps the build got.
-    type Output = usize;
+    /// How many steps the build got, or why the server rejected what was sent. The build is as it was then, and has one more
+    /// step upload.
+    type Output = Result<usize, UploadRefused>;
+    /// Nothing was sent, or nobody there takes it.
     type Refused = UploadRefused;
 
-    fn apply(self, engine: &mut Engine) -> Result<usize, UploadRefused> {
+    fn apply(self, engine: &mut Engine) -> Result<Self::Output, UploadRefused> {
         let Self { job, upload } = self;
-        let documents = engine.documents(job, &upload)?;
+        let documents = match engine.documents(job, &upload) {
+            Ok(documents) => documents,
+            Err(Stopped { why, sent }) => return engine.keep_rejected(job, &upload, why, sent),
+        };
         let build = engine.jobs.get(job).build;
         let count = documents.iter().map(|document| document.steps.len()).sum();
         engine.record(EventKind::PipelineUploaded {
@@ -163,66 +195,108 @@ impl Command for UploadPipeline {
                 .change(build)
                 .notify
                 .extend(document.notify.iter().cloned());
+            let (sent, before) = (document.sent.clone(), engine.jobs.next_key().row());
             for growth in engine.growths(job, document) {
                 engine.grow(build, &growth);
             }
+            let jobs = engine.jobs.next_key().row() - before;
+            engine.keep_step_upload(job, upload.replaces, sent, Outcome::Applied { jobs });
         }
         engine.agenda.builds.insert(build);
-        Ok(count)
+        Ok(Ok(count))
     }
 }
 
 impl Engine {
-    /// Everything an upload would add. Changes nothing.
-    fn documents(
-        &self,
-        key: JobKey,
+    /// Keeps an upload that the server rejected, if it did.
+    fn keep_rejected(
+        &mut self,
+        job: JobKey,
         upload: &PipelineUpload,
-    ) -> Result<Vec<Document>, UploadRefused> {
+        why: UploadRefused,
+        sent: Option<Box<Sent>>,
+    ) -> Result<Result<usize, UploadRefused>, UploadRefused> {
+        let takes_uploads = self.takes_uploads(self.jobs.get(job).build);
+        match sent.filter(|_| why.is_rejection() && takes_uploads) {
+            None => Err(why),
+            Some(sent) => {
+                let outcome = Outcome::Rejected(why.to_string().into());
+                self.keep_step_upload(job, upload.replaces, *sent, outcome);
+                Ok(Err(why))
+            }
+        }
+    }
+
+    fn takes_uploads(&self, build: BuildKey) -> bool {
+        let state = self.builds.get(build).state;
+        matches!(state, BuildState::Running | BuildState::Failing)
+    }
+
+    /// Everything an upload would add. Changes nothing.
+    fn documents(&self, key: JobKey, upload: &PipelineUpload) -> Result<Vec<Document>, Stopped> {
         let job = self.jobs.get(key);
         if self.check_at_work(key).is_err() {
-            return Err(UploadRefused::NotOnAgent);
+            return Err(UploadRefused::NotOnAgent.into());
         }
-        let pipelines = self.read(key, upload).map_err(UploadRefused::Pipeline)?;
-        if !matches!(
-            self.builds.get(job.build).state,
-            BuildState::Running | BuildState::Failing
-        ) {
-            return Err(UploadRefused::BuildNotRunning);
+        let pipelines = self.read(key, upload)?;
+        if !self.takes_uploads(job.build) {
+            return Err(UploadRefused::BuildNotRunning.into());
         }
         let mut taken = Taken {
             keys: self.keys_of(job.build, upload),
             groups: self.group_count(job.build),
         };
         let mut documents = Vec::with_capacity(pipelines.len());
-        for pipeline in pipelines {
+        for (sent, pipeline) in pipelines {
             let mut kept = upload.replaces.then(|| taken.keys.clone());
-            let document = self.document(key, pipeline, &mut taken)?;
+            let document = self.document(key, &sent, pipeline, &mut taken);
+            let document = document.map_err(|why| Stopped {
+                why,
+                sent: Some(Box::new(sent)),
+            })?;
             if let Some(kept) = &mut kept {
                 kept.extend(document.keys_that_stay());
                 taken.keys.clone_from(kept);
             }
             documents.push(document);
         }
-        self.check_limits(job.build, upload, &documents)?;
-        Ok(documents)
+        match self.check_limits(job.build, upload, &documents) {
+            Ok(()) => Ok(documents),
+            // Chosen: the last document is the one too many.
+            Err(why) => Err(Stopped {
+                why,
+                sent: documents.pop().map(|document| Box::new(document.sent)),
+            }),
+        }
     }
 
     /// The documents of an upload, as the agent sends them.
     ///
     /// Chosen: all or nothing, as everything that is asked of the engine; the agent sends each as soon as it has read it.
-    fn read(&self, key: JobKey, upload: &PipelineUpload) -> Result<Vec<Pipeline>, PipelineError> {
+    fn read(&self, key: JobKey, upload: &PipelineUpload) -> Result<Vec<(Sent, Pipeline)>, Stopped> {
         let mut environment: BTreeMap<_, _> = self.environment_of(key).into_iter().collect();
         let mut pipelines = Vec::new();
-        for definition in Definition::load_all(&upload.yaml)? {
-            if !upload.interpolates {
-                pipelines.push(definition.interpolated(Interpolation::None)?);
-                continue;
+        let unsent = UploadRefused::Pipeline;
+        for definition in Definition::load_all(&upload.yaml).map_err(unsent)? {
+            let how = if upload.interpolates {
+                Interpolation::upload(&environment)
+            } else {
+                Interpolation::None
+            };
+            let sent = definition.sent(how).map_err(unsent)?;
+            let pipeline = match sent.pipeline() {
+                Ok(pipeline) => pipeline,
+                Err(error) => {
+                    let why = UploadRefused::Pipeline(error);
+                    let sent = Some(Box::new(sent));
+                    return Err(Stopped { why, sent });
+                }
+            };
+            if upload.interpolates {
+                // The agent has one environment for all, and a file's own `env` goes into it.
+                environment.extend(pipeline.env.iter().flatten().cloned());
             }
-            let pipeline = definition.interpolated(Interpolation::upload(&environment))?;
-            // The agent has one environment for all, and a file's own `env` goes into it.
-            environment.extend(pipeline.env.iter().flatten().cloned());
-            pipelines.push(pipeline);
+            pipelines.push((sent, pipeline));
         }
         Ok(pipelines)
     }
@@ -251,6 +325,7 @@ impl Engine {
     fn document(
         &self,
         key: JobKey,
+        sent: &Sent,
         pipeline: Pipeline,
         taken: &mut Taken,
     ) -> Result<Document, UploadRefused> {
@@ -302,6 +377,7 @@ impl Engine {
             .collect::<Result<_, _>>()
             .map_err(UploadRefused::Condition)?;
         Ok(Document {
+            sent: sent.clone(),
             steps,
             excluded,
             notify,

@@ -369,7 +369,14 @@ impl Life<'_> {
         self.say(|life| format!("{} uploads{how}\n{yaml}", life.name_of_job(job)));
         let upload = PipelineUpload::yaml(yaml);
         let upload = if replaces { upload.replacing() } else { upload };
-        let _ = self.apply(UploadPipeline { job, upload });
+        let before = self.engine.clone();
+        if let Ok(Err(rejected)) = self.apply(UploadPipeline { job, upload }) {
+            self.say(|_| format!("(rejected: {rejected})"));
+            // It is kept as one that was rejected, and nothing else is different.
+            let mut without_it = self.engine.clone();
+            without_it.step_uploads = before.step_uploads.clone();
+            without_it.check_same(&before);
+        }
     }
 
     /// None of those that are left could have been retried.

@@ -9,6 +9,7 @@ mod logs;
 mod pipeline_body;
 mod pipelines;
 mod schedules;
+mod step_uploads;
 
 use serde::Serialize;
 
@@ -43,6 +44,8 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::CancelBuild => builds::cancel(cx),
         Route::RebuildBuild => builds::rebuild(cx),
         Route::RetryFailedJobs => builds::retry_failed_jobs(cx),
+        Route::ListStepUploads => step_uploads::list(cx),
+        Route::GetStepUpload => step_uploads::get(cx),
         Route::ListJobs => jobs::list(cx),
         Route::GetJob => jobs::get(cx),
         Route::RetryJob => jobs::retry(cx),
@@ -85,8 +88,6 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         | Route::GetOrganizationMember
         | Route::UpdateOrganizationMember
         | Route::RemoveOrganizationMember
-        | Route::ListStepUploads
-        | Route::GetStepUpload
         | Route::ListAgents
         | Route::GetAgent
         | Route::StopAgent
