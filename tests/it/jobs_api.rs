@@ -453,6 +453,44 @@ fn jobs_of_every_kind_have_their_own_shape() {
     assert_eq!(unit["parallel_group_index"].number(), 1);
 }
 
+/// What the example of "Get a job" has for each of its keys: a job that passed.
+const EXAMPLE: &str = "\
+id=string graphql_id=string type=string name=string step_key=string step=object priority=object \
+agent_query_rules=array state=string build_url=string web_url=string log_url=string raw_log_url=string \
+artifacts_url=string command=string soft_failed=boolean exit_status=number signal=null signal_reason=null \
+broken_reason=null artifact_paths=null created_at=string scheduled_at=string runnable_at=string \
+concurrency_wait_time_ms=null started_at=string finished_at=string expired_at=null retried=boolean \
+retried_in_job_id=null retries_count=null retry_source=null retry_type=null parallel_group_index=null \
+parallel_group_total=null matrix=null agent=null retried_by=null cluster_id=null cluster_url=null \
+cluster_queue_id=null cluster_queue_url=null";
+
+#[test]
+fn a_passed_job_is_as_the_example_of_the_documentation() {
+    let (fake, build, client) =
+        build_of("steps: [{label: ':package: Build', key: build, command: scripts/build.sh}]");
+    fake.run_until_idle();
+    let kind = |value: &Json| match value {
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    };
+    let [path, _] = addresses(&build.job("build"), "");
+    let job = client.get(&path).expect(200);
+    let ours = job.entries().iter();
+    let ours: Vec<_> = ours
+        .filter(|(key, _)| key != "group_key")
+        .map(|(key, value)| format!("{key}={}", kind(value)))
+        .collect();
+    // The job of the example passed without an agent, which none can.
+    let documented = EXAMPLE.replace("agent=null", "agent=object");
+    assert_eq!(ours.join(" "), documented);
+    assert_eq!(job["step"].keys(), ["id", "signature"]);
+    assert!(job["group_key"].is_null());
+}
+
 #[test]
 fn looking_at_jobs_that_go_on_is_a_poll() {
     // Given a script told in polls
