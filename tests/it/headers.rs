@@ -98,12 +98,20 @@ fn every_kind_of_answer_has_exactly_its_headers() {
     assert_headers(&created, 201, common);
     assert_headers(&client.put(&format!("{BUILD}/cancel")), 200, common);
 
+    // Only 200 and 201 have a tag.
+    let retried = client.put(&format!("{BUILD}/retry_failed_jobs"));
+    let untagged: &[&[_]] = &[ALWAYS, KNOWN, &[JSON, NO_CACHE, LENGTH], common[3]];
+    assert_headers(&retried, 202, untagged);
+
     let common: &[&[_]] = &[
         ALWAYS,
         KNOWN,
         &[JSON, ETAG, FRESH, LENGTH],
         &accepted("read_builds"),
     ];
+    // Pages by cursor have their links in the body.
+    let jobs = client.get(&format!("{BUILD}/jobs?per_page=1"));
+    assert_headers(&jobs, 200, common);
     let got = client.get(BUILD);
     assert_headers(&got, 200, common);
     assert_headers(&client.get(BUILDS), 200, common);
@@ -254,6 +262,9 @@ fn an_etag_changes_with_its_body() {
         format!("{BUILD}?exclude_pipeline=true&exclude_jobs=true"),
         format!("{BUILD}?job_states[]=running"),
         format!("{BUILD}?include_retried_jobs=true"),
+        format!("{BUILD}/jobs"),
+        format!("{BUILD}/jobs?per_page=1"),
+        format!("{BUILD}/jobs?state[]=scheduled&state[]=waiting"),
         BUILDS.to_owned(),
         format!("{BUILDS}?state=running"),
         format!("{BUILDS}?exclude_pipeline=true&exclude_jobs=true"),
@@ -293,11 +304,13 @@ fn an_etag_changes_with_its_body() {
     watch(&|| build.job("make").append_log("said\n"));
     watch(&|| drop(app.build().branch("feature").create()));
     watch(&|| build.job("ship").unblock());
+    watch(&|| build.job("last").reprioritize(3));
     watch(&|| drop(fake.advance(seconds(5))));
     watch(&|| build.job("last").append_log("more\n"));
     watch(&|| build.cancel());
     watch(&|| drop(fake.advance(hours(1))));
     watch(&|| drop(build.rebuild()));
+    watch(&|| drop(app.build_number(2).retry_failed_jobs()));
     watch(&|| drop(fake.run_until_idle()));
     watch(&|| drop(fake.pipeline("another").create()));
     // Then two answers to one question have the same tag only if they have the same body

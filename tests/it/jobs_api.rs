@@ -1,7 +1,7 @@
 //! The jobs of a build over REST: listing them by cursor, getting one, giving one another priority, retrying what failed.
 
 use fake_buildkite::{
-    Access, Agents, BuildHandle, BuildState, Clock, FakeBuildkite, JobHandle, JobState,
+    Access, Agents, BuildHandle, BuildState, Clock, FakeBuildkite, JobHandle, JobState, Move,
     PipelineUpload, Scope, agent, minutes, seconds,
 };
 
@@ -615,6 +615,26 @@ fn a_job_that_does_not_wait_for_an_agent_takes_a_priority_too() {
     assert_eq!(retry.priority(), 1);
     fake.run_until_idle();
     assert!(build.job("d").started_at() < build.job("c").started_at());
+}
+
+#[test]
+fn an_eager_group_goes_by_the_new_priority() {
+    // Given three jobs of a group that one may run of, whoever is most urgent
+    let step = |key| {
+        format!(
+            "{{command: x, key: {key}, concurrency: 1, concurrency_group: g, concurrency_method: eager}}"
+        )
+    };
+    let steps = format!("steps: [{}, {}, {}]", step("a"), step("b"), step("c"));
+    let (_fake, build, client) = build_of(&steps);
+    build.job("a").start();
+    // When the last becomes more urgent
+    let [_, path] = addresses(&build.job("c"), "/reprioritize");
+    client.put_body(&path, r#"{"priority": 1}"#).expect(200);
+    build.job("a").pass();
+    // Then it is next: it can start, and the other cannot
+    build.job("c").start();
+    assert!(build.job("b").try_move(Move::Start).is_err());
 }
 
 #[test]
