@@ -147,7 +147,7 @@ impl Engine {
                 if let Err(refused) | Ok(Err(refused)) = uploaded {
                     // As the agent does: it says why and ends with status 1, and the command with it.
                     let said = format!("{}\n", refused.as_the_agent_says());
-                    self.append_log(key, said.into());
+                    self.append_log(key, &said);
                     self.finish(key, Exit::status(1))
                         .expect("an acting command runs");
                 }

@@ -1,13 +1,17 @@
 //! What jobs print: a log of each job, growing as the clock moves, and the two ways to read it.
 //!
-//! What a command printed is kept as it was said; the raw log is made from it on reading, as an agent would send it: each
-//! line begins with its instant (`ESC _bk;t=<ms> BEL`) and ends in `\r\n`. Pieces are shared and never copied until
-//! somebody reads them, and both readings are one pass.
+//! A log is kept raw, as an agent would send it: each line begins with its instant (`ESC _bk;t=<ms> BEL`) and ends in
+//! `\r\n`. It is kept in stretches that never change and that readers share, so that a log of any size is read without a
+//! copy; what was printed is that without what the agent adds. What a script will print is written out when somebody
+//! first reads it, and once (`stretch`). How long all of it is, is known without looking.
 //!
 //! Elsewhere: how a script's lines are spread over time (`dispatch`), what the API shows (`wire::log`).
 //! Source: recorded logs of 2023 and 2025; buildkite-agent, which sends no header times when it stamps lines.
 
-use std::fmt::{self, Write};
+mod stretch;
+
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -15,7 +19,14 @@ use rpds::VectorSync;
 
 use crate::engine::Engine;
 use crate::engine::job::JobKey;
+use crate::engine::log::stretch::{Paper, Plan, Stretch};
 use crate::vocabulary::ids;
+
+pub(crate) use stretch::Part;
+
+/// A stretch that is written to takes no more from this size on: 64 KiB.
+/// Chosen: it is what a line costs at most that is added while somebody else (a snapshot, a reader) has the stretch, too.
+const FULL: usize = 64 << 10;
 
 /// What raw logs look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,19 +39,19 @@ pub(crate) enum LogForm {
     AsPrinted,
 }
 
-/// A piece of a job's log, there from an instant on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct LogEntry {
-    at: DateTime<Utc>,
-    text: Arc<str>,
-}
-
 /// What a job printed and, if nothing stops its command, what its script will print.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Log {
-    printed: VectorSync<LogEntry>,
+    printed: VectorSync<Stretch>,
+    /// How many bytes those are, and how many without what the agent adds.
+    size: usize,
+    text_size: usize,
+    /// Whether what comes next begins a line.
+    starts: bool,
+    /// When the headers of groups among those were printed, in nanoseconds; kept where lines have no stamps.
+    headers: VectorSync<i64>,
     /// The lines of its script, each at its instant.
-    planned: Arc<[LogEntry]>,
+    plan: Arc<Plan>,
     /// How many of those are among what was printed already, or never will be.
     taken: usize,
     /// Stands for everything above: the same content has the same digest.
@@ -59,42 +70,91 @@ impl Log {
     fn new() -> Self {
         Self {
             printed: VectorSync::new_sync(),
-            planned: Arc::from([]),
+            size: 0,
+            text_size: 0,
+            starts: true,
+            headers: VectorSync::new_sync(),
+            plan: Arc::default(),
             taken: 0,
             digest: 0,
         }
     }
 
     /// The lines of the script that are there by now and not yet among what was printed.
-    fn due(&self, now: DateTime<Utc>) -> &[LogEntry] {
-        let left = &self.planned[self.taken..];
-        &left[..left.partition_point(|entry| entry.at <= now)]
+    fn due(&self, now: DateTime<Utc>) -> Range<usize> {
+        self.taken..self.plan.due(self.taken, now)
+    }
+
+    /// Lines of the script behind what was printed: they were written out without knowing what came before them, so a
+    /// stamp may be missing, or one too many.
+    fn planned(&self, lines: Range<usize>) -> impl Iterator<Item = Stretch> + use<> {
+        let (stamp, rest) = if lines.is_empty() {
+            (None, None)
+        } else {
+            let (stamp, rest) = Stretch::planned(&self.plan, lines, self.starts);
+            (stamp, Some(rest))
+        };
+        stamp.into_iter().chain(rest)
     }
 
     /// What the script has printed by now is no plan any more.
     fn take_due(&mut self, now: DateTime<Utc>) {
-        let due = self.due(now).len();
-        for entry in &self.planned[self.taken..self.taken + due] {
-            self.printed.push_back_mut(entry.clone());
+        let due = self.due(now);
+        for at in self.plan.headers(due.clone(), self.starts) {
+            self.headers.push_back_mut(at);
         }
-        self.taken += due;
+        for stretch in self.planned(due.clone()) {
+            self.size += stretch.size();
+            self.text_size += stretch.text_size();
+            self.starts = stretch.ends_line();
+            self.printed.push_back_mut(stretch);
+        }
+        self.taken = due.end;
     }
 
-    fn fold(&mut self, entry: &LogEntry) {
-        let at = u64::from_le_bytes(entry.at.timestamp_micros().to_le_bytes());
+    fn write(&mut self, at: DateTime<Utc>, text: &str, form: LogForm) {
+        for at in stretch::headers(at, text, self.starts, form) {
+            self.headers.push_back_mut(at);
+        }
+        let last = self.printed.len().checked_sub(1);
+        let last = last.and_then(|last| self.printed.get_mut(last));
+        let open = last.and_then(|last| match last {
+            Stretch::Written(paper) if paper.size() < FULL => Some(paper),
+            Stretch::Written(_) | Stretch::Planned { .. } => None,
+        });
+        let written = match open {
+            // A copy if somebody else has it, too.
+            Some(paper) => Arc::make_mut(paper).write(at, text, self.starts, form),
+            None => {
+                let mut paper = Paper::default();
+                let written = paper.write(at, text, self.starts, form);
+                self.printed
+                    .push_back_mut(Stretch::Written(Arc::new(paper)));
+                written
+            }
+        };
+        self.size += written;
+        self.text_size += text.len();
+        self.starts = text.ends_with('\n');
+    }
+
+    fn fold(&mut self, at: DateTime<Utc>, text: &str) {
+        let at = u64::from_le_bytes(at.timestamp_micros().to_le_bytes());
         let mut digest = ids::mix(self.digest ^ at);
-        for chunk in entry.text.as_bytes().chunks(8) {
+        for chunk in text.as_bytes().chunks(8) {
             let mut word = [0; 8];
             word[..chunk.len()].copy_from_slice(chunk);
             digest = ids::mix(digest ^ u64::from_le_bytes(word));
         }
         // The length tells "a" from "a\0".
-        self.digest = ids::mix(digest ^ entry.text.len() as u64);
+        self.digest = ids::mix(digest ^ text.len() as u64);
     }
 }
 
 impl Engine {
+    /// Before anything is printed: what is there is not written anew.
     pub(crate) fn log_in_form(&mut self, form: LogForm) {
+        assert!(self.logs.is_empty(), "logs have their form from the start");
         self.log_form = form;
     }
 
@@ -108,16 +168,15 @@ impl Engine {
     }
 
     /// Writes into a job's log: behind what is there by now, and before what its command will print later.
-    pub(crate) fn append_log(&mut self, key: JobKey, text: Arc<str>) {
+    pub(crate) fn append_log(&mut self, key: JobKey, text: &str) {
         if text.is_empty() {
             return;
         }
-        let entry = LogEntry { at: self.now, text };
-        let now = self.now;
+        let (now, form) = (self.now, self.log_form);
         let log = self.log_to_change(key);
         log.take_due(now);
-        log.fold(&entry);
-        log.printed.push_back_mut(entry);
+        log.fold(now, text);
+        log.write(now, text, form);
     }
 
     /// What a command that starts will print, in the order of the instants.
@@ -125,15 +184,12 @@ impl Engine {
         if lines.is_empty() {
             return;
         }
+        let form = self.log_form;
         let log = self.log_to_change(key);
-        let lines: Vec<_> = lines
-            .into_iter()
-            .map(|(at, text)| LogEntry { at, text })
-            .collect();
-        for entry in &lines {
-            log.fold(entry);
+        for (at, text) in &lines {
+            log.fold(*at, text);
         }
-        log.planned = lines.into();
+        log.plan = Arc::new(Plan::new(form, lines));
         log.taken = 0;
     }
 
@@ -142,7 +198,7 @@ impl Engine {
         let now = self.now;
         if let Some(log) = self.logs.get_mut(&key) {
             log.take_due(now);
-            log.planned = Arc::from([]);
+            log.plan = Arc::default();
             log.taken = 0;
         }
     }
@@ -152,8 +208,12 @@ impl Engine {
         let now = self.now;
         if let Some(log) = self.logs.get_mut(&key) {
             log.take_due(now);
-            log.printed = VectorSync::new_sync();
-            log.digest = ids::mix(!log.digest);
+            *log = Log {
+                plan: Arc::clone(&log.plan),
+                taken: log.taken,
+                digest: ids::mix(!log.digest),
+                ..Log::new()
+            };
         }
     }
 
@@ -168,14 +228,13 @@ impl Engine {
         let Some(kept) = self.logs.get(&key) else {
             return;
         };
-        assert!(kept.taken <= kept.planned.len());
-        let entries = || kept.printed.iter().chain(&kept.planned[kept.taken..]);
-        assert!(entries().all(|entry| !entry.text.is_empty()));
-        assert!(
-            entries().map(|entry| entry.at).is_sorted(),
-            "a log has an order"
-        );
-        assert_eq!(log.size(), log.raw().to_string().len());
+        kept.plan.check(kept.taken);
+        assert!(kept.printed.iter().all(|stretch| stretch.size() > 0));
+        let raw = log.raw().to_string();
+        assert_eq!(log.size(), raw.len());
+        assert_eq!(log.text_size(), log.text().len());
+        let last = kept.printed.last();
+        assert_eq!(kept.starts, last.is_none_or(Stretch::ends_line));
     }
 
     fn log_to_change(&mut self, key: JobKey) -> &mut Log {
@@ -187,54 +246,51 @@ impl Engine {
 }
 
 impl<'e> Printed<'e> {
-    fn entries(self) -> impl Iterator<Item = &'e LogEntry> {
+    /// The lines of its script that are due and not yet among what was printed.
+    fn due(self) -> impl Iterator<Item = Stretch> {
         let log = self.log.into_iter();
-        log.flat_map(move |log| log.printed.iter().chain(log.due(self.now)))
+        log.flat_map(move |log| log.planned(log.due(self.now)))
     }
 
-    /// Each entry, and whether it begins a line.
-    fn with_starts(self) -> impl Iterator<Item = (&'e LogEntry, bool)> {
-        let mut starts = true;
-        self.entries().map(move |entry| {
-            let this = (entry, starts);
-            starts = entry.text.ends_with('\n');
-            this
-        })
+    fn stretches(self) -> impl Iterator<Item = Stretch> {
+        let log = self.log.into_iter();
+        log.flat_map(|log| &log.printed).cloned().chain(self.due())
     }
 
     /// Stands for what can be read: of one job at one time, equal pairs mean equal logs.
     pub(crate) fn fingerprint(self) -> (u64, u64) {
-        let of = |log: &Log| {
-            let there = log.printed.len() + log.due(self.now).len();
-            (log.digest, there as u64)
-        };
-        self.log.map_or((0, 0), of)
+        let digest = self.log.map_or(0, |log| log.digest);
+        (digest, self.size() as u64)
     }
 
     /// When more will be there, if nothing happens to its command.
     pub(crate) fn grows_at(self) -> Option<DateTime<Utc>> {
         let log = self.log?;
-        let next = log.taken + log.due(self.now).len();
-        Some(log.planned.get(next)?.at)
+        log.plan.at(log.due(self.now).end)
     }
 
     /// As it was printed.
     pub(crate) fn text(self) -> String {
-        let mut text = String::with_capacity(self.entries().map(|entry| entry.text.len()).sum());
-        text.extend(self.entries().map(|entry| &*entry.text));
-        text
+        self.end_of_text(usize::MAX).0
+    }
+
+    fn text_size(self) -> usize {
+        let due: usize = self.due().map(|stretch| stretch.text_size()).sum();
+        self.log.map_or(0, |log| log.text_size) + due
     }
 
     /// At least the last `limit` bytes as they were printed, if there are so many, and how many there are before them.
     pub(crate) fn end_of_text(self, limit: usize) -> (String, usize) {
-        let size: usize = self.entries().map(|entry| entry.text.len()).sum();
-        let (mut before, mut text) = (0, String::new());
-        for entry in self.entries() {
-            if text.is_empty() && before + entry.text.len() + limit <= size {
-                before += entry.text.len();
+        let left_out = self.text_size().saturating_sub(limit);
+        let mut text = String::with_capacity(self.text_size() - left_out);
+        let (mut before, mut starts) = (0, true);
+        for stretch in self.stretches() {
+            if text.is_empty() && before + stretch.text_size() <= left_out {
+                before += stretch.text_size();
             } else {
-                text.push_str(&entry.text);
+                before += stretch.write_text(&mut text, self.form, starts, left_out - before);
             }
+            starts = stretch.ends_line();
         }
         (text, before)
     }
@@ -246,53 +302,30 @@ impl<'e> Printed<'e> {
 
     /// How many bytes the raw log has.
     pub(crate) fn size(self) -> usize {
-        self.with_starts()
-            .map(|(entry, starts)| entry.raw_len(self.form, starts))
-            .sum()
+        let due: usize = self.due().map(|stretch| stretch.size()).sum();
+        self.log.map_or(0, |log| log.size) + due
     }
 
-    /// The raw log, but for its first bytes.
-    pub(crate) fn raw_from(self, from: usize) -> Vec<u8> {
-        let (mut before, mut end) = (0, String::new());
-        for (entry, starts) in self.with_starts() {
-            let len = entry.raw_len(self.form, starts);
-            if end.is_empty() && before + len <= from {
-                before += len;
-            } else {
-                entry
-                    .write(&mut end, self.form, starts)
-                    .expect("a String takes everything");
-            }
-        }
-        let mut end = end.into_bytes();
-        end.drain(..(from - before).min(end.len()));
-        end
+    /// The raw log, but for its first bytes: shared, not copied.
+    pub(crate) fn raw_from(self, from: usize) -> impl Iterator<Item = Part> {
+        let mut left_out = from;
+        self.stretches().filter_map(move |stretch| {
+            let skipped = left_out.min(stretch.size());
+            left_out -= skipped;
+            (skipped < stretch.size()).then(|| Part::new(stretch, skipped))
+        })
     }
 
     /// When the headers of its groups (`---`, `+++`, `~~~`) were printed, in nanoseconds.
     ///
     /// None where lines have time stamps: agents send either. Source: recorded in 2023 and 2025, with headers in the log.
     pub(crate) fn header_times(self) -> Vec<i64> {
-        let mut times = Vec::new();
-        if self.form == LogForm::Stamped {
-            return times;
-        }
-        for (entry, starts) in self.with_starts() {
-            let lines = entry.text.split_inclusive('\n').enumerate();
-            let headers = lines.filter(|(n, line)| (*n > 0 || starts) && is_header(line));
-            let nanoseconds = entry.at.timestamp_nanos_opt().unwrap_or(i64::MAX);
-            times.extend(headers.map(|_| nanoseconds));
-        }
-        times
+        let Some(log) = self.log else {
+            return Vec::new();
+        };
+        let due = log.plan.headers(log.due(self.now), log.starts);
+        log.headers.iter().copied().chain(due).collect()
     }
-}
-
-/// Whether a line begins a group: as an agent has it, a mark and a space.
-fn is_header(line: &str) -> bool {
-    let rest = ["---", "+++", "~~~"]
-        .iter()
-        .find_map(|mark| line.strip_prefix(mark));
-    rest.is_some_and(|rest| rest.starts_with(char::is_whitespace))
 }
 
 /// A raw log: what an agent sent.
@@ -301,43 +334,8 @@ pub(crate) struct Raw<'e>(Printed<'e>);
 
 impl fmt::Display for Raw<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(log) = self;
-        log.with_starts()
-            .try_for_each(|(entry, starts)| entry.write(f, log.form, starts))
-    }
-}
-
-impl LogEntry {
-    fn stamp(&self) -> String {
-        format!("\u{1b}_bk;t={}\u{7}", self.at.timestamp_millis())
-    }
-
-    fn write(&self, out: &mut impl Write, form: LogForm, mut starts: bool) -> fmt::Result {
-        if form == LogForm::AsPrinted {
-            return out.write_str(&self.text);
-        }
-        let stamp = self.stamp();
-        for line in self.text.split_inclusive('\n') {
-            if starts {
-                out.write_str(&stamp)?;
-            }
-            let ended = line.strip_suffix('\n');
-            out.write_str(ended.unwrap_or(line))?;
-            starts = ended.is_some();
-            if starts {
-                out.write_str("\r\n")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn raw_len(&self, form: LogForm, starts: bool) -> usize {
-        if form == LogForm::AsPrinted {
-            return self.text.len();
-        }
-        let ends = self.text.bytes().filter(|byte| *byte == b'\n').count();
-        let begun = ends + usize::from(!self.text.ends_with('\n')) - usize::from(!starts);
-        self.text.len() + ends + begun * self.stamp().len()
+        let mut stretches = self.0.stretches();
+        stretches.try_for_each(|stretch| f.write_str(stretch.raw()))
     }
 }
 
@@ -345,16 +343,17 @@ impl LogEntry {
 mod tests {
     use super::*;
 
-    fn log(pieces: &[(i64, &str)], planned: &[(i64, &str)]) -> Log {
-        let entry = |(second, text): &(i64, &str)| LogEntry {
-            at: at(*second),
-            text: Arc::from(*text),
-        };
-        Log {
-            printed: pieces.iter().map(entry).collect(),
-            planned: planned.iter().map(entry).collect(),
-            ..Log::new()
+    /// Pieces that were printed, each at its second, and what a script plans.
+    fn log(form: LogForm, pieces: &[(i64, &str)], planned: &[(i64, &str)]) -> Log {
+        let mut log = Log::new();
+        for (second, text) in pieces {
+            log.write(at(*second), text, form);
         }
+        let planned = planned
+            .iter()
+            .map(|(second, text)| (at(*second), Arc::from(*text)));
+        log.plan = Arc::new(Plan::new(form, planned.collect()));
+        log
     }
 
     fn at(second: i64) -> DateTime<Utc> {
@@ -369,30 +368,71 @@ mod tests {
         }
     }
 
+    fn bytes(printed: Printed<'_>, from: usize) -> Vec<u8> {
+        let parts: Vec<Part> = printed.raw_from(from).collect();
+        parts.iter().flat_map(AsRef::as_ref).copied().collect()
+    }
+
+    /// What all of it says, with what is due read before and after it was taken.
+    fn reads(log: &Log, second: i64, form: LogForm) -> (String, String, Vec<i64>) {
+        let read_of = |log: &Log| {
+            let printed = read(log, second, form);
+            let raw = printed.raw().to_string();
+            assert_eq!(printed.size(), raw.len());
+            assert_eq!(printed.text_size(), printed.text().len());
+            (raw, printed.text(), printed.header_times())
+        };
+        let mut taken = log.clone();
+        taken.take_due(at(second));
+        assert_eq!(read_of(log), read_of(&taken));
+        assert_eq!(
+            read(log, second, form).fingerprint(),
+            read(&taken, second, form).fingerprint()
+        );
+        read_of(log)
+    }
+
+    const PIECES: &[(i64, &str)] = &[(0, "a"), (1, "b\n\nc\r"), (2, "\nd\n")];
+
     #[test]
     fn every_line_has_the_stamp_of_the_instant_at_which_it_began() {
-        let log = log(&[(0, "a"), (1, "b\n\nc\r"), (2, "\nd\n")], &[(3, "e")]);
-        let shown = read(&log, 3, LogForm::Stamped).raw().to_string();
+        let stamped = log(LogForm::Stamped, PIECES, &[(3, "e")]);
+        let (raw, text, _) = reads(&stamped, 3, LogForm::Stamped);
         let expected = "\u{1b}_bk;t=5\u{7}ab\r\n\u{1b}_bk;t=1005\u{7}\r\n\u{1b}_bk;t=1005\u{7}c\r\r\n\
                         \u{1b}_bk;t=2005\u{7}d\r\n\u{1b}_bk;t=3005\u{7}e";
-        assert_eq!(shown, expected);
-        assert_eq!(read(&log, 2, LogForm::Stamped).text(), "ab\n\nc\r\nd\n");
-        let printed = read(&log, 3, LogForm::AsPrinted);
-        assert_eq!(printed.raw().to_string(), printed.text());
+        assert_eq!(raw, expected);
+        assert_eq!(text, "ab\n\nc\r\nd\ne");
+        assert_eq!(read(&stamped, 2, LogForm::Stamped).text(), "ab\n\nc\r\nd\n");
+        let printed = log(LogForm::AsPrinted, PIECES, &[(3, "e")]);
+        let (raw, text, _) = reads(&printed, 3, LogForm::AsPrinted);
+        assert_eq!(raw, text);
+    }
+
+    #[test]
+    fn a_stamp_that_a_command_prints_itself_is_its_own() {
+        let text = "\u{1b}_bk;t=1\u{7}x\n\u{7}\r\n\r";
+        let printed = log(LogForm::Stamped, &[(0, text), (1, "\n"), (2, text)], &[]);
+        assert_eq!(
+            reads(&printed, 2, LogForm::Stamped).1,
+            format!("{text}\n{text}")
+        );
     }
 
     #[test]
     fn size_and_end_are_those_of_the_whole() {
-        let log = log(&[(0, "a"), (1, "bö\n\nc"), (2, "\nd\n")], &[(3, "e\nf")]);
         for form in [LogForm::Stamped, LogForm::AsPrinted] {
+            let log = log(
+                form,
+                &[(0, "a"), (1, "bö\n\nc"), (2, "\nd\n")],
+                &[(3, "e\nf"), (3, "g\n")],
+            );
             for second in 0..5 {
                 let printed = read(&log, second, form);
-                let whole = printed.raw().to_string();
-                assert_eq!(printed.size(), whole.len(), "{whole:?}");
-                for from in 0..=whole.len() {
-                    assert_eq!(printed.raw_from(from), &whole.as_bytes()[from..]);
+                let (whole, text, _) = reads(&log, second, form);
+                for from in 0..=whole.len() + 1 {
+                    let expected = whole.as_bytes().get(from..).unwrap_or_default();
+                    assert_eq!(bytes(printed, from), expected);
                 }
-                let text = printed.text();
                 for limit in 0..=text.len() + 1 {
                     let (end, before) = printed.end_of_text(limit);
                     assert!(end.len() >= limit.min(text.len()));
@@ -402,13 +442,44 @@ mod tests {
         }
     }
 
+    /// The lines of a script are written out before it is known what comes between them.
+    #[test]
+    fn what_is_written_between_the_lines_of_a_script_joins_them() {
+        let plan = [(1, "one\n"), (2, "two, "), (3, "three\n"), (4, "four\n")];
+        for said in ["said\n", "said, "] {
+            for second in 0..5 {
+                let mut log = log(LogForm::Stamped, &[], &plan);
+                log.take_due(at(second));
+                log.write(at(second), said, LogForm::Stamped);
+                let (raw, text, _) = reads(&log, 4, LogForm::Stamped);
+                let mut lines: Vec<(i64, &str)> = plan.to_vec();
+                lines.insert(usize::try_from(second).expect("one"), (second, said));
+                let mut expected = String::new();
+                let mut starts = true;
+                for (second, line) in lines {
+                    if starts {
+                        expected += &format!("\u{1b}_bk;t={}\u{7}", second * 1000 + 5);
+                    }
+                    expected += &line.replace('\n', "\r\n");
+                    starts = line.ends_with('\n');
+                }
+                assert_eq!(raw, expected);
+                let stamps = text.len() + raw.matches("\r\n").count();
+                assert!(raw.len() > stamps && !text.contains('\u{1b}'), "{text:?}");
+            }
+        }
+    }
+
     #[test]
     fn headers_have_times_where_lines_have_none() {
-        let log = log(
-            &[(0, "--- a\n---b\n~~"), (1, "~ c\n+++ d\n")],
-            &[(2, "~~~ e")],
-        );
-        let times = |form| read(&log, 2, form).header_times();
+        let times = |form| {
+            let log = log(
+                form,
+                &[(0, "--- a\n---b\n~~"), (1, "~ c\n+++ d\n")],
+                &[(2, "~~~ e")],
+            );
+            reads(&log, 2, form).2
+        };
         assert_eq!(times(LogForm::Stamped), [0_i64; 0]);
         assert_eq!(
             times(LogForm::AsPrinted),
@@ -418,12 +489,38 @@ mod tests {
 
     #[test]
     fn what_was_printed_is_taken_out_of_the_plan_once() {
-        let mut log = log(&[(0, "a")], &[(1, "b"), (2, "c"), (3, "d")]);
+        let form = LogForm::AsPrinted;
+        let mut log = log(form, &[(0, "a")], &[(1, "b"), (2, "c"), (3, "d")]);
         log.take_due(at(2));
         log.take_due(at(2));
-        assert_eq!(read(&log, 2, LogForm::AsPrinted).text(), "abc");
-        assert_eq!(read(&log, 2, LogForm::AsPrinted).grows_at(), Some(at(3)));
-        assert_eq!(read(&log, 3, LogForm::AsPrinted).text(), "abcd");
-        assert_eq!(read(&log, 3, LogForm::AsPrinted).grows_at(), None);
+        assert_eq!(read(&log, 2, form).text(), "abc");
+        assert_eq!(read(&log, 2, form).grows_at(), Some(at(3)));
+        assert_eq!(read(&log, 3, form).text(), "abcd");
+        assert_eq!(read(&log, 3, form).grows_at(), None);
+    }
+
+    #[test]
+    fn readers_share_what_is_kept_and_writers_leave_it_alone() {
+        for form in [LogForm::Stamped, LogForm::AsPrinted] {
+            let line = "x".repeat(999) + "\n";
+            let mut log = log(form, &[], &[(0, &line), (0, &line)]);
+            log.take_due(at(0));
+            for _ in 0..200 {
+                log.write(at(0), &line, form);
+            }
+            let parts = |log: &Log| -> Vec<Part> { read(log, 9, form).raw_from(0).collect() };
+            let (first, second) = (parts(&log), parts(&log));
+            let all = bytes(read(&log, 9, form), 0);
+            for (a, b) in first.iter().zip(&second) {
+                assert_eq!(a.as_ref().as_ptr(), b.as_ref().as_ptr(), "the same bytes");
+            }
+            assert!(first.len() < 6, "in few parts: {}", first.len());
+            log.write(at(0), "more", form);
+            let held: Vec<u8> = first.iter().flat_map(AsRef::as_ref).copied().collect();
+            assert_eq!(held, all);
+            let parts = parts(&log);
+            assert_eq!(parts[0].as_ref().as_ptr(), first[0].as_ref().as_ptr());
+            assert_eq!(parts[1].as_ref().as_ptr(), first[1].as_ref().as_ptr());
+        }
     }
 }

@@ -55,7 +55,7 @@ impl JobHandle {
         self.read(|_, _| ());
         let written = self.tie.driver().apply(WriteLog {
             job: self.key,
-            text: text.into(),
+            text,
         });
         if written == Err(NotRunning) {
             let history: Vec<_> = self.history().iter().map(ToString::to_string).collect();
@@ -88,6 +88,6 @@ impl JobHandle {
         self.read(|_, _| ());
         self.tie
             .driver()
-            .set(|engine| engine.append_log(self.key, text.into()));
+            .set(|engine| engine.append_log(self.key, text));
     }
 }

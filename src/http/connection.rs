@@ -11,12 +11,12 @@ use std::future::{Future as _, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::BodyExt as _;
+use hyper::body::{Body as _, Frame, Incoming, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -28,7 +28,7 @@ use tokio::time::timeout;
 
 use super::failures::{Failures, panic_text};
 use super::io::{Patience, Phase, Watched};
-use super::reply::{Answering, Delivery, Reply, Served};
+use super::reply::{Answering, Body, Delivery, Reply, Served};
 use super::request::{Method, Request};
 use super::wreck::Wreck;
 
@@ -112,7 +112,7 @@ pub(crate) async fn serve_connection(
             let Served { reply, delivery } = edge.reply_to(request, &phase).await;
             if delivery == Delivery::Whole {
                 phase.request_ends();
-                return Ok::<_, Infallible>(edge.encode(reply));
+                return Ok::<_, Infallible>(edge.encode(reply, is_head));
             }
             if delivery == Delivery::Stall {
                 phase.request_waits();
@@ -122,9 +122,10 @@ pub(crate) async fn serve_connection(
                 let body = if may_have_body && !is_head {
                     reply.body.clone()
                 } else {
-                    Bytes::new()
+                    Body::default()
                 };
-                phase.abandon(Wreck::new(delivery, &edge.encode(reply), length, body));
+                let response = edge.encode(reply, is_head);
+                phase.abandon(Wreck::new(delivery, &response, length, body));
             }
             pending().await
         }
@@ -265,9 +266,9 @@ impl Edge {
             .map_err(|panic| self.failed(panic_text(&*panic).to_owned()))
     }
 
-    fn encode(&self, reply: Reply) -> Response<Full<Bytes>> {
-        encode(reply).unwrap_or_else(|illegal| {
-            encode(self.failed(illegal)).expect("a message is a legal reply")
+    fn encode(&self, reply: Reply, is_head: bool) -> Response<Outgoing> {
+        encode(reply, is_head).unwrap_or_else(|illegal| {
+            encode(self.failed(illegal), is_head).expect("a message is a legal reply")
         })
     }
 
@@ -304,7 +305,7 @@ fn owned_request(head: &hyper::Request<Incoming>, body: Bytes) -> Request {
 }
 
 /// Our reply as hyper's, or why HTTP has no such reply.
-fn encode(reply: Reply) -> Result<Response<Full<Bytes>>, String> {
+fn encode(reply: Reply, is_head: bool) -> Result<Response<Outgoing>, String> {
     let status = match StatusCode::from_u16(reply.status) {
         Ok(status) if !status.is_informational() => status,
         _ => {
@@ -314,6 +315,12 @@ fn encode(reply: Reply) -> Result<Response<Full<Bytes>>, String> {
             ));
         }
     };
+    if !is_head && !reply.body.is_there() {
+        let len = reply.body.len();
+        return Err(format!(
+            "A reply announces a body of {len} bytes and does not have it"
+        ));
+    }
     let mut headers = HeaderMap::with_capacity(reply.headers.len());
     for (name, value) in reply.headers {
         let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
@@ -333,8 +340,31 @@ fn encode(reply: Reply) -> Result<Response<Full<Bytes>>, String> {
         // hyper says so itself, but not in answer to HEAD: there it takes an empty body for an unknown one.
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
-    let mut response = Response::new(Full::new(reply.body));
+    let mut response = Response::new(Outgoing(reply.body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// A body on its way out, piece by piece: the system gets what was shared, and nothing in between copies it.
+pub(super) struct Outgoing(Body);
+
+impl hyper::body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.next_piece().map(|piece| Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
 }

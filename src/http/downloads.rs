@@ -103,7 +103,7 @@ pub(super) fn answer(
         .with_header("content-security-policy", POLICY)
         .with_header("x-content-type-options", "nosniff")
         .with_header("cache-control", "no-store");
-    reply.body = Bytes::from_owner(std::sync::Arc::clone(&file.content));
+    reply.body = Bytes::from_owner(std::sync::Arc::clone(&file.content)).into();
     (reply, None)
 }
 

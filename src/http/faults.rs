@@ -91,7 +91,7 @@ pub(crate) fn instead(
         Verdict::Status(status) => error(*status, request),
         Verdict::Answer { status, body } => {
             let mut reply = Reply::new(*status).with_header("content-type", kind_of(body));
-            reply.body = body.clone();
+            reply.body = body.clone().into();
             reply
         }
         // Nobody sees it.

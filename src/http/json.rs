@@ -372,7 +372,7 @@ mod tests {
         let body = refused.into_reply().body;
         let text = "{\"message\":\"Validation failed: Commit can't be blank, Branch can't be blank, Message is invalid, \
                     Env is invalid, Flag is invalid, N is invalid\"}\n";
-        assert_eq!(body, text.as_bytes());
+        assert_eq!(body, text);
     }
 
     #[test]

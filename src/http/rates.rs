@@ -233,7 +233,7 @@ mod tests {
              \"scope\":\"rest_user\",\"limit\":2,\"current\":3,\"reset\":42}\n"
         );
         let (status, _, body) = ask(59, b);
-        let body = String::from_utf8_lossy(&body).into_owned();
+        let body = body.text();
         assert_eq!(status, 429);
         assert!(
             body.ends_with(",\"scope\":\"rest\",\"limit\":3,\"current\":4,\"reset\":1}\n"),

@@ -3,6 +3,7 @@
 //! Elsewhere: framing (`content-length`, `connection`) and the check that it is legal HTTP (`connection`).
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,6 +14,108 @@ use serde_json::json;
 
 const JSON: &str = "application/json; charset=utf-8";
 
+/// What a reply says: pieces that may be shared with whoever keeps them, so that they can be large and are never copied.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Body {
+    /// None is empty.
+    pieces: VecDeque<Bytes>,
+    /// How many bytes they are, or would be.
+    len: usize,
+}
+
+impl Body {
+    /// One that HEAD asks about: its length, without itself.
+    pub(crate) fn announced(len: usize) -> Self {
+        Self {
+            pieces: VecDeque::new(),
+            len,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether there is more to it than its length.
+    pub(crate) fn is_there(&self) -> bool {
+        self.pieces.iter().map(Bytes::len).sum::<usize>() == self.len
+    }
+
+    /// Takes the first piece away.
+    pub(crate) fn next_piece(&mut self) -> Option<Bytes> {
+        let piece = self.pieces.pop_front()?;
+        self.len -= piece.len();
+        Some(piece)
+    }
+
+    /// Takes the first bytes away; all of them, if there are not so many.
+    pub(crate) fn split_to(&mut self, len: usize) -> Self {
+        let mut first = Self::default();
+        while let Some(next) = self.pieces.front_mut().filter(|_| first.len < len) {
+            let part = next.split_to(next.len().min(len - first.len));
+            if next.is_empty() {
+                self.pieces.pop_front();
+            }
+            self.len -= part.len();
+            first.push(part);
+        }
+        first
+    }
+
+    fn push(&mut self, piece: Bytes) {
+        if !piece.is_empty() {
+            self.len += piece.len();
+            self.pieces.push_back(piece);
+        }
+    }
+}
+
+impl FromIterator<Bytes> for Body {
+    fn from_iter<T: IntoIterator<Item = Bytes>>(pieces: T) -> Self {
+        let mut body = Self::default();
+        pieces.into_iter().for_each(|piece| body.push(piece));
+        body
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(whole: Bytes) -> Self {
+        Self::from_iter([whole])
+    }
+}
+
+impl From<Vec<u8>> for Body {
+    fn from(whole: Vec<u8>) -> Self {
+        Bytes::from(whole).into()
+    }
+}
+
+impl From<String> for Body {
+    fn from(whole: String) -> Self {
+        Bytes::from(whole).into()
+    }
+}
+
+#[cfg(test)]
+impl Body {
+    /// All of it, which is text.
+    pub(crate) fn text(&self) -> String {
+        let pieces: Vec<&[u8]> = self.pieces.iter().map(AsRef::as_ref).collect();
+        String::from_utf8(pieces.concat()).expect("text")
+    }
+}
+
+#[cfg(test)]
+impl PartialEq<&str> for Body {
+    fn eq(&self, other: &&str) -> bool {
+        self.text() == *other
+    }
+}
+
 /// One complete reply. The edge adds what HTTP needs and nothing else, so `date` is written here by whoever knows the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
@@ -21,7 +124,7 @@ pub(crate) struct Reply {
     /// and `transfer-encoding` belong to the edge and are refused here.
     pub(crate) headers: Vec<(Cow<'static, str>, String)>,
     /// Not sent in answer to HEAD, nor with 204 and 304.
-    pub(crate) body: Bytes,
+    pub(crate) body: Body,
 }
 
 impl Reply {
@@ -30,14 +133,14 @@ impl Reply {
         Self {
             status,
             headers: Vec::new(),
-            body: Bytes::new(),
+            body: Body::default(),
         }
     }
 
     /// A body that is JSON already.
     pub(crate) fn json(status: u16, body: impl Into<Bytes>) -> Self {
         let mut reply = Self::new(status).with_header("content-type", JSON);
-        reply.body = body.into();
+        reply.body = body.into().into();
         reply
     }
 
@@ -131,6 +234,31 @@ impl fmt::Debug for Answering {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_is_taken_apart_without_a_copy() {
+        let pieces = ["abc", "", "de", "f"].map(|piece| Bytes::from_static(piece.as_bytes()));
+        let whole: Body = pieces.iter().cloned().collect();
+        assert_eq!(whole, "abcdef");
+        for first in 0..8 {
+            let mut rest = whole.clone();
+            let begin = rest.split_to(first);
+            let at = first.min(6);
+            assert_eq!((begin.len(), rest.len()), (at, 6 - at));
+            assert_eq!(begin, &"abcdef"[..at]);
+            assert_eq!(rest, &"abcdef"[at..]);
+            assert!(begin.is_there() && rest.is_there());
+        }
+        let mut rest = whole.clone();
+        rest.split_to(1);
+        let piece = rest.next_piece().expect("the rest of the first");
+        assert_eq!(piece.as_ptr(), pieces[0][1..].as_ptr());
+        assert_eq!(rest.next_piece(), Some(pieces[2].clone()));
+        assert_eq!(rest.next_piece(), Some(pieces[3].clone()));
+        assert_eq!((rest.next_piece(), rest.len()), (None, 0));
+        let announced = Body::announced(3);
+        assert!(!announced.is_there() && announced.len() == 3 && !announced.is_empty());
+    }
 
     #[test]
     fn a_message_is_json_whatever_it_says_and_ends_in_one_newline() {

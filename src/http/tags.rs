@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 
-use crate::http::reply::Reply;
+use crate::http::reply::{Body, Reply};
 use crate::http::request::{Method, Request};
 
 /// How many tags are remembered: the last 10,000. Whoever comes with an older one gets the body anew.
@@ -53,7 +52,7 @@ impl Tags {
         });
         if is_spared {
             reply.status = 304;
-            reply.body = Bytes::new();
+            reply.body = Body::default();
             reply.headers.retain(|(name, _)| name != "content-type");
         }
         reply

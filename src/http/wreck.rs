@@ -11,16 +11,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
-use http_body_util::Full;
 use hyper::{Response, StatusCode};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::watch;
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use super::connection::{Stream, Timers, stopped};
+use super::connection::{Outgoing, Stream, Timers, stopped};
 use super::io::Watched;
-use super::reply::Delivery;
+use super::reply::{Body, Delivery};
 
 /// What a client gets that asked for HTTP: bytes that begin no reply.
 const GARBAGE: &[u8] = b"\x16\x03\x01\0\xff this is no HTTP \0\xfe\r\n\r\n";
@@ -28,7 +27,7 @@ const GARBAGE: &[u8] = b"\x16\x03\x01\0\xff this is no HTTP \0\xfe\r\n\r\n";
 /// What is still to be done on a connection that hyper is done with.
 #[derive(Debug)]
 pub(super) struct Wreck {
-    pieces: Vec<Bytes>,
+    pieces: Vec<Body>,
     /// Between two pieces, in real time.
     pause: Duration,
     ending: Ending,
@@ -46,9 +45,9 @@ impl Wreck {
     /// follows it: nothing, if HEAD was asked.
     pub(super) fn new(
         delivery: Delivery,
-        response: &Response<Full<Bytes>>,
+        response: &Response<Outgoing>,
         length: Option<usize>,
-        mut body: Bytes,
+        mut body: Body,
     ) -> Self {
         let length = length.map(|length| length as u64);
         let declared = match delivery {
@@ -61,21 +60,21 @@ impl Wreck {
             | Delivery::Truncated { .. }
             | Delivery::Slow { .. } => length,
         };
-        let head = || head(response, declared);
+        let head = || Body::from(head(response, declared));
         let (pieces, ending) = match delivery {
             Delivery::Reset => (Vec::new(), Ending::Reset),
             Delivery::HalfClose | Delivery::Stall => (Vec::new(), Ending::HalfClose),
-            Delivery::Garbage => (vec![Bytes::from_static(GARBAGE)], Ending::Close),
+            Delivery::Garbage => (vec![Bytes::from_static(GARBAGE).into()], Ending::Close),
             Delivery::Truncated { bytes } => {
-                body.truncate(bytes.min(body.len().saturating_sub(1)));
-                (vec![head(), body], Ending::Close)
+                let most = body.len().saturating_sub(1);
+                (vec![head(), body.split_to(bytes.min(most))], Ending::Close)
             }
             Delivery::Whole | Delivery::WrongLength { .. } => (vec![head(), body], Ending::Close),
             Delivery::Slow { pieces, .. } => {
                 let size = body.len().div_ceil(pieces).max(1);
                 let mut all = vec![head()];
                 while !body.is_empty() {
-                    all.push(body.split_to(size.min(body.len())));
+                    all.push(body.split_to(size));
                 }
                 (all, Ending::Close)
             }
@@ -114,7 +113,7 @@ impl Wreck {
     }
 
     async fn work(self, mut stream: Watched<Box<dyn Stream>>, timers: Timers) -> io::Result<()> {
-        for (n, piece) in self.pieces.iter().enumerate() {
+        for (n, mut piece) in self.pieces.into_iter().enumerate() {
             if n > 1 {
                 match timers {
                     Timers::Own => sleep(self.pause).await,
@@ -122,7 +121,9 @@ impl Wreck {
                     Timers::Borrowed => yield_now().await,
                 }
             }
-            stream.write_all(piece).await?;
+            while let Some(bytes) = piece.next_piece() {
+                stream.write_all(&bytes).await?;
+            }
             stream.flush().await?;
         }
         match self.ending {
@@ -143,7 +144,7 @@ impl Wreck {
 }
 
 /// As hyper writes it, with the length that is declared, and the end of the connection.
-fn head(response: &Response<Full<Bytes>>, declared: Option<u64>) -> Bytes {
+fn head(response: &Response<Outgoing>, declared: Option<u64>) -> Bytes {
     let mut head = BytesMut::new();
     let status = response.status();
     let phrase = StatusCode::canonical_reason(&status).unwrap_or("<none>");

@@ -26,7 +26,6 @@ fn as_text<S: Serializer>(text: &impl Display, serializer: S) -> Result<S::Ok, S
 
 impl<'e> LogJson<'e> {
     pub(crate) fn new(view: &View<'e>, key: JobKey) -> Self {
-        saw_log(view, key);
         let job = view.engine.job(key);
         let log = view.engine.log_of(key);
         Self {
@@ -39,19 +38,13 @@ impl<'e> LogJson<'e> {
     }
 }
 
-/// The raw log.
-pub(crate) fn raw_log(view: &View<'_>, key: JobKey) -> Vec<u8> {
-    saw_log(view, key);
-    view.engine.log_of(key).raw_from(0)
-}
-
 /// What a terminal would show, without time stamps.
 pub(crate) fn html_log(view: &View<'_>, key: JobKey) -> String {
-    saw_log(view, key);
     terminal::html(&view.engine.log_of(key).text())
 }
 
-fn saw_log(view: &View<'_>, key: JobKey) {
+/// What goes into whatever is shown of it.
+pub(crate) fn saw_log(view: &View<'_>, key: JobKey) {
     let (content, pieces) = view.engine.log_of(key).fingerprint();
     view.saw(Kind::Job, key, content);
     view.saw(Kind::Job, key, pieces);

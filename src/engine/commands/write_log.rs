@@ -1,21 +1,19 @@
 //! What a running command prints, said by hand.
 
-use std::sync::Arc;
-
 use crate::engine::job::JobKey;
 use crate::engine::{Command, Engine};
 use crate::vocabulary::states::JobType;
 
-pub(crate) struct WriteLog {
+pub(crate) struct WriteLog<'t> {
     pub(crate) job: JobKey,
-    pub(crate) text: Arc<str>,
+    pub(crate) text: &'t str,
 }
 
 /// No command runs, or nobody hears what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotRunning;
 
-impl Command for WriteLog {
+impl Command for WriteLog<'_> {
     type Output = ();
     type Refused = NotRunning;
 

@@ -432,7 +432,7 @@ impl Life<'_> {
     fn write_log(&mut self, job: PickJob) {
         if let Some(job) = self.pick_job(job) {
             self.say(|life| format!("{} prints", life.name_of_job(job)));
-            let text = "printed\n".into();
+            let text = "printed\n";
             let _ = self.apply(WriteLog { job, text });
         }
     }

@@ -10,13 +10,13 @@ use crate::engine::job::JobKey;
 use crate::http::Cx;
 use crate::http::accept::{self, Form};
 use crate::http::error::ApiError;
-use crate::http::reply::Reply;
+use crate::http::reply::{Body, Reply};
 use crate::http::request::Method;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::states::JobType;
 use crate::wire::View;
 use crate::wire::environment::Environment;
-use crate::wire::log::{LogJson, html_log, raw_log};
+use crate::wire::log::{LogJson, html_log, saw_log};
 
 /// In the form the client accepts.
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -79,20 +79,33 @@ fn show(cx: &mut Cx<'_>, form: Form) -> Result<Reply, ApiError> {
         return end(cx, job, last);
     }
     let view = cx.view();
+    saw_log(&view, job);
     Ok(match form {
-        Form::Json => Cx::show(&view, 200, &LogJson::new(&view, job)),
-        Form::Text if is_head => {
-            show_text(&view, form, raw_log(&view, job)).with_header("accept-ranges", "bytes")
+        // Chosen: its length is that of the raw log, whichever form is asked about, so that none has to be made.
+        form if is_head => {
+            let size = Body::announced(cx.engine.log_of(job).size());
+            let reply = show_text(&view, form, size);
+            if form == Form::Text {
+                reply.with_header("accept-ranges", "bytes")
+            } else {
+                reply
+            }
         }
-        Form::Text => show_text(&view, form, raw_log(&view, job)),
+        Form::Json => Cx::show(&view, 200, &LogJson::new(&view, job)),
+        Form::Text => show_text(&view, form, raw_from(cx, job, 0)),
         Form::Html => show_text(&view, form, html_log(&view, job)),
     })
 }
 
+/// The raw log, but for its first bytes, as it is kept.
+fn raw_from(cx: &Cx<'_>, job: JobKey, from: usize) -> Body {
+    let parts = cx.engine.log_of(job).raw_from(from);
+    parts.map(Bytes::from_owner).collect()
+}
+
 /// The last bytes of the raw log; all of it, if there are not so many.
 fn end(cx: &Cx<'_>, job: JobKey, last: usize) -> Result<Reply, ApiError> {
-    let log = cx.engine.log_of(job);
-    let size = log.size();
+    let size = cx.engine.log_of(job).size();
     if size == 0 {
         // Chosen: the text; the status is documented.
         return Err(ApiError::new(416, "The log is empty"));
@@ -102,7 +115,7 @@ fn end(cx: &Cx<'_>, job: JobKey, last: usize) -> Result<Reply, ApiError> {
         .with_header("content-type", Form::Text.content_type())
         .with_header("content-range", format!("bytes {from}-{}/{size}", size - 1))
         .with_header("accept-ranges", "bytes");
-    reply.body = log.raw_from(from).into();
+    reply.body = raw_from(cx, job, from);
     Ok(reply)
 }
 
@@ -125,7 +138,7 @@ fn last_bytes(range: &str, form: Form) -> Result<usize, ApiError> {
     Ok(digits.parse().unwrap_or(usize::MAX))
 }
 
-fn show_text(view: &View<'_>, form: Form, body: impl Into<Bytes>) -> Reply {
+fn show_text(view: &View<'_>, form: Form, body: impl Into<Body>) -> Reply {
     // One URL has several forms.
     view.saw_text(form.content_type());
     let mut reply = Reply::new(200)

@@ -176,7 +176,7 @@ fn a_reply_is_its_own_headers_and_its_length_and_nothing_else() {
             .with_header("X-A", "zwölf")
             .with_header("link", "a")
             .with_header("link", "b");
-        reply.body = Bytes::from_static(b"done");
+        reply.body = Bytes::from_static(b"done").into();
         reply
     });
     let mut client = Client::of(&server);
@@ -250,7 +250,7 @@ fn head_has_the_length_and_no_body() {
 fn statuses_without_a_body_keep_the_connection_in_step() {
     let server = serve(|request| {
         let mut reply = Reply::new(request.path[1..].parse().expect("a status"));
-        reply.body = Bytes::from_static(b"not to be sent");
+        reply.body = Bytes::from_static(b"not to be sent").into();
         reply
     });
     let mut client = Client::of(&server);
