@@ -76,6 +76,7 @@ mod tests {
                     .into_iter()
                     .collect(),
                 body: bytes::Bytes::new(),
+                via: crate::http::request::Via::Memory,
             };
             assert_eq!(wanted(&request), expected, "{accept:?}");
         }

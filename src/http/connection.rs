@@ -29,7 +29,8 @@ use tokio::time::timeout;
 use super::failures::{Failures, panic_text};
 use super::io::{Patience, Phase, Watched};
 use super::reply::{Answering, Body, Delivery, Reply, Served};
-use super::request::{Method, Request};
+use super::request::{Method, Request, Via};
+use super::server::Names;
 use super::wreck::Wreck;
 
 /// What the server says to a request: short, and without waiting, because every connection shares its thread. Where it has
@@ -71,6 +72,9 @@ pub(crate) enum Timers {
 
 /// A stream of bytes, over whatever it comes: one kind, so that what serves it is compiled once.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+    /// Whether it came by an address, and not in memory.
+    fn is_socket(&self) -> bool;
+
     /// Dropping it resets the connection, if it is one that can be reset.
     fn reset_when_dropped(&mut self);
 }
@@ -102,14 +106,18 @@ pub(crate) async fn serve_connection(
         },
         Timers::Borrowed => Patience::Endless,
     };
+    let via = match &edge.names {
+        Some(names) if io.is_socket() => Via::Socket(Arc::clone(names)),
+        Some(_) | None => Via::Memory,
+    };
     let io = TokioIo::new(Watched::new(io, phase.clone(), patience));
     let head_bytes = edge.limits.head_bytes.max(SMALLEST_HEAD_LIMIT);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         phase.request_begins();
-        let (edge, phase) = (Arc::clone(&edge), phase.clone());
+        let (edge, phase, via) = (Arc::clone(&edge), phase.clone(), via.clone());
         async move {
             let is_head = request.method() == hyper::Method::HEAD;
-            let Served { reply, delivery } = edge.reply_to(request, &phase).await;
+            let Served { reply, delivery } = edge.reply_to(request, via, &phase).await;
             if delivery == Delivery::Whole {
                 phase.request_ends();
                 return Ok::<_, Infallible>(edge.encode(reply, is_head));
@@ -178,12 +186,19 @@ pub(crate) struct Edge {
     pub(crate) timers: Timers,
     pub(crate) answer: Arc<Answer>,
     pub(crate) failures: Arc<Failures>,
+    /// By which the server is reached that this is the edge of, if it is one.
+    pub(crate) names: Option<Arc<Names>>,
 }
 
 impl Edge {
-    async fn reply_to(&self, mut request: hyper::Request<Incoming>, phase: &Phase) -> Served {
+    async fn reply_to(
+        &self,
+        mut request: hyper::Request<Incoming>,
+        via: Via,
+        phase: &Phase,
+    ) -> Served {
         let answering = match self.read_body(&mut request).await {
-            Ok(body) => self.guard(|| (self.answer)(owned_request(&request, body))),
+            Ok(body) => self.guard(|| (self.answer)(owned_request(&request, body, via))),
             Err(refusal) => return refusal.closing().into(),
         };
         let mut waiting = match answering {
@@ -286,7 +301,7 @@ fn expects_continue(headers: &HeaderMap) -> bool {
 }
 
 /// hyper's request as ours. Of an absolute target (`GET http://host/path`) path and query remain.
-fn owned_request(head: &hyper::Request<Incoming>, body: Bytes) -> Request {
+fn owned_request(head: &hyper::Request<Incoming>, body: Bytes, via: Via) -> Request {
     let headers = head
         .headers()
         .iter()
@@ -301,6 +316,7 @@ fn owned_request(head: &hyper::Request<Incoming>, body: Bytes) -> Request {
         query: head.uri().query().unwrap_or_default().to_owned(),
         headers,
         body,
+        via,
     }
 }
 

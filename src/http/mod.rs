@@ -164,7 +164,7 @@ pub(crate) fn answer(
         return answered;
     }
     if let Target::Known(route @ Route::ArtifactContent, place) = target {
-        let (reply, note) = downloads::answer(engine, request, place);
+        let (reply, note) = downloads::answer(engine, options, request, place);
         answered.route = Some(route);
         answered.note = note;
         answered.reply = stamp(engine, ordinal, reply);

@@ -3,8 +3,12 @@
 //! Elsewhere: how it is read from a socket and what is refused there (`connection`), which endpoint it means (`router`).
 
 use std::fmt;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use bytes::Bytes;
+
+use super::server::{Names, SECOND};
 
 /// One complete request; its body is within the limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +21,58 @@ pub(crate) struct Request {
     /// Names in lower case. In the order sent, values of a repeated name next to each other; bytes that are not UTF-8 are replaced by U+FFFD.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
+    pub(crate) via: Via,
 }
+
+/// How a request came in.
+#[derive(Debug, Clone, Default)]
+pub(crate) enum Via {
+    /// On a connection in memory, on which every name leads to the same place.
+    #[default]
+    Memory,
+    /// At an address of a server, which may have another name.
+    Socket(Arc<Names>),
+}
+
+impl Via {
+    /// Another name for the host of this origin that leads to the same server, with the scheme and the port of this one.
+    pub(crate) fn other_origin(&self, origin: &str) -> Option<String> {
+        let Self::Socket(names) = self else {
+            return None;
+        };
+        other_origin(origin, || names.other())
+    }
+}
+
+fn other_origin(origin: &str, other: impl FnOnce() -> Option<String>) -> Option<String> {
+    let authority = origin.strip_prefix("http://")?;
+    let (host, port) = match authority.split_once(':') {
+        Some((host, port)) => (host, format!(":{port}")),
+        None => (authority, String::new()),
+    };
+    let first = Ipv4Addr::LOCALHOST.to_string();
+    let there = if host == first {
+        other()?
+    } else if host == "localhost" || host == SECOND.to_string() {
+        first
+    } else {
+        return None;
+    };
+    Some(format!("http://{there}{port}"))
+}
+
+/// The same server, and the same way to it.
+impl PartialEq for Via {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Memory, Self::Memory) => true,
+            (Self::Socket(a), Self::Socket(b)) => Arc::ptr_eq(a, b),
+            (Self::Memory, Self::Socket(_)) | (Self::Socket(_), Self::Memory) => false,
+        }
+    }
+}
+
+impl Eq for Via {}
 
 impl Request {
     /// The first value of a header; `name` in any case.
@@ -83,6 +138,30 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_other_origin_is_another_name_of_the_loopback_device() {
+        let table = [
+            ("http://127.0.0.1:80", Some("http://other:80")),
+            ("http://127.0.0.1", Some("http://other")),
+            ("http://localhost:80", Some("http://127.0.0.1:80")),
+            ("http://localhost", Some("http://127.0.0.1")),
+            ("http://127.0.0.2:80", Some("http://127.0.0.1:80")),
+            ("http://localhost.test", None),
+            ("http://127.0.0.11", None),
+            ("http://fake.test", None),
+            ("http://[::1]:80", None),
+            ("https://localhost", None),
+        ];
+        for (origin, expected) in table {
+            let found = other_origin(origin, || Some("other".to_owned()));
+            assert_eq!(found.as_deref(), expected, "{origin}");
+        }
+        assert_eq!(other_origin("http://127.0.0.1:80", || None), None);
+        let back = other_origin("http://localhost:80", || None);
+        assert_eq!(back.as_deref(), Some("http://127.0.0.1:80"));
+        assert_eq!(Via::Memory.other_origin("http://127.0.0.1:80"), None);
+    }
+
+    #[test]
     fn a_method_prints_as_it_was_sent() {
         for name in [
             "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PURGE", "get",
@@ -102,6 +181,7 @@ mod tests {
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
             body: Bytes::new(),
+            via: Via::Memory,
         };
         assert_eq!(request.header("Accept"), Some("a"));
         assert_eq!(request.header("authorization"), None);

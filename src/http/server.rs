@@ -7,8 +7,9 @@
 //! The port can be closed while the server lives, and opened again. Meanwhile a socket that never listens keeps it from
 //! everybody else.
 //!
-//! Elsewhere: the accept loop (`reception`), what happens on a connection (`connection`), what a request means (the `answer` closure).
+//! Elsewhere: the accept loop (`reception`), the other name it is reached by (`names`), what happens on a connection (`connection`), what a request means (the `answer` closure).
 
+mod names;
 mod reception;
 
 use std::convert::Infallible;
@@ -29,7 +30,10 @@ use tokio::task::AbortHandle;
 
 use super::connection::{Answer, Edge, Limits, Stream, Timers};
 use super::failures::{Failures, panic_text};
+use names::refuse;
 use reception::{Order, Reception};
+
+pub(crate) use names::{Names, SECOND};
 
 /// The thread's name, as debuggers and `/proc` show it (15 bytes at most).
 const THREAD_NAME: &str = "fake-buildkite";
@@ -49,6 +53,7 @@ pub(crate) type Check = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(crate) struct Server {
     address: SocketAddr,
     failures: Arc<Failures>,
+    names: Arc<Names>,
     /// The runtime it is on.
     handle: Handle,
     /// Where connections in memory come in.
@@ -142,18 +147,21 @@ impl Server {
             Arc::new(TcpListener::from_std(listener)?)
         };
         let failures = Arc::new(Failures::default());
+        let (orders, ordered) = doors::unbounded_channel();
+        let names = Arc::new(Names::new(address, orders.clone()));
         let edge = Arc::new(Edge {
             limits,
             timers,
             answer,
             failures: Arc::clone(&failures),
+            names: Some(Arc::clone(&names)),
         });
         let (stop, stopping) = watch::channel(());
         let (door, memory) = doors::unbounded_channel();
-        let (orders, ordered) = doors::unbounded_channel();
         let server = Self {
             address,
             failures,
+            names,
             handle,
             door,
             company: Vec::new(),
@@ -218,14 +226,18 @@ impl Server {
         };
         drop(running.stop);
         let port = running.port.into_inner();
+        let refuse = || {
+            port.refuse();
+            self.names.close();
+        };
         let Some(thread) = running.thread else {
-            return port.refuse();
+            return refuse();
         };
         if thread.handle.thread().id() == thread::current().id() {
-            return port.refuse();
+            return refuse();
         }
         match thread.ended.into_inner().recv_timeout(STOP_LIMIT) {
-            Err(mpsc::RecvTimeoutError::Timeout) => port.refuse(),
+            Err(mpsc::RecvTimeoutError::Timeout) => refuse(),
             Err(mpsc::RecvTimeoutError::Disconnected) => {
                 if let Err(panic) = thread.handle.join() {
                     self.failures.note(panic_text(&*panic).to_owned());
@@ -253,13 +265,14 @@ impl Server {
         if !is_closed {
             port.refuse();
         }
+        self.names.close();
         *port = Port::Closed(keep(self.address).ok());
     }
 
     /// Opens the same port again; the next connections are accepted. Does nothing if it is open.
     ///
     /// # Errors
-    /// When somebody else has taken the port.
+    /// When somebody else has taken the port; then it may be open at one of two addresses.
     pub(crate) fn reopen(&self) -> io::Result<()> {
         let Some(running) = &self.running else {
             return Ok(());
@@ -272,13 +285,11 @@ impl Server {
             Some(kept) => kept,
             None => keep(self.address)?,
         };
-        let listener = {
-            let _entered = self.handle.enter();
-            Arc::new(kept.listen(BACKLOG)?)
-        };
+        let _entered = self.handle.enter();
+        let listener = Arc::new(kept.listen(BACKLOG)?);
         *port = Port::Open(Arc::downgrade(&listener));
         let _ = running.orders.send(Order::Open(listener));
-        Ok(())
+        self.names.reopen()
     }
 }
 
@@ -303,6 +314,10 @@ fn keep(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 impl Stream for TcpStream {
+    fn is_socket(&self) -> bool {
+        true
+    }
+
     fn reset_when_dropped(&mut self) {
         // It fails only on a socket that is already gone.
         let _ = self.set_zero_linger();
@@ -311,6 +326,10 @@ impl Stream for TcpStream {
 
 /// In memory there is no reset: the other end sees the end of the stream.
 impl Stream for DuplexStream {
+    fn is_socket(&self) -> bool {
+        false
+    }
+
     fn reset_when_dropped(&mut self) {}
 }
 
@@ -323,14 +342,8 @@ impl Drop for Server {
 impl Port {
     /// Closes the port while its listener is still held by a thread that is busy with something else.
     fn refuse(&self) {
-        #[cfg(unix)]
         if let Self::Open(listener) = self {
-            use std::os::fd::AsFd as _;
-            let socket = listener.upgrade().map(|it| it.as_fd().try_clone_to_owned());
-            if let Some(Ok(socket)) = socket {
-                // The standard library can only shut down what it takes for a stream; to the system it is the same call.
-                let _ = std::net::TcpStream::from(socket).shutdown(std::net::Shutdown::Both);
-            }
+            refuse(listener);
         }
     }
 }

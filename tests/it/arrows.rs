@@ -43,6 +43,7 @@ const EDGE_FILES: &[&str] = &[
     "fake/wait.rs",
     "http/server.rs",
     "http/server/borrowed.rs",
+    "http/server/names.rs",
     "http/server/reception.rs",
     "http/server/tests.rs",
     "http/connection.rs",

@@ -49,7 +49,7 @@ pub(super) fn download(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         cx.note = Some(format!("this artifact is `{state}`"));
         return Err(ApiError::not_found("artifact"));
     }
-    let (origin, note) = downloads::origin(&cx.origin);
+    let (origin, note) = downloads::origin(&cx.origin, cx.request);
     cx.note = note;
     let url = format!("{origin}{}", downloads::path_to(cx.engine, artifact));
     let reply = Reply::json(302, wire::body(&DownloadJson { url: &url }));

@@ -41,10 +41,13 @@ pub(super) struct Reception {
 }
 
 /// What the accept loop is told while the server lives.
+#[derive(Debug)]
 pub(super) enum Order {
     /// Dropped once the port is closed and every connection gone.
     Close(mpsc::Sender<Infallible>),
     Open(Arc<TcpListener>),
+    /// The port at another address is served, too, until it is closed.
+    Also(Arc<TcpListener>),
 }
 
 /// Who came in.
@@ -73,19 +76,28 @@ impl Reception {
         while let Some(listener) = open {
             let (leave, leaving) = watch::channel(());
             let mut connections = JoinSet::new();
+            let mut also = None;
             let closed = loop {
                 let next = poll_fn(|cx| {
                     reap(&mut connections, &edge.failures, cx);
                     if stop.as_mut().poll(cx).is_ready() {
                         return Poll::Ready(Arrival::Stopped);
                     }
-                    if let Poll::Ready(Some(Order::Close(closed))) = orders.poll_recv(cx) {
-                        return Poll::Ready(Arrival::Closed(closed));
+                    while let Poll::Ready(Some(order)) = orders.poll_recv(cx) {
+                        match order {
+                            Order::Close(closed) => return Poll::Ready(Arrival::Closed(closed)),
+                            Order::Also(listener) => also = Some(listener),
+                            Order::Open(_) => unreachable!("it is open"),
+                        }
                     }
                     if let Poll::Ready(Some(stream)) = memory.poll_recv(cx) {
                         return Poll::Ready(Arrival::Memory(stream));
                     }
-                    listener.poll_accept(cx).map(Arrival::Socket)
+                    let second = also.as_deref().map(|also| also.poll_accept(cx));
+                    match (listener.poll_accept(cx), second) {
+                        (Poll::Pending, Some(second)) => second.map(Arrival::Socket),
+                        (first, _) => first.map(Arrival::Socket),
+                    }
                 });
                 let stream: Box<dyn Stream> = match next.await {
                     Arrival::Stopped => break None,
@@ -116,7 +128,7 @@ impl Reception {
                 };
                 connections.spawn(serve_connection(stream, Arc::clone(&edge), leaving.clone()));
             };
-            drop((listener, leave));
+            drop((listener, also, leave));
             let Some(closed) = closed else {
                 drop(memory);
                 return see_off(&edge, connections).await;
@@ -134,6 +146,8 @@ impl Reception {
                     match order {
                         Order::Open(listener) => return Poll::Ready(Some(listener)),
                         Order::Close(closed) => drop(closed),
+                        // It was asked for while the port was being closed.
+                        Order::Also(late) => drop(late),
                     }
                 }
                 Poll::Pending

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::http::connection::serve_connection;
-use crate::http::reply::Reply;
+use crate::http::reply::{Body, Reply};
 use crate::http::request::{Method, Request};
 
 /// Real-time bounds here only guard against hanging.
@@ -163,6 +163,10 @@ fn assert_refused(address: SocketAddr) {
 
 #[cfg(unix)]
 impl Stream for tokio::net::UnixStream {
+    fn is_socket(&self) -> bool {
+        false
+    }
+
     fn reset_when_dropped(&mut self) {}
 }
 
@@ -239,11 +243,90 @@ fn a_request_arrives_as_it_was_sent() {
 
 #[test]
 fn head_has_the_length_and_no_body() {
-    let server = serve(|_| Reply::json(200, "{}\n"));
+    let server = serve(|request| match request.path.as_str() {
+        "/log" => {
+            let mut reply = Reply::new(200);
+            reply.body = Body::announced(5_000_000_000);
+            reply
+        }
+        _ => Reply::json(200, "{}\n"),
+    });
     let mut client = Client::of(&server);
     client.send("HEAD / HTTP/1.1\r\n\r\n");
     assert!(client.head().ends_with("content-length: 3"));
+    client.send("HEAD /log HTTP/1.1\r\n\r\n");
+    assert!(client.head().ends_with("content-length: 5000000000"));
     assert_eq!(client.asks(GET).body, "{}\n");
+}
+
+#[test]
+fn a_body_in_pieces_is_one_body() {
+    let server = serve(|_| {
+        let pieces = ["one ", "", "two ", "three"].map(|it| Bytes::from_static(it.as_bytes()));
+        let mut reply = Reply::new(200);
+        reply.body = pieces.into_iter().collect();
+        reply
+    });
+    let mut client = Client::of(&server);
+    for _ in 0..2 {
+        let answered = client.asks(GET);
+        assert!(answered.head.ends_with("content-length: 13"));
+        assert_eq!(answered.body, "one two three");
+    }
+    client.send("HEAD / HTTP/1.1\r\n\r\n");
+    assert!(client.head().ends_with("content-length: 13"));
+}
+
+/// Where `localhost` does not lead to the server.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_second_address_opens_when_it_is_asked_for_and_closes_with_the_first() {
+    let mut server = Server::start(short(), Arc::new(|request| echo(request).into()))
+        .expect("a port and a thread");
+    let ask = |server: &Server| {
+        let _entered = server.runtime().enter();
+        server.names.other_than(&[[9, 9, 9, 9].into()])
+    };
+    let second = (SECOND, server.address().port());
+    let connect = || TcpStream::connect(second);
+    connect().expect_err("nobody asked for it");
+    assert_eq!(ask(&server).as_deref(), Some("127.0.0.2"));
+    assert_eq!(
+        server
+            .names
+            .other_than(&[Ipv4Addr::LOCALHOST.into()])
+            .as_deref(),
+        Some("localhost")
+    );
+    let served = || {
+        let stream = connect().expect("it is open");
+        stream
+            .set_read_timeout(Some(GENEROUS))
+            .expect("a live socket");
+        let answered = Client(stream).asks(GET);
+        assert_eq!(answered.body, "GET / [] ");
+    };
+    served();
+    assert_eq!(Client::of(&server).asks(GET).body, "GET / [] ");
+    server.close();
+    connect().expect_err("closed");
+    server.reopen().expect("nobody took the port");
+    served();
+    assert_eq!(ask(&server).as_deref(), Some("127.0.0.2"));
+    served();
+    server.stop();
+    connect().expect_err("closed for good");
+}
+
+/// Where the second address is somebody else's, there is no other name.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_without_a_second_address_says_so() {
+    let server = serve(echo);
+    let _theirs = std::net::TcpListener::bind((SECOND, server.address().port())).expect("free");
+    let _entered = server.runtime().enter();
+    assert_eq!(server.names.other_than(&[]), None);
+    assert_eq!(server.names.other_than(&[]), None);
 }
 
 #[test]
@@ -552,10 +635,19 @@ fn a_reply_that_http_cannot_carry_is_a_500_that_says_so() {
         "/name" => Reply::new(200).with_header("x note", "a"),
         "/length" => Reply::new(200).with_header("Content-Length", "5"),
         "/status" => Reply::new(100),
+        "/nothing" => {
+            let mut reply = Reply::new(200);
+            reply.body = Body::announced(7);
+            reply
+        }
         _ => Reply::new(1000),
     });
     let mut client = Client::of(&server);
     let texts = [
+        (
+            "/nothing",
+            "A reply announces a body of 7 bytes and does not have it",
+        ),
         (
             "/value",
             "The header x-note of a reply cannot have the value \"a\\r\\nset-cookie: b\"",
@@ -739,6 +831,7 @@ fn any_stream_can_be_served() {
         timers: Timers::Own,
         answer: Arc::new(|request| echo(request).into()),
         failures: Arc::default(),
+        names: None,
     });
     let (_stop, stopping) = watch::channel(());
     let runtime = OwnRuntime::new().expect("a runtime");
