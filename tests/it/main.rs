@@ -54,6 +54,7 @@ mod snapshots;
 mod soft;
 mod step_uploads;
 mod story;
+mod streams;
 mod support;
 mod time;
 mod triggers;
