@@ -177,7 +177,7 @@
 //!
 //! States and transitions are those of [`job_transitions`] and [`build_transitions`], printed from the text that a test
 //! walks pair by pair. Bodies are compared with recorded responses of the real service, key by key. What Buildkite has and
-//! this fake does not model answers 501 and says so; [`Route`] lists what is served.
+//! this fake does not model answers 501 and says so; [`coverage`] lists what is served, written from the answers.
 //!
 //! Pipelines are read from YAML: every kind of step with every attribute, and `$` expressions are filled in as the
 //! service fills them in when a build is made from a pipeline's own steps. What would change which jobs run, and when,
@@ -258,6 +258,9 @@ pub mod job_transitions {}
 
 #[doc = include_str!("engine/build/transitions.md")]
 pub mod build_transitions {}
+
+#[doc = include_str!("coverage.md")]
+pub mod coverage {}
 
 /// The examples of the README run with the others.
 #[cfg(doctest)]

@@ -10,6 +10,7 @@ mod artifacts;
 mod blocked;
 mod concurrency;
 mod conditions;
+mod coverage;
 mod derived;
 mod determinism;
 mod documented;

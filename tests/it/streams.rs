@@ -83,7 +83,7 @@ fn authorization(fake: &FakeBuildkite) -> String {
 fn sixteen_slow_clients_share_the_bytes_of_one_large_artifact() {
     let fake = FakeBuildkite::start();
     let job = running(&fake);
-    let content: Vec<u8> = (0_u32..16 << 20).flat_map(u32::to_le_bytes).collect();
+    let content: Vec<u8> = (0_u32..8 << 20).flat_map(u32::to_le_bytes).collect();
     job.upload_artifact("dist/large.bin", content);
     let api = client(&fake);
     let url = location(&api, &job);

@@ -24,6 +24,8 @@ pub(super) fn known<'p>(method: &str, segments: &[&'p str]) -> Found<'p> {
             };
             Some((Route::ArtifactContent, at))
         }
+        // No organization has such a name.
+        [".well-known", ..] => None,
         [organization, pipeline, rest @ ..] if method == "GET" => {
             let at = Place {
                 organization,
