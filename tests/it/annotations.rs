@@ -5,7 +5,7 @@ use fake_buildkite::{
     Scope, minutes, seconds,
 };
 
-use crate::support::{Json, client, panic_of, world};
+use crate::support::{Client, Json, client, panic_of, world};
 
 const STEPS: &str = "steps: [{command: make, key: test}, {command: ship, key: ship}]";
 const BUILD: &str = "/organizations/acme/pipelines/app/builds/1";
@@ -454,6 +454,47 @@ fn who_may_only_read_annotates_nothing() {
         "Forbidden"
     );
     assert_eq!(build.annotations()[0].body, "a");
+}
+
+#[test]
+fn every_route_asks_for_a_token_and_its_scope_on_both_paths() {
+    const BODY: &str = r#"{"body":"b"}"#;
+    let fake = FakeBuildkite::builder()
+        .token("none", [Scope::ReadUser])
+        .start();
+    let (build, job) = running(&fake);
+    let api = client(&fake);
+    let of_build = build.annotate("a").id;
+    let of_job = job
+        .annotate(Annotation::new("a").scope(AnnotationScope::Job))
+        .id;
+    let before = world(&fake, &["acme"]);
+    let places = families(&job).map(|place| (place, of_job));
+    for (place, id) in places.into_iter().chain([(BUILD.to_owned(), of_build)]) {
+        let list = format!("{place}/annotations");
+        for (method, path, scope) in [
+            ("GET", list.clone(), "read_builds"),
+            ("POST", list.clone(), "write_builds"),
+            ("DELETE", format!("{list}/{id}"), "write_builds"),
+        ] {
+            let send = |client: &Client, path: &str| client.send(method, path, &[], Some(BODY));
+            let unauthorized = "Authentication required. Please supply a valid API Access Token: https://buildkite.com/docs/apis/rest-api#authentication";
+            let refused = send(&api.without_token(), &path);
+            assert_eq!(refused.message(401), unauthorized, "{method} {path}");
+            let refused = send(&api.with_token("none"), &path);
+            let missing = format!("Your access token doesn't have the {scope} scope");
+            assert_eq!(refused.message(403), missing, "{method} {path}");
+            let nowhere = path.replace("/acme/", "/initech/");
+            let refused = send(&api, &nowhere);
+            assert_eq!(refused.message(404), "No organization found", "{nowhere}");
+            if path.contains("/pipelines/") {
+                let nowhere = path.replace("/app/", "/other/");
+                assert_eq!(send(&api, &nowhere).message(404), "No pipeline found");
+            }
+        }
+    }
+    assert_eq!(world(&fake, &["acme"]), before);
+    assert_eq!((build.annotations().len(), job.annotations().len()), (1, 1));
 }
 
 // --- The rest of the world -------------------------------------------------------------------------------------------

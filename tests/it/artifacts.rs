@@ -572,6 +572,47 @@ fn who_may_only_read_deletes_nothing() {
     assert_eq!(reader.get(&path).status, 200);
 }
 
+#[test]
+fn every_route_asks_for_a_token_and_its_scope_on_both_paths() {
+    const BODY: &str = "{}";
+    let fake = FakeBuildkite::builder()
+        .token("none", [Scope::ReadUser])
+        .start();
+    let (_, job) = packed(&fake);
+    let api = client(&fake);
+    let id = job.artifacts()[0].id;
+    let before = world(&fake, &["acme"]);
+    let mut places = families(&job).to_vec();
+    places.push(BUILD.to_owned());
+    for place in places {
+        let list = format!("{place}/artifacts");
+        let mut asked = vec![("GET", list.clone(), "read_artifacts")];
+        if place != BUILD {
+            asked.push(("GET", format!("{list}/{id}"), "read_artifacts"));
+            asked.push(("GET", format!("{list}/{id}/download"), "read_artifacts"));
+            asked.push(("DELETE", format!("{list}/{id}"), "write_artifacts"));
+        }
+        for (method, path, scope) in asked {
+            let send = |client: &Client, path: &str| client.send(method, path, &[], Some(BODY));
+            let unauthorized = "Authentication required. Please supply a valid API Access Token: https://buildkite.com/docs/apis/rest-api#authentication";
+            let refused = send(&api.without_token(), &path);
+            assert_eq!(refused.message(401), unauthorized, "{method} {path}");
+            let refused = send(&api.with_token("none"), &path);
+            let missing = format!("Your access token doesn't have the {scope} scope");
+            assert_eq!(refused.message(403), missing, "{method} {path}");
+            let nowhere = path.replace("/acme/", "/initech/");
+            let refused = send(&api, &nowhere);
+            assert_eq!(refused.message(404), "No organization found", "{nowhere}");
+            if path.contains("/pipelines/") {
+                let nowhere = path.replace("/app/", "/other/");
+                assert_eq!(send(&api, &nowhere).message(404), "No pipeline found");
+            }
+        }
+    }
+    assert_eq!(world(&fake, &["acme"]), before);
+    assert_eq!(job.artifacts().len(), 3);
+}
+
 // --- The rest of the world -------------------------------------------------------------------------------------------
 
 #[test]

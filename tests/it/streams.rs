@@ -149,10 +149,10 @@ fn the_log_of_a_script_is_read_as_it_grows_and_after_somebody_wrote_between_its_
         .pipeline("app")
         .steps("steps: [{command: make, key: test}]")
         .create();
-    let lines: String = (0..1_000).map(|n| format!("line {n}\n")).collect();
+    let lines: Vec<_> = (0..1_000).map(|n| format!("line {n}\n")).collect();
     app.on_job("test")
         .takes(fake_buildkite::seconds(1_000))
-        .logs(&lines);
+        .logs(&lines.concat());
     let job = app.create_build().job("test");
     let api = client(&fake);
     let path = format!("/organizations/acme/jobs/{}/log", job.id());

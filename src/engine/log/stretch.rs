@@ -280,7 +280,8 @@ impl PartialEq for Plan {
 
 impl Eq for Plan {}
 
-fn stamp(at: DateTime<Utc>) -> String {
+/// What an agent writes before a line.
+pub(super) fn stamp(at: DateTime<Utc>) -> String {
     format!("\u{1b}_bk;t={}\u{7}", at.timestamp_millis())
 }
 

@@ -100,7 +100,7 @@ fn show(cx: &mut Cx<'_>, form: Form) -> Result<Reply, ApiError> {
 /// The raw log, but for its first bytes, as it is kept.
 fn raw_from(cx: &Cx<'_>, job: JobKey, from: usize) -> Body {
     let parts = cx.engine.log_of(job).raw_from(from);
-    parts.map(Bytes::from_owner).collect()
+    parts.into_iter().map(Bytes::from_owner).collect()
 }
 
 /// The last bytes of the raw log; all of it, if there are not so many.

@@ -298,7 +298,7 @@ fn a_second_address_opens_when_it_is_asked_for_and_closes_with_the_first() {
             .as_deref(),
         Some("localhost")
     );
-    let served = || {
+    let expect_open = || {
         let stream = connect().expect("it is open");
         stream
             .set_read_timeout(Some(GENEROUS))
@@ -306,14 +306,14 @@ fn a_second_address_opens_when_it_is_asked_for_and_closes_with_the_first() {
         let answered = Client(stream).asks(GET);
         assert_eq!(answered.body, "GET / [] ");
     };
-    served();
+    expect_open();
     assert_eq!(Client::of(&server).asks(GET).body, "GET / [] ");
     server.close();
     connect().expect_err("closed");
     server.reopen().expect("nobody took the port");
-    served();
+    expect_open();
     assert_eq!(ask(&server).as_deref(), Some("127.0.0.2"));
-    served();
+    expect_open();
     server.stop();
     connect().expect_err("closed for good");
 }
