@@ -5,10 +5,9 @@
 //! threads, sockets and hyper are; hyper types stop in `connection`. What a fault does to a reply there is `wreck`'s, what it
 //! says in place of one is `faults`'.
 //!
-//! Order of checks: page (`pages`; they are for people and need no token), the bytes of an artifact (`downloads`; they
-//! refuse one), route, token (401), rate limit (429), scope (403), organization, pipeline, build, job, schedule (404), what
-//! the user may do (403),
-//! body (400, 422), state (400, 422).
+//! Order of checks: page (`pages`; they are for people and need no token), the bytes of an artifact (`downloads`; at
+//! another host they refuse one), route, token (401), rate limit (429), scope (403), organization, pipeline, build, job,
+//! schedule (404), what the user may do (403), body (400, 422), state (400, 422).
 //! Source: Buildkite docs, "REST API"; recorded responses for headers.
 
 mod accept;

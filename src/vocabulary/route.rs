@@ -322,7 +322,7 @@ routes! {
     /// [`is_page`](Route::is_page).
     ArtifactPage = "GET" "/{org.slug}/{pipeline.slug}/builds/{build.number}/artifacts/{id}" None,
     /// The bytes of an artifact, where [`DownloadArtifact`](Route::DownloadArtifact) leads to. No endpoint of the API, and
-    /// on another host: it takes no token, and refuses one.
+    /// on another host: it takes no token, and refuses one. Where there is no other host, it takes one for nothing.
     ArtifactContent = "GET" "/_artifacts/{id}/{filename}" None,
 }
 

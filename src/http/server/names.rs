@@ -2,7 +2,8 @@
 //! device, on which it then listens, too.
 //!
 //! Asked for when somebody needs it. What `localhost` means is the machine's business, and asked once in a process; it is
-//! a look into a file where the machine is as usual.
+//! a look into a file where the machine is as usual. Where it means `::1` as well, nobody listens there, and clients go on to
+//! the next.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
