@@ -227,21 +227,24 @@ pub use clock::Clock;
 pub use engine::commands::Move;
 pub use fake::{
     Advance, Advancing, AgentSpec, Agents, AnnotationRecord, ArtifactRecord, BuildBuilder,
-    BuildHandle, ClockHandle, Connection, Events, Explore, FakeBuildkite, FakeBuildkiteBuilder,
-    Fault, FaultBuilder, Gate, Handle, Idle, IllegalMove, JobHandle, JobScript, Moment, NotAtWork,
-    PipelineBuilder, PipelineHandle, Received, Report, Requests, ScheduleBuilder, ScheduleHandle,
-    Snapshot, StepUploadRecord, UploadError, UploadStage, Wait, Waiting, Walk, WebhookBuilder,
-    WebhookHandle, WebhookReceiver, agent, assert_repeatable, explore, scenarios,
+    BuildHandle, ClockHandle, ClusterBuilder, ClusterHandle, ClusterTokenRecord, Connection,
+    Events, Explore, FakeBuildkite, FakeBuildkiteBuilder, Fault, FaultBuilder, Gate, Handle, Idle,
+    IllegalMove, JobHandle, JobScript, Moment, NotAtWork, PipelineBuilder, PipelineHandle,
+    QueueHandle, Received, Report, Requests, ScheduleBuilder, ScheduleHandle, Snapshot,
+    StepUploadRecord, UploadError, UploadStage, Wait, Waiting, Walk, WebhookBuilder, WebhookHandle,
+    WebhookReceiver, agent, assert_repeatable, explore, scenarios,
 };
 pub use journal::RequestRecord;
 pub use script::{Annotation, JobView, PipelineUpload};
 pub use timeline::Timeline;
 pub use vocabulary::access::Access;
-pub use vocabulary::event::{BuildRef, Event, EventKind, JobRef, ScheduleRef, WebhookRef};
+pub use vocabulary::event::{
+    BuildRef, Event, EventKind, JobRef, QueueRef, ScheduleRef, WebhookRef,
+};
 pub use vocabulary::exit::Exit;
 pub use vocabulary::ids::{
-    AnnotationId, ArtifactId, BuildId, JobId, PipelineId, ScheduleId, StepUploadId, UserId,
-    WebhookId,
+    AnnotationId, ArtifactId, BuildId, ClusterId, ClusterTokenId, JobId, PipelineId, QueueId,
+    ScheduleId, StepUploadId, UserId, WebhookId,
 };
 pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;

@@ -9,6 +9,7 @@ use rpds::RedBlackTreeSetSync;
 use uuid::Uuid;
 
 use crate::engine::account::OrganizationKey;
+use crate::engine::cluster::QueueKey;
 use crate::engine::table::{Key as _, key};
 
 key! {
@@ -36,6 +37,8 @@ pub(crate) enum Contact {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Offer {
     pub(crate) organization: OrganizationKey,
+    /// The queue of a cluster it serves, and no other; none outside of clusters.
+    pub(crate) queue: Option<QueueKey>,
     /// `key=value`, the way it registered.
     pub(crate) tags: Arc<[String]>,
 }
@@ -126,6 +129,30 @@ pub(crate) fn fits(rules: &[String], tags: &[String]) -> bool {
         && (!queue(rules) || in_default)
 }
 
+/// Whether an agent with these tags may run a job with these query rules, once they are in the same queue of a cluster.
+pub(crate) fn fits_in_queue(rules: &[String], tags: &[String]) -> bool {
+    let others: Vec<_> = rules
+        .iter()
+        .filter(|rule| !is_queue(rule))
+        .cloned()
+        .collect();
+    // `default` is where all that name no queue meet.
+    let tags: Vec<_> = tags.iter().filter(|tag| !is_queue(tag)).cloned().collect();
+    fits(&others, &tags)
+}
+
+/// The tags of a simulated agent for these query rules in a queue of a cluster.
+pub(crate) fn tags_in_queue(rules: &[String], key: &str) -> Arc<[String]> {
+    let others = rules.iter().filter(|rule| !is_queue(rule)).cloned();
+    let queue = format!("queue={key}");
+    tags_for(&std::iter::once(queue).chain(others).collect::<Vec<_>>())
+}
+
+/// Whether a rule or a tag is about the queue.
+pub(crate) fn is_queue(text: &str) -> bool {
+    text == "queue" || text.starts_with("queue=")
+}
+
 /// The tags of a simulated agent for these query rules: the rules themselves, in the queue they name or in `default`.
 ///
 /// A rule without a value (`key=*`, or a bare key) asks for any, so the agent carries one.
@@ -152,14 +179,20 @@ mod tests {
     fn an_idle_agent_is_taken_once_and_only_for_its_tags() {
         let offer = |organization, rules: &[String]| Offer {
             organization: OrganizationKey::from_row(organization),
+            queue: None,
             tags: tags_for(rules),
         };
         let (deploy, default) = (offer(0, &["queue=deploy".to_owned()]), offer(0, &[]));
         let elsewhere = offer(1, &["queue=deploy".to_owned()]);
+        let clustered = Offer {
+            queue: Some(QueueKey::from_row(0)),
+            ..deploy.clone()
+        };
         let mut idle = Idle::new();
         idle.add(deploy.clone(), AgentKey::from_row(4));
         assert_eq!(idle.take(&default), None);
         assert_eq!(idle.take(&elsewhere), None);
+        assert_eq!(idle.take(&clustered), None);
         assert_eq!(idle.take(&deploy), Some(AgentKey::from_row(4)));
         assert_eq!(idle.take(&deploy), None);
     }
@@ -195,6 +228,28 @@ mod tests {
                 "{rules} on {tags}"
             );
         }
+    }
+
+    #[test]
+    fn in_a_queue_the_other_rules_decide() {
+        let words = |text: &str| {
+            text.split_whitespace()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        for (rules, tags, expected) in [
+            ("", "queue=deploy", true),
+            ("queue=deploy", "queue=deploy os=linux", true),
+            ("queue=*", "queue=deploy", true),
+            ("queue=deploy os=linux", "queue=deploy os=linux", true),
+            ("queue=deploy os=linux", "queue=deploy", false),
+            ("os=*", "os=mac", true),
+        ] {
+            let fits = fits_in_queue(&words(rules), &words(tags));
+            assert_eq!(fits, expected, "{rules} on {tags}");
+        }
+        let tags = tags_in_queue(&words("os=linux queue=* gpu"), "deploy");
+        assert_eq!(tags.join(" "), "queue=deploy os=linux gpu=any");
     }
 
     #[test]

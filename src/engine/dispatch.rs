@@ -1,6 +1,7 @@
 //! Who runs jobs: the simulated fleet takes them, runs their scripts and reports.
 //!
-//! Elsewhere: what the scripts say (`crate::script`), what an agent is (`agent`).
+//! Elsewhere: what the scripts say (`crate::script`), what an agent is (`agent`), in which queue of a cluster a job waits
+//! (`cluster`).
 //! Source: Buildkite docs, "Agent life cycle", "Job priority".
 
 use std::cmp::Reverse;
@@ -10,6 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::engine::Engine;
 use crate::engine::account::OrganizationKey;
 use crate::engine::agent::{self, Agent, AgentKey, Contact, Fleet, Offer};
+use crate::engine::cluster::{Affinity, Line, QueueAgents};
 use crate::engine::graph::StepRun;
 use crate::engine::job::{Event, Illegal, JobKey, Lead, State};
 use crate::engine::table::Key as _;
@@ -61,6 +63,10 @@ impl Engine {
                 self.queue.insert_mut(self.turn(job));
                 self.agenda.offer_jobs = true;
             }
+            // Until its queue hands out again, or is there at all.
+            PickUp::After(_) | PickUp::AfterPolls(_) if !self.is_dispatched(job) => {
+                self.queue.insert_mut(self.turn(job));
+            }
             PickUp::After(_) | PickUp::AfterPolls(_) => self.must_hand_out(job),
         }
     }
@@ -71,18 +77,27 @@ impl Engine {
         });
     }
 
-    /// Offers the jobs that wait for an agent of a fixed fleet, in their order, to those that have nothing to do.
+    /// Offers the jobs that wait for an agent, in their order, to those that have nothing to do.
     ///
-    /// Jobs that come to wait at the same instant are offered together, or the first would take an agent from a more
-    /// urgent one.
+    /// Jobs that come to wait at the same instant are offered together, or the first would take an agent of a fixed fleet
+    /// from a more urgent one.
     pub(super) fn offer_jobs(&mut self) {
-        if self.more_come_to_wait() {
+        if self.fleet == Fleet::Fixed && self.more_come_to_wait() {
             return;
         }
         for job in self.waiting_for_agent() {
-            if self.fitting_agent(job).is_some() {
+            if self.is_takeable(job) {
                 self.must_hand_out(job);
             }
+        }
+    }
+
+    /// Whether an agent is there for a job that waits for one.
+    pub(super) fn is_takeable(&self, job: JobKey) -> bool {
+        match self.fleet {
+            Fleet::Fixed => self.fitting_agent(job).is_some(),
+            Fleet::Unlimited => self.is_dispatched(job),
+            Fleet::Nobody => false,
         }
     }
 
@@ -104,23 +119,57 @@ impl Engine {
         self.timers.disarm(timer);
     }
 
-    /// The jobs that no agent of a fixed fleet could take yet, in their order.
+    /// The jobs that no agent could take yet, in their order.
     pub(super) fn waiting_for_agent(&self) -> Vec<JobKey> {
         self.queue.iter().map(|turn| turn.job).collect()
     }
 
-    /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed.
+    /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed. Some queues
+    /// have retries ask other agents first than the one the job was on.
     pub(super) fn fitting_agent(&self, job: JobKey) -> Option<AgentKey> {
         let rules = self.rules_of(job);
         let organization = self.organization_of(job);
+        let line = self.line_of(self.jobs.get(job));
+        if !self.is_dispatched(job) {
+            return None;
+        }
         let fitting = self.idle.all().filter(|agent| {
             let offer = &self.agents.get(*agent).offer;
-            offer.organization == organization && agent::fits(rules, &offer.tags)
+            offer.organization == organization
+                && match (line, offer.queue) {
+                    (Line::Unclustered, None) => agent::fits(rules, &offer.tags),
+                    (Line::Queue(queue), Some(own)) => {
+                        queue == own && agent::fits_in_queue(rules, &offer.tags)
+                    }
+                    (Line::Unclustered, Some(_)) | (Line::Queue(_), None) | (Line::Nowhere, _) => {
+                        false
+                    }
+                }
         });
+        let avoided = self.agent_to_avoid(job, line);
         fitting.min_by_key(|agent| {
             let row = self.agents.get(*agent);
-            (Reverse(row.priority), Reverse(row.last_success_at), *agent)
+            let is_avoided = avoided == Some(*agent);
+            let warmth = Reverse(row.last_success_at);
+            (is_avoided, Reverse(row.priority), warmth, *agent)
         })
+    }
+
+    /// The agent of the job this one retries, in a queue that prefers another.
+    ///
+    /// Source: Buildkite docs, "Queues", property `retry_agent_affinity`.
+    fn agent_to_avoid(&self, job: JobKey, line: Line) -> Option<AgentKey> {
+        let Line::Queue(queue) = line else {
+            return None;
+        };
+        match self.cluster_queue(queue).agents {
+            QueueAgents::SelfHosted(Affinity::PreferDifferent) => {}
+            QueueAgents::SelfHosted(Affinity::PreferWarmest) | QueueAgents::Hosted { .. } => {
+                return None;
+            }
+        }
+        let (before, _) = self.jobs.get(job).retry_of?;
+        self.jobs.find(before)?.agent
     }
 
     fn organization_of(&self, job: JobKey) -> OrganizationKey {
@@ -175,8 +224,15 @@ impl Engine {
     pub(crate) fn hand_out(&mut self, key: JobKey) -> Result<(), Illegal> {
         // By hand a job can be anywhere between waiting for an agent and running.
         if matches!(self.jobs.get(key).state, State::Scheduled | State::Reserved) {
+            let queue = match self.line_of(self.jobs.get(key)) {
+                Line::Queue(queue) => Some(queue),
+                Line::Unclustered | Line::Nowhere => None,
+            };
             let agent = self.take_agent(key);
-            self.change_with(key, Event::Assign, |job| job.agent = Some(agent))?;
+            self.change_with(key, Event::Assign, |job| {
+                job.agent = Some(agent);
+                job.queue = queue;
+            })?;
         }
         self.hear_of_agent(key);
         if self.jobs.get(key).state == State::Assigned {
@@ -195,9 +251,18 @@ impl Engine {
                 return agent;
             }
         }
+        let rules = self.rules_of(job);
+        let (queue, tags) = match self.line_of(self.jobs.get(job)) {
+            Line::Queue(queue) => {
+                let key = &self.cluster_queue(queue).key;
+                (Some(queue), agent::tags_in_queue(rules, key))
+            }
+            Line::Unclustered | Line::Nowhere => (None, agent::tags_for(rules)),
+        };
         let offer = Offer {
             organization: self.organization_of(job),
-            tags: agent::tags_for(self.rules_of(job)),
+            queue,
+            tags,
         };
         self.idle.take(&offer).unwrap_or_else(|| {
             let name = format!("fake-agent-{}", self.agents.next_key().row() + 1);
@@ -249,7 +314,9 @@ impl Engine {
             self.free_agent(agent);
         }
         if to == State::Scheduled {
-            self.jobs.change(key).agent = None;
+            let job = self.jobs.change(key);
+            job.agent = None;
+            job.queue = None;
         }
     }
 
@@ -257,7 +324,8 @@ impl Engine {
     pub(crate) fn free_agent(&mut self, agent: AgentKey) {
         let offer = self.agents.get(agent).offer.clone();
         self.idle.add(offer, agent);
-        self.agenda.offer_jobs |= !self.queue.is_empty();
+        // Where there is no end of agents, none of them is waited for.
+        self.agenda.offer_jobs |= self.fleet == Fleet::Fixed && !self.queue.is_empty();
     }
 
     pub(super) fn arm_pick_up(&mut self, key: JobKey) {
@@ -293,7 +361,7 @@ impl Engine {
         let armed = self.jobs.get(key).timers.iter().copied().find(is_pick_up);
         let was_picked_up = armed.is_none() && self.queue.contains(&self.turn(key));
         let due = match pick_up {
-            // An agent of a fixed fleet may have come for it already and been busy.
+            // An agent may have come for it already and been busy, or sent away because its queue rests.
             PickUp::After(_) | PickUp::AfterPolls(_) if was_picked_up => return,
             PickUp::After(wait) => {
                 let since = self.jobs.get(key).times.runnable_at.unwrap_or(self.now);

@@ -141,6 +141,7 @@ impl Engine {
                 broken_reason: skip,
                 priority,
                 agent: None,
+                queue: None,
                 unblocked_by: None,
                 retry_of: None,
                 retry_rule: None,

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
+use crate::engine::agent::Fleet;
 use crate::engine::build::{self, BuildKey};
 use crate::engine::change::counts_of;
 use crate::engine::concurrency::concurrency_of;
@@ -68,6 +69,7 @@ impl Engine {
                     .all(|(key, _)| self.jobs.version(key) == before.jobs.version(key));
             if !is_same {
                 self.check_build_and_jobs(build);
+                self.check_paused(before, build);
             }
         }
         self.check_whole();
@@ -107,6 +109,7 @@ impl Engine {
             annotation_ids,
             annotations_by_build,
             step_uploads,
+            clusters,
             steps_created,
             open,
             schedules,
@@ -164,6 +167,7 @@ impl Engine {
                 *annotations_by_build == before.annotations_by_build,
             ),
             ("step_uploads", step_uploads.is_same(&before.step_uploads)),
+            ("clusters", clusters.is_same(&before.clusters)),
             ("steps_created", *steps_created == before.steps_created),
             ("open", *open == before.open),
             ("schedules", schedules.writes() == before.schedules.writes()),
@@ -240,6 +244,71 @@ impl Engine {
         self.check_artifacts();
         self.check_annotations();
         self.check_step_uploads();
+        self.check_clusters();
+    }
+
+    /// A queue that is paused, and was before, has handed out nothing meanwhile.
+    fn check_paused(&self, before: &Self, build: BuildKey) {
+        let is_paused = |engine: &Self, queue| {
+            let queue = engine.find_cluster_queue(queue);
+            queue.is_some_and(|queue| queue.pause.is_some())
+        };
+        for (key, job) in self.jobs_of(build) {
+            let was_taken = before.jobs.find(key).is_some_and(|old| old.queue.is_some());
+            let Some(queue) = job.queue.filter(|_| !was_taken) else {
+                continue;
+            };
+            assert!(
+                !is_paused(self, queue) || !is_paused(before, queue),
+                "{} was handed out by {}, which is paused",
+                self.job_ref(key),
+                self.queue_ref(queue)
+            );
+        }
+    }
+
+    /// Every index leads to what it should, and nothing names what is not there.
+    fn check_clusters(&self) {
+        let tables = &self.clusters;
+        for (key, cluster) in tables.all.iter() {
+            let found = self.cluster_by_id(cluster.organization, cluster.id);
+            assert_eq!(found, Some(key), "an id leads to its cluster");
+            if let Some(queue) = cluster.default_queue {
+                assert_eq!(self.cluster_queue(queue).cluster, key, "a default queue");
+            }
+        }
+        assert_eq!(tables.ids.size(), tables.all.iter().count());
+        for (key, queue) in tables.queues.iter() {
+            assert_eq!(self.queue_by_id(queue.cluster, queue.id), Some(key));
+            assert_eq!(self.queue_by_key(queue.cluster, &queue.key), Some(key));
+            assert!(self.queues_of(queue.cluster).contains(&key));
+            assert!(self.find_cluster(queue.cluster).is_some());
+        }
+        let count = tables.queues.iter().count();
+        assert_eq!(tables.queue_ids.size(), count);
+        assert_eq!(tables.queues_by_key.size(), count);
+        assert_eq!(tables.queues_by_cluster.size(), count);
+        for (key, token) in tables.tokens.iter() {
+            assert_eq!(self.cluster_token_by_id(token.cluster, token.id), Some(key));
+            assert!(self.tokens_of(token.cluster).contains(&key));
+        }
+        assert_eq!(tables.token_ids.size(), tables.tokens.iter().count());
+        assert_eq!(tables.tokens_by_cluster.size(), tables.token_ids.size());
+        for (key, maintenance) in tables.maintainers.iter() {
+            assert!(self.maintainers_of(maintenance.cluster).contains(&key));
+        }
+        let count = tables.maintainers.iter().count();
+        assert_eq!(tables.maintainers_by_cluster.size(), count);
+        for (_, pipeline) in self.pipelines.iter() {
+            if let Some(cluster) = pipeline.settings.cluster {
+                let owner = self.cluster(cluster).organization;
+                assert_eq!(owner, pipeline.organization, "the cluster of a pipeline");
+            }
+        }
+        for agent in self.idle.all() {
+            let queue = self.agents.get(agent).offer.queue;
+            assert!(queue.is_none_or(|queue| self.find_cluster_queue(queue).is_some()));
+        }
     }
 
     fn check_agents(&self) {
@@ -249,6 +318,15 @@ impl Engine {
             .filter(|(_, job)| job.state.has_agent() && job.kind == JobType::Script)
             .map(|(_, job)| job.agent)
             .collect();
+        for (key, job) in self.jobs.iter() {
+            let Some(agent) = job.agent else {
+                continue;
+            };
+            let is_clustered = self.builds.get(job.build).cluster.is_some();
+            assert_eq!(job.queue.is_some(), is_clustered, "{}", self.job_ref(key));
+            let serves = self.agents.get(agent).offer.queue;
+            assert_eq!(serves, job.queue, "the queue of {}", self.job_ref(key));
+        }
         let count = busy.len();
         busy.sort();
         busy.dedup();
@@ -261,7 +339,8 @@ impl Engine {
                 State::Scheduled,
                 "only scheduled jobs wait for an agent"
             );
-            let waits = self.fitting_agent(job).is_none() || self.more_come_to_wait();
+            let more = self.fleet == Fleet::Fixed && self.more_come_to_wait();
+            let waits = !self.is_takeable(job) || more;
             assert!(
                 waits,
                 "a job waits while an agent that fits has nothing to do"

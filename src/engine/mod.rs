@@ -10,7 +10,7 @@
 //! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's
 //! transition and what belongs to it; [`settle`] follows the consequences; [`recipe`] is what builds are made of and
 //! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they
-//! print; [`notify`] is who would be told; [`schedule`] is what makes builds by itself; [`webhook`] is who wants to hear of it;
+//! print; [`cluster`] is in which queue jobs wait for them; [`notify`] is who would be told; [`schedule`] is what makes builds by itself; [`webhook`] is who wants to hear of it;
 //! [`timers`] is what is due; [`commands`] is what can be asked for; [`invariants`] is what must always hold.
 
 pub(crate) mod account;
@@ -21,6 +21,7 @@ pub(crate) mod annotation;
 pub(crate) mod artifact;
 pub(crate) mod build;
 pub(crate) mod change;
+pub(crate) mod cluster;
 pub(crate) mod commands;
 pub(crate) mod concurrency;
 mod dispatch;
@@ -67,6 +68,7 @@ use crate::engine::annotation::{Annotation, AnnotationKey};
 use crate::engine::artifact::{Artifact, ArtifactKey};
 use crate::engine::build::{Build, BuildKey, Progress};
 use crate::engine::change::Expiry;
+use crate::engine::cluster::Clusters;
 use crate::engine::concurrency::{GroupKey, Place};
 use crate::engine::dispatch::Turn;
 use crate::engine::graph::StepRun;
@@ -158,7 +160,7 @@ pub(crate) struct Engine {
     agents: Table<AgentKey, Agent>,
     idle: Idle,
     fleet: Fleet,
-    /// Jobs that no agent of a fixed fleet could take yet, in the order in which they are offered.
+    /// Jobs that no agent could take yet, in the order in which they are offered.
     queue: RedBlackTreeSetSync<Turn>,
     timers: Timers,
     schedules: Table<ScheduleKey, Schedule>,
@@ -181,6 +183,7 @@ pub(crate) struct Engine {
     /// Which annotations a build and its jobs have, in the order of their creation.
     annotations_by_build: RedBlackTreeSetSync<(BuildKey, AnnotationKey)>,
     step_uploads: StepUploads,
+    clusters: Clusters,
     steps_created: u64,
     /// Whether the platform's documented limits hold, which not every organization is held to.
     enforces_limits: bool,
@@ -231,6 +234,7 @@ impl Engine {
             annotation_ids: RedBlackTreeMapSync::new_sync(),
             annotations_by_build: RedBlackTreeSetSync::new_sync(),
             step_uploads: StepUploads::new(),
+            clusters: Clusters::new(),
             steps_created: 0,
             enforces_limits: false,
             expiry: Expiry::Exact,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::build::BuildKey;
+use crate::engine::cluster::ClusterKey;
 use crate::engine::graph::Placed;
 use crate::engine::provider::{Provider, ProviderSettings};
 use crate::engine::recipe::Source;
@@ -85,7 +86,8 @@ pub(crate) struct Settings {
     pub(crate) branch_configuration: Option<String>,
     /// Shown once it was given.
     pub(crate) clone_mirror_url: Option<String>,
-    pub(crate) cluster: Option<Uuid>,
+    /// New builds are in it.
+    pub(crate) cluster: Option<ClusterKey>,
     /// Templates are not modelled: a pipeline that has one makes no builds.
     pub(crate) template: Option<Uuid>,
     pub(crate) provider: ProviderSettings,

@@ -9,8 +9,9 @@ use chrono::{DateTime, Datelike as _, Utc};
 use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
 use crate::driver::{Driver, Posting};
 use crate::engine::Engine;
-use crate::engine::agent::{Fleet, Offer};
+use crate::engine::agent::{self as agents, Fleet, Offer};
 use crate::engine::log::LogForm;
+use crate::fake::cluster::queue_from_the_start;
 use crate::fake::host::Host;
 use crate::fake::snapshot::Family;
 use crate::fake::{FakeBuildkite, Home};
@@ -43,6 +44,8 @@ pub struct AgentSpec {
     tags: Vec<String>,
     slots: u32,
     priority: Option<i64>,
+    /// A cluster and a queue of it.
+    queue: Option<(String, String)>,
 }
 
 /// An agent for [`Agents::fleet`]: one slot, no tags, and so in the queue `default`.
@@ -66,6 +69,7 @@ pub fn agent(name: impl Into<String>) -> AgentSpec {
         tags: Vec::new(),
         slots: 1,
         priority: None,
+        queue: None,
     }
 }
 
@@ -82,10 +86,55 @@ impl AgentSpec {
         self
     }
 
+    /// It serves this queue of this cluster and no other, and is outside of clusters otherwise. Both are there from the start
+    /// of the fake: the cluster's first queue is its default queue, as with [`FakeBuildkite::cluster`].
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, JobState, agent, minutes};
+    ///
+    /// let fleet = Agents::fleet([agent("mac-mini").cluster_queue("Macs", "default")]);
+    /// let fake = FakeBuildkite::builder().agents(fleet).start();
+    /// let macs = fake.existing_cluster("Macs");
+    /// let inside = fake.pipeline("inside").cluster(&macs).steps("steps: [{command: make, key: make}]").create_build();
+    /// let outside = fake.pipeline("outside").steps("steps: [{command: make, key: make}]").create_build();
+    /// fake.advance(minutes(1));
+    /// assert_eq!(inside.job("make").state(), JobState::Passed);
+    /// assert_eq!(outside.job("make").state(), JobState::Scheduled);
+    /// ```
+    pub fn cluster_queue(mut self, cluster: impl Into<String>, queue: impl Into<String>) -> Self {
+        self.queue = Some((cluster.into(), queue.into()));
+        self
+    }
+
     /// Between agents that fit, the one with the higher priority is asked first; one without comes last.
     pub fn priority(mut self, priority: i64) -> Self {
         self.priority = Some(priority);
         self
+    }
+}
+
+impl AgentSpec {
+    fn connect(self, engine: &mut Engine, home: Home) {
+        let mut tags = self.tags;
+        let queue = self.queue.map(|(cluster, key)| {
+            // In a cluster an agent is in one queue.
+            tags.retain(|tag| !agents::is_queue(tag));
+            tags.insert(0, format!("queue={key}"));
+            queue_from_the_start(engine, home, &cluster, &key)
+        });
+        let offer = Offer {
+            organization: home.organization,
+            queue,
+            tags: tags.into(),
+        };
+        for slot in 1..=self.slots {
+            let name = if self.slots == 1 {
+                self.name.clone()
+            } else {
+                format!("{}-{slot}", self.name)
+            };
+            engine.add_agent(&name, offer.clone(), self.priority);
+        }
     }
 }
 
@@ -504,31 +553,20 @@ impl FakeBuildkiteBuilder {
             .iter()
             .map(|slug| engine.add_organization(slug, &name_of(slug)))
             .collect();
-        for spec in specs {
-            let offer = Offer {
-                organization: organizations[0],
-                tags: spec.tags.into(),
-            };
-            for slot in 1..=spec.slots {
-                let name = if spec.slots == 1 {
-                    spec.name.clone()
-                } else {
-                    format!("{}-{slot}", spec.name)
-                };
-                engine.add_agent(&name, offer.clone(), spec.priority);
-            }
-        }
         let (name, email) = &self.user;
         let user = engine.add_user(name, email);
+        let home = Home {
+            organization: organizations[0],
+            user,
+        };
+        for spec in specs {
+            spec.connect(&mut engine, home);
+        }
         let token = engine.add_token(None, user, Scope::ALL.to_vec());
         for (secret, scopes) in self.tokens {
             engine.add_token(Some(secret), user, scopes);
         }
         let token = engine.token(token).secret.clone();
-        let home = Home {
-            organization: organizations[0],
-            user,
-        };
         let driver = Arc::new(Driver::new(
             engine,
             self.clock,

@@ -134,7 +134,12 @@ pub(super) fn what_is_left(engine: &Engine) -> Vec<Waiting> {
         } else if moves {
             return None;
         } else if job.state == State::Scheduled {
-            "is scheduled: no agent picks it up"
+            let held = engine.why_not_dispatched(key);
+            let why = held.as_deref().unwrap_or("no agent picks it up");
+            return Some(Waiting {
+                job: engine.job_ref(key),
+                why: format!("is scheduled: {why}"),
+            });
         } else if engine.is_silent(key) {
             "is with an agent that is not heard of, and will be lost"
         } else if job.state == State::Running {

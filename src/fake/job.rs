@@ -24,7 +24,7 @@ use crate::vocabulary::states::{JobState, JobType, SignalReason};
 #[derive(Clone)]
 pub struct JobHandle {
     pub(super) tie: Tie,
-    home: Home,
+    pub(super) home: Home,
     pub(super) key: JobKey,
 }
 
@@ -258,9 +258,14 @@ impl JobHandle {
                 ..self.clone()
             }),
             Err(possible) => {
-                let (state, history) = self.read(|_, job| (job.state.reported(), history_of(job)));
+                let (state, history, held) = self.read(|engine, job| {
+                    let waits = job.state == State::Scheduled && wanted == Move::Start;
+                    let held = waits.then(|| engine.why_not_dispatched(self.key)).flatten();
+                    (job.state.reported(), history_of(job), held)
+                });
                 Err(IllegalMove {
                     job,
+                    held,
                     tried: wanted,
                     state,
                     history,

@@ -2,7 +2,7 @@
 //! real time.
 //!
 //! Elsewhere: how to start one with other than the usual (`builder`), where it runs (`host`), the handles (`pipeline`,
-//! `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`, `schedule`, `script`), what goes wrong on purpose (`fault`, `gate`,
+//! `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`, `schedule`, `cluster`, `script`), what goes wrong on purpose (`fault`, `gate`,
 //! `outage`), the questions about requests (`requests`), waiting (`wait`).
 
 mod advance;
@@ -10,6 +10,7 @@ mod annotation;
 mod artifact;
 mod build;
 mod builder;
+mod cluster;
 mod connection;
 mod events;
 mod explore;
@@ -58,6 +59,7 @@ pub use annotation::AnnotationRecord;
 pub use artifact::ArtifactRecord;
 pub use build::{BuildBuilder, BuildHandle};
 pub use builder::{AgentSpec, Agents, FakeBuildkiteBuilder, agent};
+pub use cluster::{ClusterBuilder, ClusterHandle, ClusterTokenRecord, QueueHandle};
 pub use connection::Connection;
 pub use events::{Events, Idle, Waiting};
 pub use explore::{Explore, Walk, assert_repeatable, explore};

@@ -23,7 +23,7 @@ const ONE_STEP: &str = "steps:\n  - command: \"true\"\n";
 #[derive(Debug, Clone)]
 #[must_use = "the pipeline is made by `create`"]
 pub struct PipelineBuilder {
-    tie: Tie,
+    pub(super) tie: Tie,
     home: Home,
     name: String,
     slug: Option<String>,

@@ -33,15 +33,21 @@ pub struct IllegalMove {
     pub history: Vec<Moment>,
     /// What would have been possible.
     pub possible: Vec<Move>,
+    /// Why no agent comes for it, if it waits for one: its queue is paused, or not there.
+    pub held: Option<String>,
 }
 
 impl fmt::Display for IllegalMove {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
+        write!(
             f,
             "{} cannot make the move `{}`: it is {}",
             self.job, self.tried, self.state
         )?;
+        if let Some(held) = &self.held {
+            write!(f, ", and {held}")?;
+        }
+        writeln!(f)?;
         let history: Vec<_> = self.history.iter().map(ToString::to_string).collect();
         writeln!(f, "  history: {}", history.join(", "))?;
         // Any status is possible where one is.

@@ -5,8 +5,10 @@
 use serde::Serialize;
 
 use crate::engine::admission::{Closed, NotAdmitted};
+use crate::engine::cluster::{Invalid, NotValid};
 use crate::engine::commands::{
-    AddWebhookRefused, ArchiveRefused, BodyTooLong, CancelRefused, CreateBuildRefused, NoPriority,
+    AddWebhookRefused, AlreadyPaused, ArchiveRefused, BodyTooLong, CancelRefused,
+    CreateBuildRefused, DeleteClusterRefused, DeleteQueueRefused, NoPriority, NotPaused,
     PipelineRefused, RebuildRefused, RequestBuildRefused, RetryRefused, ScheduleRefused,
     UnarchiveRefused, UnblockRefused, UpdatePipelineRefused,
 };
@@ -192,6 +194,7 @@ impl From<CreateBuildRefused> for ApiError {
             CreateBuildRefused::Configuration(_)
             | CreateBuildRefused::Condition(_)
             | CreateBuildRefused::Limit(_)
+            | CreateBuildRefused::Queue(_)
             | CreateBuildRefused::Closed(Closed::Archived) => 422,
             CreateBuildRefused::Closed(Closed::Template) => 501,
         };
@@ -296,6 +299,63 @@ impl From<ScheduleRefused> for ApiError {
     /// Chosen: the words for the pipeline itself; those for its schedules are not known.
     fn from(_: ScheduleRefused) -> Self {
         Self::new(422, "Cannot update an archived pipeline")
+    }
+}
+
+impl From<NotValid> for ApiError {
+    fn from(refused: NotValid) -> Self {
+        let reasons: Vec<_> = refused.0.iter().map(Invalid::as_buildkite_says).collect();
+        Self::validation_in_words(&reasons)
+    }
+}
+
+impl From<DeleteClusterRefused> for ApiError {
+    /// Chosen: that there are reasons is documented, not which nor in which words.
+    fn from(refused: DeleteClusterRefused) -> Self {
+        Self::new(
+            422,
+            match refused {
+                DeleteClusterRefused::Pipelines => {
+                    "Cluster can't be deleted because it has pipelines"
+                }
+                DeleteClusterRefused::Builds => {
+                    "Cluster can't be deleted because it has builds that are not finished"
+                }
+                DeleteClusterRefused::Agents => {
+                    "Cluster can't be deleted because it has connected agents"
+                }
+            },
+        )
+    }
+}
+
+impl From<DeleteQueueRefused> for ApiError {
+    /// Chosen: likewise.
+    fn from(refused: DeleteQueueRefused) -> Self {
+        Self::new(
+            422,
+            match refused {
+                DeleteQueueRefused::IsDefault => {
+                    "Queue can't be deleted because it is the default queue of its cluster"
+                }
+                DeleteQueueRefused::HasJobs => "Queue can't be deleted because it has running jobs",
+                DeleteQueueRefused::HasAgents => {
+                    "Queue can't be deleted because it has connected agents"
+                }
+            },
+        )
+    }
+}
+
+impl From<AlreadyPaused> for ApiError {
+    fn from(_: AlreadyPaused) -> Self {
+        Self::new(422, "Cluster queue is already paused")
+    }
+}
+
+impl From<NotPaused> for ApiError {
+    fn from(_: NotPaused) -> Self {
+        Self::new(422, "Cluster queue is not paused")
     }
 }
 

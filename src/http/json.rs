@@ -327,10 +327,11 @@ impl Fields {
     }
 }
 
-/// A field as Rails names it in a sentence: `cronline` is `Cronline`.
+/// A field as Rails names it in a sentence: `cronline` is `Cronline`, `default_queue_id` is `Default queue`.
 fn named(field: &str) -> String {
+    let field = field.strip_suffix("_id").unwrap_or(field);
     let (first, rest) = field.split_at(1);
-    format!("{}{rest}", first.to_ascii_uppercase())
+    format!("{}{}", first.to_ascii_uppercase(), rest.replace('_', " "))
 }
 
 #[cfg(test)]

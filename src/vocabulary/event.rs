@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::vocabulary::ids::{BuildId, JobId, ScheduleId, WebhookId};
+use crate::vocabulary::ids::{BuildId, JobId, QueueId, ScheduleId, WebhookId};
 use crate::vocabulary::span::instant;
 use crate::vocabulary::states::{BuildState, JobState};
 use crate::vocabulary::webhook::WebhookEvent;
@@ -50,7 +50,10 @@ impl Event {
             EventKind::WebhookDelivered { build, .. } | EventKind::WebhookFailed { build, .. } => {
                 build.as_ref()
             }
-            EventKind::ScheduleFailed { .. } | EventKind::Fault { .. } => None,
+            EventKind::ScheduleFailed { .. }
+            | EventKind::QueuePaused { .. }
+            | EventKind::QueueResumed { .. }
+            | EventKind::Fault { .. } => None,
         }
     }
 
@@ -62,6 +65,8 @@ impl Event {
             | EventKind::Notification { .. }
             | EventKind::ScheduleFired { .. }
             | EventKind::ScheduleFailed { .. }
+            | EventKind::QueuePaused { .. }
+            | EventKind::QueueResumed { .. }
             | EventKind::Fault { .. } => None,
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
@@ -88,6 +93,8 @@ impl Event {
             | EventKind::Annotated { .. }
             | EventKind::WebhookDelivered { .. }
             | EventKind::WebhookFailed { .. }
+            | EventKind::QueuePaused { .. }
+            | EventKind::QueueResumed { .. }
             | EventKind::Fault { .. } => None,
         }
     }
@@ -172,6 +179,18 @@ pub enum EventKind {
         /// Why, as the schedule's `failed_message` says.
         message: Arc<str>,
     },
+    /// The dispatch of a queue was paused: its jobs wait. Nobody outside is told of it.
+    QueuePaused {
+        /// Which queue.
+        queue: QueueRef,
+        /// Why, if that was said.
+        note: Option<Arc<str>>,
+    },
+    /// The dispatch of a queue was resumed: its jobs go on.
+    QueueResumed {
+        /// Which queue.
+        queue: QueueRef,
+    },
     /// A fault that the test ordered came to a request.
     Fault {
         /// Method and path of the request.
@@ -245,6 +264,18 @@ pub struct ScheduleRef {
     pub id: ScheduleId,
 }
 
+/// Names a queue of a cluster in an [`Event`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct QueueRef {
+    /// The name of its cluster.
+    pub cluster: Arc<str>,
+    /// Its key.
+    pub key: Arc<str>,
+    /// Its id.
+    pub id: QueueId,
+}
+
 /// Names a webhook in an [`Event`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -274,6 +305,12 @@ impl fmt::Display for JobRef {
 impl fmt::Display for ScheduleRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} schedule {}", self.pipeline, self.name)
+    }
+}
+
+impl fmt::Display for QueueRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "queue {} of cluster {}", self.key, self.cluster)
     }
 }
 
@@ -363,6 +400,11 @@ impl fmt::Display for Event {
             EventKind::ScheduleFailed { schedule, message } => {
                 write!(f, " {schedule} failed: {message}")
             }
+            EventKind::QueuePaused { queue, note } => {
+                write!(f, " {queue} paused")?;
+                note.iter().try_for_each(|note| write!(f, ": {note}"))
+            }
+            EventKind::QueueResumed { queue } => write!(f, " {queue} resumed"),
             EventKind::Fault { request, fault } => write!(f, " {request} {fault}"),
             EventKind::WebhookDelivered {
                 webhook,

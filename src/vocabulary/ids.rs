@@ -30,6 +30,10 @@ pub(crate) enum Kind {
     Annotation,
     Download,
     StepUpload,
+    Cluster,
+    ClusterQueue,
+    ClusterToken,
+    ClusterMaintainer,
 }
 
 /// Makes the id of the `ordinal`-th thing of a kind, created at `at`.
@@ -57,6 +61,17 @@ pub(crate) fn hex(seed: u64, kind: Kind, ordinal: u64, digits: usize) -> String 
     }
     text.truncate(digits);
     text
+}
+
+/// `count` letters and digits that look drawn and never change: what agents connect with.
+pub(crate) fn letters(seed: u64, kind: Kind, ordinal: u64, count: usize) -> String {
+    const LETTERS: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+    let [mut state, _] = lanes(seed, kind, ordinal);
+    let letter = |_| {
+        state = mix(state);
+        char::from(LETTERS[usize::try_from(state % 62).expect("less than 62")])
+    };
+    (0..count).map(letter).collect()
 }
 
 /// A number from 0 to 1, without 1, that looks drawn: the `draw`-th in a lane of its own.
@@ -147,6 +162,18 @@ id! {
     /// The id of an annotation; its address in the REST API. An annotation that is replaced keeps it.
     AnnotationId
 }
+id! {
+    /// The id of a cluster; its address in the REST API.
+    ClusterId
+}
+id! {
+    /// The id of a queue of a cluster; its address in the REST API, and what jobs name it by.
+    QueueId
+}
+id! {
+    /// The id of an agent token of a cluster; its address in the REST API, and no secret.
+    ClusterTokenId
+}
 
 id! {
     /// The id of a step upload; its address in the REST API.
@@ -193,5 +220,13 @@ mod tests {
     fn hex_has_the_length_asked_for() {
         assert_eq!(hex(1, Kind::Badge, 3, 50).len(), 50);
         assert_ne!(hex(1, Kind::Badge, 3, 50), hex(1, Kind::Webhook, 3, 50));
+    }
+
+    #[test]
+    fn letters_are_as_many_as_asked_for_and_differ() {
+        let token = |ordinal| letters(1, Kind::ClusterToken, ordinal, 24);
+        assert_eq!(token(0).len(), 24);
+        assert!(token(0).chars().all(|c| c.is_ascii_alphanumeric()));
+        assert_ne!(token(0), token(1));
     }
 }

@@ -11,6 +11,7 @@ use crate::pipeline::{BlockedState, Step};
 use crate::vocabulary::ids::Kind;
 use crate::vocabulary::states::{BuildState, JobType};
 use crate::wire::account::UserJson;
+use crate::wire::cluster::Place;
 use crate::wire::job::{JobJson, JobStateCountsJson};
 use crate::wire::pipeline::PipelineJson;
 use crate::wire::{Pairs, Time, View, graphql_id};
@@ -147,6 +148,7 @@ impl<'e> BuildJson<'e> {
         let engine = view.engine;
         let build = engine.build(key);
         let head = &*build.head;
+        let cluster = Place::of_cluster(view, build.cluster);
         let shown = Shown::of(build, engine.blocked_state_of(key));
         if let Some((gate, _)) = engine.blocked_by(key).filter(|_| shown.blocked) {
             view.saw(Kind::Job, gate, engine.job_version(gate));
@@ -204,8 +206,8 @@ impl<'e> BuildJson<'e> {
                 .and_then(|job| TriggeredFromJson::new(view, job)),
             pipeline: (!parts.without_pipeline).then(|| PipelineJson::new(view, build.pipeline)),
             jobs,
-            cluster_id: None,
-            cluster_url: None,
+            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
+            cluster_url: cluster.map(|cluster| cluster.url),
             job_state_counts: counts,
             test_engine: parts
                 .with_test_engine
@@ -256,7 +258,7 @@ impl BuildJson<'_> {
 }
 
 impl Attempts {
-    fn show(self, is_superseded: bool) -> bool {
+    pub(crate) fn show(self, is_superseded: bool) -> bool {
         self == Self::All || !is_superseded
     }
 }

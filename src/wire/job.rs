@@ -14,6 +14,7 @@ use crate::vocabulary::ids::Kind;
 use crate::vocabulary::states::{JobState, JobType, SignalReason};
 use crate::wire::account::UserJson;
 use crate::wire::agent::AgentJson;
+use crate::wire::cluster::Place;
 use crate::wire::{Audience, Pairs, Time, View, Waiters, graphql_id};
 
 /// A job.
@@ -264,6 +265,8 @@ impl<'e> ScriptJson<'e> {
         let build_url = view.build_url(job.build);
         let url = format!("{build_url}/jobs/{}", job.id);
         let exit = job.exit.as_ref();
+        let cluster = Place::of_cluster(view, engine.cluster_of(job));
+        let queue = Place::of_queue(view, engine.queue_of(job));
         Self {
             id: job.id.0,
             graphql_id: graphql_id("Job", job.id.0),
@@ -320,10 +323,10 @@ impl<'e> ScriptJson<'e> {
             matrix: job.matrix.as_deref().map(Pairs),
             agent: job.agent.map(|agent| AgentJson::new(view, agent)),
             retried_by: UserJson::maybe(view, job.retried.and_then(|retried| retried.by)),
-            cluster_id: None,
-            cluster_url: None,
-            cluster_queue_id: None,
-            cluster_queue_url: None,
+            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
+            cluster_url: cluster.map(|cluster| cluster.url),
+            cluster_queue_id: queue.as_ref().map(|queue| queue.id),
+            cluster_queue_url: queue.map(|queue| queue.url),
         }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod agent;
 pub(crate) mod annotation;
 pub(crate) mod artifact;
 pub(crate) mod build;
+pub(crate) mod cluster;
 pub(crate) mod environment;
 pub(crate) mod job;
 pub(crate) mod log;
@@ -33,6 +34,7 @@ use uuid::Uuid;
 use crate::engine::Engine;
 use crate::engine::account::OrganizationKey;
 use crate::engine::build::BuildKey;
+use crate::engine::cluster::{ClusterKey, QueueKey};
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::Key;
 use crate::vocabulary::ids;
@@ -173,6 +175,26 @@ impl<'e> View<'e> {
             "{}/v2/organizations/{organization}/pipelines/{}",
             self.origin, pipeline.slug
         )
+    }
+
+    pub(crate) fn cluster_url(&self, key: ClusterKey) -> String {
+        let cluster = self.engine.cluster(key);
+        let organization = self.organization_url(cluster.organization);
+        format!("{organization}/clusters/{}", cluster.id)
+    }
+
+    pub(crate) fn cluster_web_url(&self, key: ClusterKey) -> String {
+        let cluster = self.engine.cluster(key);
+        let organization = &self.engine.organization(cluster.organization).slug;
+        format!(
+            "{}/organizations/{organization}/clusters/{}",
+            self.origin, cluster.id
+        )
+    }
+
+    pub(crate) fn queue_url(&self, key: QueueKey) -> String {
+        let queue = self.engine.cluster_queue(key);
+        format!("{}/queues/{}", self.cluster_url(queue.cluster), queue.id)
     }
 
     pub(crate) fn pipeline_web_url(&self, key: PipelineKey) -> String {

@@ -13,6 +13,7 @@ use crate::engine::recipe::Source;
 use crate::pipeline::{Step, VisualScript, VisualStep, VisualTrigger};
 use crate::vocabulary::ids::Kind;
 use crate::wire::account::UserJson;
+use crate::wire::cluster::Place;
 use crate::wire::provider::ProviderJson;
 use crate::wire::{Instant, Pairs, View, graphql_id};
 
@@ -108,6 +109,7 @@ impl<'e> PipelineJson<'e> {
         let pipeline = view.engine.pipeline(key);
         let settings = &pipeline.settings;
         let url = view.pipeline_url(key);
+        let cluster = Place::of_cluster(view, settings.cluster);
         let mut counts = pipeline.counts;
         if let Some(build) = view.uncounted {
             let state = view.engine.build(build).state;
@@ -121,7 +123,7 @@ impl<'e> PipelineJson<'e> {
             description: settings.description.as_deref(),
             slug: &pipeline.slug,
             repository: &settings.repository,
-            cluster_id: settings.cluster,
+            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
             pipeline_template_uuid: settings.template,
             branch_configuration: settings.branch_configuration.as_deref(),
             clone_mirror_url: settings.clone_mirror_url.as_deref(),
@@ -163,10 +165,7 @@ impl<'e> PipelineJson<'e> {
                     steps.map(|placed| StepJson::new(&placed.step)).collect()
                 }
             },
-            cluster_url: settings.cluster.map(|id| {
-                let organization = view.organization_url(pipeline.organization);
-                format!("{organization}/clusters/{id}")
-            }),
+            cluster_url: cluster.map(|cluster| cluster.url),
             url,
         }
     }

@@ -131,7 +131,7 @@ fn every_example_is_answered_as_documented() {
     check(&get, 200, &listed(r#""description":"","#), &ORDER);
 
     // Create a YAML pipeline; `xxx` stands for an id.
-    let cluster = "42f1a7da-812d-4430-93d8-1cc7c33a6bcf";
+    let cluster = &fake.cluster("Open Source").create().id().to_string();
     let yaml = r#"{
       "name": "My Pipeline X",
       "cluster_id": "xxx",

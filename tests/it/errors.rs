@@ -51,6 +51,7 @@ fn fill(path: &str, organization: &str, pipeline: &str, build: &str, id: &str) -
         .replace("{slug}", pipeline)
         .replace("{build.number}", build)
         .replace("{job.id}", id)
+        .replace("{cluster.id}", id)
         .replace("{id}", id)
         .replace("{annotation.uuid}", id)
         .replace("{uuid}", id)
@@ -156,7 +157,7 @@ fn a_sign_of_life_needs_no_token() {
 }
 
 /// Routes that need a body or do not answer 200.
-const BODIES: [(Route, &str, u16); 15] = [
+const BODIES: &[(Route, &str, u16)] = &[
     (
         Route::CreateBuild,
         r#"{"commit":"HEAD","branch":"main"}"#,
@@ -180,6 +181,13 @@ const BODIES: [(Route, &str, u16); 15] = [
     (Route::DeleteJobAnnotation, "", 204),
     (Route::RetryFailedJobs, "", 202),
     (Route::ReprioritizeJob, r#"{"priority":1}"#, 200),
+    (Route::CreateCluster, r#"{"name":"new"}"#, 201),
+    (Route::DeleteCluster, "", 204),
+    (Route::CreateClusterQueue, r#"{"key":"new"}"#, 201),
+    (Route::DeleteClusterQueue, "", 204),
+    (Route::CreateClusterToken, r#"{"description":"new"}"#, 201),
+    (Route::RevokeClusterToken, "", 204),
+    (Route::RemoveClusterMaintainer, "", 204),
 ];
 
 #[test]
@@ -237,10 +245,21 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
             ),
             None => fill(template, "acme", "app", number, &id),
         };
+        let (path, own_body) = match in_cluster(&fake, route) {
+            Some(found) => found,
+            None => (path, String::new()),
+        };
         let (body, expected) = BODIES
             .iter()
             .find(|(known, ..)| *known == route)
-            .map_or(("", 200), |(_, body, status)| (*body, *status));
+            .map_or((own_body.as_str(), 200), |(_, body, status)| {
+                (*body, *status)
+            });
+        let expected = if route == Route::AddClusterMaintainer {
+            201
+        } else {
+            expected
+        };
         if route == Route::UnarchivePipeline {
             app.archive();
         }
@@ -267,6 +286,38 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
             "{route}"
         );
     }
+}
+
+/// For a route that is about a cluster or what is in one, its path, and the body it needs if that names something.
+fn in_cluster(fake: &FakeBuildkite, route: Route) -> Option<(String, String)> {
+    let (_, place) = route.path().split_once("/clusters/")?;
+    let cluster = fake.cluster("Linux").queue("deploy").create();
+    let path = format!("/organizations/acme/clusters/{}", cluster.id());
+    let client = client(fake);
+    let user = client.get("/user").expect(200)["id"].str().to_owned();
+    let of_user = format!(r#"{{"user":"{user}"}}"#);
+    let id = if place.contains("/queues/") {
+        cluster.queue("deploy").id().to_string()
+    } else if place.contains("/tokens/") {
+        cluster.add_token("a");
+        cluster.tokens()[0].id.to_string()
+    } else if place.contains("/maintainers/") {
+        let added = client.post(&format!("{path}/maintainers"), &of_user);
+        added.expect(201)["id"].str().to_owned()
+    } else {
+        cluster.id().to_string()
+    };
+    if route == Route::ResumeQueueDispatch {
+        cluster.queue("deploy").pause();
+    }
+    let body = if route == Route::AddClusterMaintainer {
+        of_user
+    } else {
+        String::new()
+    };
+    let cluster = cluster.id().to_string();
+    let place = place.replace("{cluster.id}", &cluster).replace("{id}", &id);
+    Some((format!("/organizations/acme/clusters/{place}"), body))
 }
 
 #[test]
@@ -324,6 +375,9 @@ fn the_token_comes_before_the_scope_before_the_place_before_the_body_before_the_
         if has("schedules/{id}") {
             let refused = ask("acme", "app", "1", "1");
             assert_refused(&refused, 404, "No pipeline schedule found");
+        }
+        if has("/clusters/{") {
+            assert_refused(&ask("acme", "app", "1", "1"), 404, "No cluster found");
         }
     }
     // The body before the state: a canceled build cannot be canceled, retried or unblocked anyway.

@@ -98,7 +98,7 @@ fn pipelines_are_listed_newest_first_and_found_by_parts_of_name_and_repository()
 #[test]
 fn a_pipeline_is_what_was_sent() {
     let (fake, client) = start();
-    let cluster = "42f1a7da-812d-4430-93d8-1cc7c33a6bcf";
+    let cluster = fake.cluster("Linux").create().id().to_string();
     let team = "14e9501c-69fe-4cda-ae07-daea9ca3afd3";
     let rest = format!(
         r#","slug":"the-app","description":":package: Things","default_branch":"trunk","branch_configuration":"main feature/*",
@@ -123,7 +123,7 @@ fn a_pipeline_is_what_was_sent() {
         ("visibility", "public"),
         ("emoji", ":ship:"),
         ("color", "FF0000"),
-        ("cluster_id", cluster),
+        ("cluster_id", &cluster),
         ("clone_mirror_url", "https://mirror.example.com/app.git"),
         ("configuration", "steps: [{command: make, key: make}]"),
     ] {
@@ -147,8 +147,9 @@ fn a_pipeline_is_what_was_sent() {
 
 #[test]
 fn every_setting_can_be_changed_and_taken_back() {
-    let (_fake, client) = start();
+    let (fake, client) = start();
     let created = create(&client, "app", "").expect(201);
+    let cluster = fake.cluster("Linux").create().id();
     let uuid = "018e5a22-d14c-7085-bb28-db0f83f43a1c";
     for (field, value, taken_back) in [
         ("description", "\"Text\"", "null"),
@@ -165,7 +166,7 @@ fn every_setting_can_be_changed_and_taken_back() {
         ("color", "\"FF0000\"", "null"),
         ("default_command_step_timeout", "10", "null"),
         ("maximum_command_step_timeout", "20", "null"),
-        ("cluster_id", &format!("\"{uuid}\""), "null"),
+        ("cluster_id", &format!("\"{cluster}\""), "null"),
         ("pipeline_template_uuid", &format!("\"{uuid}\""), "null"),
     ] {
         let old = created[field].clone();
@@ -366,6 +367,7 @@ fn a_cluster_can_be_made_a_must() {
     let client = client(&fake);
     let refused = wrong(&create(&client, "app", ""));
     assert_eq!(refused, [("cluster_id".to_owned(), "missing".to_owned())]);
-    let cluster = r#","cluster_id":"42f1a7da-812d-4430-93d8-1cc7c33a6bcf""#;
-    create(&client, "app", cluster).expect(201);
+    let cluster = fake.cluster("Linux").create().id();
+    let cluster = format!(r#","cluster_id":"{cluster}""#);
+    create(&client, "app", &cluster).expect(201);
 }

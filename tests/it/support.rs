@@ -165,6 +165,13 @@ pub(crate) fn world(fake: &FakeBuildkite, organizations: &[&str]) -> String {
             paths.push(format!("{path}/{slug}/schedules?per_page=100"));
         }
         paths.push(path);
+        let path = format!("/organizations/{organization}/clusters");
+        for cluster in client.get(&path).expect(200).items() {
+            let id = cluster["id"].str();
+            paths.push(format!("{path}/{id}/queues?per_page=100"));
+            paths.push(format!("{path}/{id}/tokens?per_page=100"));
+        }
+        paths.push(path);
     }
     for path in paths {
         let answer = client.get(&path);

@@ -12,6 +12,7 @@ use chrono::{DateTime, Utc};
 use rpds::VectorSync;
 
 use crate::engine::account::{OrganizationKey, UserKey};
+use crate::engine::cluster::ClusterKey;
 use crate::engine::graph::StepRun;
 use crate::engine::job::JobKey;
 use crate::engine::pipeline::PipelineKey;
@@ -207,6 +208,8 @@ pub(crate) struct Build {
     pub(crate) id: BuildId,
     pub(crate) organization: OrganizationKey,
     pub(crate) pipeline: PipelineKey,
+    /// The one its pipeline was in when it was made.
+    pub(crate) cluster: Option<ClusterKey>,
     pub(crate) number: u64,
     pub(crate) head: Arc<Head>,
     pub(crate) meta_data: Vec<(String, String)>,

@@ -190,7 +190,10 @@ impl Engine {
         let accepts = |event| job::next(job.kind, job.state, event).is_ok();
         match wanted {
             Move::Start => {
+                // What no agent could be given none can start.
+                let is_held = job.state == State::Scheduled && !self.is_dispatched(key);
                 job.kind == JobType::Script
+                    && !is_held
                     && (accepts(Event::Assign) || accepts(Event::Accept) || accepts(Event::Start))
             }
             Move::Finish { exit_status: 0 } => {

@@ -34,6 +34,8 @@ pub(crate) enum CreateBuildRefused {
     Condition(ConditionalError),
     /// A limit of the platform, in a sentence.
     Limit(String),
+    /// A step names a queue that its cluster does not have, in a sentence.
+    Queue(String),
     /// The pipeline makes no builds.
     Closed(Closed),
 }
@@ -45,7 +47,7 @@ impl CreateBuildRefused {
             Self::Configuration(error) => error.message().to_owned(),
             // Chosen: whether the server says more than what failed is not known.
             Self::Condition(error) => format!("`if` expression failed: {}", error.message()),
-            Self::Limit(sentence) => sentence.clone(),
+            Self::Limit(sentence) | Self::Queue(sentence) => sentence.clone(),
             // Chosen: that it runs no new builds is documented, in which words is not.
             Self::Closed(Closed::Archived) => {
                 "Cannot create builds on an archived pipeline".to_owned()
@@ -69,7 +71,7 @@ impl fmt::Display for CreateBuildRefused {
         match self {
             Self::Configuration(error) => error.fmt(f),
             Self::Condition(error) => f.write_str(error.message()),
-            Self::Limit(sentence) => f.write_str(sentence),
+            Self::Limit(sentence) | Self::Queue(sentence) => f.write_str(sentence),
             Self::Closed(Closed::Archived) => f.write_str("the pipeline is archived"),
             Self::Closed(Closed::Template) => {
                 f.write_str("the steps come from a template, which is not modelled")
@@ -138,6 +140,8 @@ impl Engine {
             Some(filled_in) => (graph::place(filled_in.steps, 0).into(), filled_in.notify),
             None => (Arc::clone(&pipeline.steps), pipeline.notify.clone()),
         };
+        self.check_queues(pipeline.settings.cluster, steps.iter())
+            .map_err(CreateBuildRefused::Queue)?;
         let excluded = steps
             .iter()
             .map(|placed| expand::exclusion(placed, &wanted.head, &facts));
@@ -168,11 +172,12 @@ impl Engine {
         let pipeline = self.pipelines.change(pipeline_key);
         pipeline.last_number += 1;
         pipeline.counts.add(build_counts(BuildState::Creating));
-        let organization = pipeline.organization;
+        let (organization, cluster) = (pipeline.organization, pipeline.settings.cluster);
         let key = self.builds.push(Build {
             id,
             organization,
             pipeline: pipeline_key,
+            cluster,
             number: pipeline.last_number,
             head: Arc::new(head),
             meta_data,

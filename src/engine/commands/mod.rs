@@ -7,6 +7,10 @@ mod annotate;
 mod archive_pipeline;
 mod by_hand;
 mod cancel_build;
+mod cluster_maintainers;
+mod cluster_queues;
+mod cluster_tokens;
+mod clusters;
 mod create_build;
 mod create_pipeline;
 mod create_schedule;
@@ -37,6 +41,13 @@ pub(crate) use archive_pipeline::{
 pub use by_hand::Move;
 pub(crate) use by_hand::{FinishJob, MakeMove};
 pub(crate) use cancel_build::{CancelBuild, CancelRefused};
+pub(crate) use cluster_maintainers::{AddMaintainer, RemoveMaintainer};
+pub(crate) use cluster_queues::{
+    AlreadyPaused, CreateQueue, DeleteQueue, DeleteQueueRefused, NotPaused, PauseQueue,
+    ResumeQueue, UpdateQueue, WantedShape,
+};
+pub(crate) use cluster_tokens::{CreateClusterToken, RevokeClusterToken, UpdateClusterToken};
+pub(crate) use clusters::{CreateCluster, DeleteCluster, DeleteClusterRefused, UpdateCluster};
 pub(crate) use create_build::{CreateBuild, CreateBuildRefused};
 pub(crate) use create_pipeline::{CreatePipeline, PipelineRefused};
 pub(crate) use create_schedule::{CreateSchedule, ScheduleRefused, Switch};

@@ -120,6 +120,7 @@ impl Engine {
             exit: None,
             soft_failed: false,
             agent: None,
+            queue: None,
             retry_of: Some((key, kind)),
             retry_rule: rule,
             retried: None,

@@ -53,6 +53,8 @@ pub(crate) enum UploadRefused {
     KeyTaken(String),
     /// A limit of the platform, in a sentence.
     Limit(String),
+    /// A step names a queue that its cluster does not have, in a sentence.
+    Queue(String),
 }
 
 /// The server's words, and the agent's own.
@@ -69,7 +71,9 @@ impl fmt::Display for UploadRefused {
                 f,
                 "The key {key:?} has already been used by another step in this build"
             ),
-            Self::Notification(sentence) | Self::Limit(sentence) => f.write_str(sentence),
+            Self::Notification(sentence) | Self::Limit(sentence) | Self::Queue(sentence) => {
+                f.write_str(sentence)
+            }
         }
     }
 }
@@ -82,7 +86,11 @@ impl UploadRefused {
     fn is_rejection(&self) -> bool {
         match self {
             Self::Pipeline(error) => error.refusal() == Refusal::Rejected,
-            Self::Condition(_) | Self::Notification(_) | Self::KeyTaken(_) | Self::Limit(_) => true,
+            Self::Condition(_)
+            | Self::Notification(_)
+            | Self::KeyTaken(_)
+            | Self::Limit(_)
+            | Self::Queue(_) => true,
             Self::NotOnAgent | Self::BuildNotRunning => false,
         }
     }
@@ -96,7 +104,8 @@ impl UploadRefused {
             | Self::Notification(_)
             | Self::BuildNotRunning
             | Self::KeyTaken(_)
-            | Self::Limit(_) => false,
+            | Self::Limit(_)
+            | Self::Queue(_) => false,
         }
     }
 
@@ -115,7 +124,8 @@ impl UploadRefused {
             | Self::Notification(_)
             | Self::BuildNotRunning
             | Self::KeyTaken(_)
-            | Self::Limit(_) => format!("pipeline upload rejected: {self}"),
+            | Self::Limit(_)
+            | Self::Queue(_) => format!("pipeline upload rejected: {self}"),
         }
     }
 }
@@ -369,6 +379,8 @@ impl Engine {
             merge_first_group(&mut steps, &group);
         }
         let build = self.builds.get(job.build);
+        self.check_queues(build.cluster, &steps)
+            .map_err(UploadRefused::Queue)?;
         let facts = self.facts_of(job.build);
         let excluded = steps
             .iter()

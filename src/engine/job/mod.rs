@@ -19,6 +19,7 @@ use chrono::{DateTime, Utc};
 use crate::engine::account::UserKey;
 use crate::engine::agent::AgentKey;
 use crate::engine::build::BuildKey;
+use crate::engine::cluster::QueueKey;
 use crate::engine::table::key;
 use crate::engine::timers::TimerKey;
 use crate::pipeline::Step;
@@ -318,6 +319,8 @@ pub(crate) struct Job {
     pub(crate) broken_reason: Option<Arc<str>>,
     pub(crate) priority: i64,
     pub(crate) agent: Option<AgentKey>,
+    /// The queue of its cluster that an agent took it from.
+    pub(crate) queue: Option<QueueKey>,
     pub(crate) unblocked_by: Option<UserKey>,
     /// The job this one retries.
     pub(crate) retry_of: Option<(JobKey, RetryType)>,

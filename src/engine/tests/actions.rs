@@ -13,13 +13,15 @@ use crate::engine::acts::Poll;
 use crate::engine::annotation::{MOST_BODY, Subject};
 use crate::engine::build::{BuildKey, Cancellation, Head};
 use crate::engine::commands::{
-    Annotate, Answers, ArchivePipeline, CancelBuild, CreateBuild, DeleteLog, DeletePipeline,
-    Failure, MakeMove, Move, NewSlug, RebuildBuild, ReprioritizeJob, RetryFailedJobs, RetryJob,
-    UnarchivePipeline, UnblockJob, UpdatePipeline, UploadArtifact, UploadPipeline, WriteLog,
+    Annotate, Answers, ArchivePipeline, CancelBuild, CreateBuild, DeleteCluster, DeleteLog,
+    DeletePipeline, DeleteQueue, Failure, MakeMove, Move, NewSlug, PauseQueue, RebuildBuild,
+    ReprioritizeJob, ResumeQueue, RetryFailedJobs, RetryJob, UnarchivePipeline, UnblockJob,
+    UpdateCluster, UpdatePipeline, UploadArtifact, UploadPipeline, WriteLog,
 };
 use crate::engine::job::{JobKey, State};
+use crate::engine::pipeline::Settings;
 use crate::engine::recipe::Source;
-use crate::engine::tests::life::Life;
+use crate::engine::tests::life::{Life, create_queue};
 use crate::script::{Annotation, ArtifactFile, PipelineUpload};
 use crate::vocabulary::states::{AnnotationScope, BuildSource, JobType};
 
@@ -70,6 +72,17 @@ pub(super) enum Action {
         first: usize,
         replaces: bool,
     },
+    PauseQueue(Pick),
+    ResumeQueue(Pick),
+    /// Some keys are taken.
+    CreateQueue(&'static str),
+    DeleteQueue(Pick),
+    /// Or none.
+    DefaultQueue(Option<Pick>),
+    /// Into the cluster, or out of it.
+    MovePipeline(Pick, bool),
+    /// Refused while a pipeline or an open build is in it.
+    DeleteCluster,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -146,6 +159,20 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         3 => pick_job().prop_map(Action::UploadArtifact),
         3 => (pick_job(), select(AnnotationScope::ALL), any::<bool>())
             .prop_map(|(job, scope, appends)| Action::Annotate(job, scope, appends)),
+        8 => in_cluster(),
+    ]
+}
+
+/// What happens to a cluster, if the world has one.
+fn in_cluster() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        8 => pick().prop_map(Action::PauseQueue),
+        8 => pick().prop_map(Action::ResumeQueue),
+        2 => select(&["gpu", "default", "other"][..]).prop_map(Action::CreateQueue),
+        1 => pick().prop_map(Action::DeleteQueue),
+        2 => prop::option::weighted(0.8, pick()).prop_map(Action::DefaultQueue),
+        2 => (pick(), any::<bool>()).prop_map(|(pipeline, into)| Action::MovePipeline(pipeline, into)),
+        1 => Just(Action::DeleteCluster),
     ]
 }
 
@@ -264,6 +291,13 @@ impl Action {
                 }
             }
             Self::UpdatePipeline(pipeline, steps) => life.update_pipeline(*pipeline, *steps),
+            Self::PauseQueue(_)
+            | Self::ResumeQueue(_)
+            | Self::CreateQueue(_)
+            | Self::DeleteQueue(_)
+            | Self::DefaultQueue(_)
+            | Self::MovePipeline(..)
+            | Self::DeleteCluster => self.carry_out_in_cluster(life),
             Self::WriteLog(job) => life.write_log(*job),
             Self::DeleteLog(job) => life.delete_log(*job),
             Self::Poll(build) => {
@@ -282,6 +316,101 @@ impl Action {
                 first,
                 replaces,
             } => life.upload(*job, *pipeline, *first, *replaces),
+        }
+    }
+}
+
+impl Action {
+    /// What happens to the cluster of a world, if it has one.
+    fn carry_out_in_cluster(&self, life: &mut Life<'_>) {
+        let Some(cluster) = life.cluster else {
+            return;
+        };
+        let queues = life.engine.queues_of(cluster);
+        let by = Some(life.user);
+        match self {
+            Self::PauseQueue(queue) => {
+                if let Some(queue) = of(&queues, *queue) {
+                    life.say(|life| format!("pause {}", life.engine.queue_ref(queue)));
+                    let note = None;
+                    let _ = life.apply(PauseQueue { queue, note, by });
+                }
+            }
+            Self::ResumeQueue(queue) => {
+                if let Some(queue) = of(&queues, *queue) {
+                    life.say(|life| format!("resume {}", life.engine.queue_ref(queue)));
+                    let _ = life.apply(ResumeQueue { queue });
+                }
+            }
+            Self::CreateQueue(key) => {
+                life.say(|_| format!("create queue {key}"));
+                let _ = life.apply(create_queue(cluster, key));
+            }
+            Self::DeleteQueue(queue) => {
+                if let Some(queue) = of(&queues, *queue) {
+                    life.say(|life| format!("delete {}", life.engine.queue_ref(queue)));
+                    let _ = life.apply(DeleteQueue { queue });
+                }
+            }
+            Self::DefaultQueue(pick) => {
+                let queue = pick.and_then(|pick| of(&queues, pick));
+                life.say(|_| format!("the default queue is {queue:?}"));
+                let old = life.engine.cluster(cluster).clone();
+                let default_queue = queue.map(|queue| life.engine.cluster_queue(queue).id);
+                let _ = life.apply(UpdateCluster {
+                    cluster,
+                    settings: old.settings,
+                    default_queue,
+                    caches: old.caches,
+                });
+            }
+            Self::MovePipeline(pipeline, into) => {
+                let Some((name, pipeline)) = life.pick_pipeline(*pipeline) else {
+                    return;
+                };
+                let cluster = into.then_some(cluster);
+                life.say(|_| format!("{name} moves to {cluster:?}"));
+                let settings = Settings {
+                    cluster,
+                    ..life.engine.pipeline(pipeline).settings.clone()
+                };
+                let _ = life.apply(UpdatePipeline {
+                    pipeline,
+                    name: None,
+                    slug: NewSlug::Follow,
+                    settings,
+                    steps: None,
+                    env: None,
+                });
+            }
+            Self::DeleteCluster => {
+                life.say(|_| "delete the cluster".to_owned());
+                if life.apply(DeleteCluster { cluster }).is_ok() {
+                    life.cluster = None;
+                }
+            }
+            Self::Advance { .. }
+            | Self::RunUntilIdle
+            | Self::CreateBuild { .. }
+            | Self::CancelBuild(_)
+            | Self::RebuildBuild(_)
+            | Self::RetryJob(_)
+            | Self::UnblockJob(..)
+            | Self::Move(..)
+            | Self::PossibleMove(..)
+            | Self::CreatePipeline(_)
+            | Self::DeletePipeline(_)
+            | Self::ArchivePipeline(_)
+            | Self::UnarchivePipeline(_)
+            | Self::UpdatePipeline(..)
+            | Self::WriteLog(_)
+            | Self::DeleteLog(_)
+            | Self::Poll(_)
+            | Self::UploadArtifact(_)
+            | Self::Annotate(..)
+            | Self::Upload { .. }
+            | Self::RetryFailedJobs(..)
+            | Self::Reprioritize(..) => unreachable!("not in a cluster"),
         }
     }
 }

@@ -9,14 +9,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::engine::account::UserKey;
 use crate::engine::agent::Offer;
 use crate::engine::build::{BuildKey, is_over};
-use crate::engine::commands::{Answers, CreatePipeline, Judge, TellScripts, UnblockJob};
+use crate::engine::cluster::{Affinity, ClusterKey, ClusterSettings, HostedCaches};
+use crate::engine::commands::{
+    Answers, CreateCluster, CreatePipeline, CreateQueue, Judge, TellScripts, UnblockJob,
+    UpdateCluster,
+};
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::judging::Question;
-use crate::engine::pipeline::PipelineKey;
+use crate::engine::pipeline::{PipelineKey, Settings};
 use crate::engine::recipe::Source;
 use crate::engine::table::Key as _;
 use crate::engine::tests::actions::of;
-use crate::engine::tests::world::World;
+use crate::engine::tests::world::{ClusterSpec, World};
 use crate::engine::tests::yaml;
 use crate::engine::{Command, Engine};
 use crate::script::Scripts;
@@ -35,6 +39,8 @@ pub(super) struct Life<'w> {
     pub(super) user: UserKey,
     /// The pipelines that are there, by their place in the world.
     pipelines: Vec<(usize, PipelineKey)>,
+    /// While it is there.
+    pub(super) cluster: Option<ClusterKey>,
     heard: Heard,
     log: Log<'w>,
     moves: u64,
@@ -47,9 +53,20 @@ impl<'w> Life<'w> {
     pub(super) fn new(world: &'w World, log: Log<'w>) -> Self {
         let mut engine = Engine::new(world.seed, DateTime::UNIX_EPOCH, world.fleet.kind);
         let organization = engine.add_organization("acme", "Acme");
+        let cluster = world
+            .cluster
+            .as_ref()
+            .map(|spec| create_cluster(&mut engine, spec));
         for (n, (tags, priority)) in world.fleet.agents.iter().enumerate() {
+            // Whatever its tags say.
+            let member = world.cluster.as_ref().filter(|spec| spec.has_agent(n));
+            let queue = member.and(cluster).and_then(|cluster| {
+                let queues = engine.queues_of(cluster);
+                queues.get(n % queues.len()).copied()
+            });
             let offer = Offer {
                 organization,
+                queue,
                 tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
             };
             engine.add_agent(&format!("a{n}"), offer, *priority);
@@ -60,6 +77,7 @@ impl<'w> Life<'w> {
             engine,
             user,
             pipelines: Vec::new(),
+            cluster,
             heard: Heard::default(),
             log,
             moves: 0,
@@ -195,11 +213,17 @@ impl<'w> Life<'w> {
     fn create_pipeline(&mut self, place: usize) {
         let spec = &self.world.pipelines[place];
         let (organization, _) = self.engine.organizations().next().expect("one");
+        let member = self.world.cluster.as_ref();
+        let member = member.filter(|cluster| cluster.has_pipeline(place));
+        let settings = Settings {
+            cluster: member.and(self.cluster),
+            ..spec.settings()
+        };
         let created = self.apply(CreatePipeline {
             organization,
             name: yaml::name_of(place, 0),
             slug: None,
-            settings: spec.settings(),
+            settings,
             steps: Source::Yaml(spec.yaml(place)),
             env: Vec::new(),
             access: Access::ManageBuildAndRead,
@@ -293,6 +317,50 @@ impl<'w> Life<'w> {
     }
 }
 
+/// The cluster of a world, which nobody has heard of yet.
+fn create_cluster(engine: &mut Engine, spec: &ClusterSpec) -> ClusterKey {
+    let (organization, _) = engine.organizations().next().expect("one");
+    let settings = ClusterSettings {
+        name: "c".into(),
+        description: None,
+        emoji: None,
+        color: None,
+    };
+    let created = engine.apply(CreateCluster {
+        organization,
+        settings: settings.clone(),
+        maintainers: Vec::new(),
+        created_by: None,
+    });
+    let cluster = created.expect("a cluster").value;
+    for key in spec.queues {
+        let created = engine.apply(create_queue(cluster, key));
+        let _ = created.expect("a queue");
+    }
+    if spec.has_default {
+        let first = engine.queues_of(cluster)[0];
+        let updated = engine.apply(UpdateCluster {
+            cluster,
+            settings,
+            default_queue: Some(engine.cluster_queue(first).id),
+            caches: HostedCaches::default(),
+        });
+        let _ = updated.expect("a default queue");
+    }
+    cluster
+}
+
+pub(super) fn create_queue(cluster: ClusterKey, key: &str) -> CreateQueue {
+    CreateQueue {
+        cluster,
+        key: key.into(),
+        description: None,
+        affinity: Some(Affinity::PreferDifferent),
+        hosted: None,
+        created_by: None,
+    }
+}
+
 /// What the events have told so far.
 #[derive(Default)]
 struct Heard {
@@ -321,6 +389,8 @@ impl Heard {
                 | EventKind::Notification { .. }
                 | EventKind::ScheduleFired { .. }
                 | EventKind::ScheduleFailed { .. }
+                | EventKind::QueuePaused { .. }
+                | EventKind::QueueResumed { .. }
                 | EventKind::WebhookDelivered { .. }
                 | EventKind::WebhookFailed { .. }
                 | EventKind::Fault { .. } => {}

@@ -21,6 +21,7 @@ pub(super) struct World {
     pub(super) actions: Vec<Action>,
     pub(super) pipelines: Vec<PipelineSpec>,
     pub(super) fleet: FleetSpec,
+    pub(super) cluster: Option<ClusterSpec>,
     /// The engine's.
     pub(super) seed: u64,
 }
@@ -32,29 +33,73 @@ pub(super) struct FleetSpec {
     pub(super) agents: Vec<(&'static [&'static str], Option<i64>)>,
 }
 
+/// A cluster that is there from the start.
+#[derive(Debug, Clone)]
+pub(super) struct ClusterSpec {
+    /// The keys of its queues, the default queue first.
+    pub(super) queues: &'static [&'static str],
+    pub(super) has_default: bool,
+    /// Which pipelines are in it, one bit for each, and which agents of a fixed fleet.
+    pub(super) members: u8,
+    pub(super) agents: u8,
+}
+
+impl ClusterSpec {
+    pub(super) fn has_pipeline(&self, place: usize) -> bool {
+        place < 8 && self.members >> place & 1 == 1
+    }
+
+    pub(super) fn has_agent(&self, place: usize) -> bool {
+        place < 8 && self.agents >> place & 1 == 1
+    }
+}
+
 /// Any world.
 pub(super) fn world() -> impl Strategy<Value = World> {
     let actions = prop::collection::vec(action(), 0..=2 * A_LIFE);
-    of_parts(actions, Temper::Wild, fleet())
+    let cluster = prop::option::weighted(0.5, cluster(Temper::Wild));
+    of_parts(actions, Temper::Wild, fleet(), cluster)
 }
 
 /// A world with the default fleet in which every command ends, and nobody but its builds' creator does anything.
 pub(super) fn calm_world() -> impl Strategy<Value = World> {
     let builds = prop::collection::vec(create_build(), 1..=4);
-    of_parts(builds, Temper::Calm, Just(FleetSpec::unlimited()))
+    let cluster = prop::option::weighted(0.3, cluster(Temper::Calm));
+    let fleet = Just(FleetSpec::unlimited());
+    of_parts(builds, Temper::Calm, fleet, cluster)
 }
 
 fn of_parts(
     actions: impl Strategy<Value = Vec<Action>>,
     temper: Temper,
     fleet: impl Strategy<Value = FleetSpec>,
+    cluster: impl Strategy<Value = Option<ClusterSpec>>,
 ) -> impl Strategy<Value = World> {
     let pipelines = prop::collection::vec(attributes::pipeline(temper), 1..=4);
-    (actions, pipelines, fleet, any::<u64>()).prop_map(|(actions, pipelines, fleet, seed)| World {
+    let parts = (actions, pipelines, fleet, cluster, any::<u64>());
+    parts.prop_map(|(actions, pipelines, fleet, cluster, seed)| World {
         actions,
         pipelines,
         fleet,
+        cluster,
         seed,
+    })
+}
+
+/// In a calm world, one that has every queue that a step may name.
+fn cluster(temper: Temper) -> impl Strategy<Value = ClusterSpec> {
+    const QUEUES: &[&[&str]] = &[&["default", "gpu"], &["main", "gpu", "default"], &["gpu"]];
+    let (choice, has_default) = match temper {
+        Temper::Calm => (&QUEUES[..2], 1.0),
+        Temper::Wild => (QUEUES, 0.8),
+    };
+    let has_default = prop::bool::weighted(has_default);
+    let parts = (select(choice), has_default, any::<u8>(), any::<u8>());
+    parts.prop_map(|(queues, has_default, members, agents)| ClusterSpec {
+        queues,
+        has_default,
+        members,
+        agents,
     })
 }
 
@@ -116,7 +161,13 @@ impl World {
                 })
             })
         });
-        actions.chain(alone).chain(pipelines).chain(steps)
+        let outside = without(&|world| world.cluster = None);
+        let outside = self.cluster.iter().map(move |_| outside.clone());
+        actions
+            .chain(outside)
+            .chain(alone)
+            .chain(pipelines)
+            .chain(steps)
     }
 }
 
@@ -127,6 +178,9 @@ impl fmt::Display for World {
         writeln!(f, "fleet: {kind:?}")?;
         for (tags, priority) in agents {
             writeln!(f, "agent: {tags:?}, priority {priority:?}")?;
+        }
+        if let Some(cluster) = &self.cluster {
+            writeln!(f, "{cluster:?}")?;
         }
         for (n, pipeline) in self.pipelines.iter().enumerate() {
             let name = yaml::name_of(n, 0);

@@ -11,6 +11,7 @@ use crate::engine::build::{Author, Build, BuildKey, Cancellation, Head, PullRequ
 use crate::engine::commands::{
     CancelBuild, CreateBuild, Failure, RebuildBuild, RequestBuild, RetryFailedJobs,
 };
+use crate::engine::job::{Job, State};
 use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::json::Fields;
@@ -19,7 +20,7 @@ use crate::http::query::{self, Query};
 use crate::http::reply::Reply;
 use crate::http::rest::jobs::is_in_state;
 use crate::vocabulary::access::Access;
-use crate::vocabulary::states::{BuildSource, BuildState};
+use crate::vocabulary::states::{BuildSource, BuildState, JobType};
 use crate::vocabulary::wildcard;
 use crate::wire;
 use crate::wire::build::{Attempts, BuildJson, Jobs, Parts};
@@ -236,15 +237,24 @@ fn list(cx: &mut Cx<'_>, mut all: Vec<BuildKey>) -> Result<Reply, ApiError> {
         .iter()
         .filter(|key| is_unfinished(cx.engine.build(**key).state));
     cx.polled = unfinished.copied().collect();
+    let paused = paused(&cx.query);
+    let attempts = attempts(&cx.query);
     let view = cx.view();
     let shapes: Vec<_> = shown
         .into_iter()
         .map(|build| {
             let parts = Parts {
                 without_pipeline: cx.query.flag("exclude_pipeline") == Some(true),
-                jobs: match cx.query.flag("exclude_jobs") {
-                    Some(true) => Jobs::None,
-                    Some(false) | None => Jobs::Every(attempts(&cx.query)),
+                jobs: match (cx.query.flag("exclude_jobs"), paused) {
+                    (Some(true), _) => Jobs::None,
+                    (Some(false) | None, Paused::Include) => Jobs::Every(attempts),
+                    (Some(false) | None, Paused::Exclude) => {
+                        let jobs = cx.engine.jobs_of(build).filter(|(_, job)| {
+                            attempts.show(job.is_superseded())
+                                && !is_on_paused_queue(cx.engine, job)
+                        });
+                        Jobs::These(jobs.map(|(key, _)| key).collect())
+                    }
                 },
                 ..Parts::default()
             };
@@ -259,6 +269,37 @@ fn attempts(query: &Query) -> Attempts {
         Some(true) => Attempts::All,
         Some(false) | None => Attempts::Latest,
     }
+}
+
+/// What becomes of jobs on paused queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Paused {
+    Include,
+    Exclude,
+}
+
+fn paused(query: &Query) -> Paused {
+    match query.flag("include_paused") {
+        Some(false) => Paused::Exclude,
+        Some(true) | None => Paused::Include,
+    }
+}
+
+/// Whether all command jobs of a build are on paused queues.
+///
+/// Chosen: other jobs are on no queue and say nothing, or a wait step would keep every build in the list; so does a build
+/// that has no others. Jobs that are over are looked at, too.
+fn is_paused(engine: &Engine, build: BuildKey) -> bool {
+    let jobs = engine.jobs_of(build).map(|(_, job)| job);
+    let mut jobs = jobs
+        .filter(|job| job.kind == JobType::Script && !job.is_superseded())
+        .peekable();
+    jobs.peek().is_some() && jobs.all(|job| is_on_paused_queue(engine, job))
+}
+
+fn is_on_paused_queue(engine: &Engine, job: &Job) -> bool {
+    let queue = engine.queue_of(job);
+    queue.is_some_and(|queue| engine.cluster_queue(queue).pause.is_some())
 }
 
 /// Whether looking at it again may show something else without anybody acting.
@@ -288,6 +329,7 @@ struct Filter<'q> {
     created_from: Option<DateTime<Utc>>,
     created_to: Option<DateTime<Utc>>,
     finished_from: Option<DateTime<Utc>>,
+    paused: Paused,
 }
 
 impl<'q> Filter<'q> {
@@ -313,6 +355,7 @@ impl<'q> Filter<'q> {
             created_from: instant("created_from")?,
             created_to: instant("created_to")?,
             finished_from: instant("finished_from")?,
+            paused: paused(query),
         })
     }
 
@@ -348,6 +391,7 @@ impl<'q> Filter<'q> {
             && self
                 .finished_from
                 .is_none_or(|from| build.finished_at.is_some_and(|at| at >= from))
+            && (self.paused == Paused::Include || !is_paused(engine, key))
     }
 }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod annotations;
 mod artifacts;
 mod builds;
+mod clusters;
 mod jobs;
 mod logs;
 mod pipeline_body;
@@ -93,27 +94,6 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         | Route::StopAgent
         | Route::PauseAgent
         | Route::ResumeAgent
-        | Route::ListClusters
-        | Route::GetCluster
-        | Route::CreateCluster
-        | Route::UpdateCluster
-        | Route::DeleteCluster
-        | Route::ListClusterQueues
-        | Route::GetClusterQueue
-        | Route::CreateClusterQueue
-        | Route::UpdateClusterQueue
-        | Route::DeleteClusterQueue
-        | Route::PauseQueueDispatch
-        | Route::ResumeQueueDispatch
-        | Route::ListClusterTokens
-        | Route::GetClusterToken
-        | Route::CreateClusterToken
-        | Route::UpdateClusterToken
-        | Route::RevokeClusterToken
-        | Route::ListClusterMaintainers
-        | Route::GetClusterMaintainer
-        | Route::AddClusterMaintainer
-        | Route::RemoveClusterMaintainer
         | Route::ListTeams
         | Route::GetTeam
         | Route::CreateTeam
@@ -135,6 +115,27 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::CreateSchedule => schedules::create(cx),
         Route::UpdateSchedule => schedules::update(cx),
         Route::DeleteSchedule => schedules::delete(cx),
+        Route::ListClusters => clusters::list(cx),
+        Route::GetCluster => clusters::get(cx),
+        Route::CreateCluster => clusters::create(cx),
+        Route::UpdateCluster => clusters::update(cx),
+        Route::DeleteCluster => clusters::delete(cx),
+        Route::ListClusterQueues => clusters::list_queues(cx),
+        Route::GetClusterQueue => clusters::get_queue(cx),
+        Route::CreateClusterQueue => clusters::create_queue(cx),
+        Route::UpdateClusterQueue => clusters::update_queue(cx),
+        Route::DeleteClusterQueue => clusters::delete_queue(cx),
+        Route::PauseQueueDispatch => clusters::pause_queue(cx),
+        Route::ResumeQueueDispatch => clusters::resume_queue(cx),
+        Route::ListClusterTokens => clusters::list_tokens(cx),
+        Route::GetClusterToken => clusters::get_token(cx),
+        Route::CreateClusterToken => clusters::create_token(cx),
+        Route::UpdateClusterToken => clusters::update_token(cx),
+        Route::RevokeClusterToken => clusters::revoke_token(cx),
+        Route::ListClusterMaintainers => clusters::list_maintainers(cx),
+        Route::GetClusterMaintainer => clusters::get_maintainer(cx),
+        Route::AddClusterMaintainer => clusters::add_maintainer(cx),
+        Route::RemoveClusterMaintainer => clusters::remove_maintainer(cx),
     }
 }
 

@@ -7,18 +7,27 @@
 
 use uuid::Uuid;
 
+use crate::engine::Engine;
+use crate::engine::account::OrganizationKey;
+use crate::engine::cluster::ClusterKey;
 use crate::engine::pipeline::{Intermediate, Settings, Visibility};
 use crate::engine::provider::{Provider, Takes, Value};
 use crate::http::json::{Fields, Json};
 use crate::pipeline::{VisualScript, VisualStep, VisualTrigger};
 use crate::vocabulary::access::Access;
+use crate::vocabulary::ids::ClusterId;
 
 /// The most tags a pipeline can have, and the most characters of one.
 const MOST_TAGS: usize = 10;
 const TAG_LENGTH: usize = 128;
 
 /// The settings a request asks for; those it does not speak of are as in `settings`.
-pub(super) fn settings(body: &mut Fields, settings: Settings) -> Settings {
+pub(super) fn settings(
+    engine: &Engine,
+    organization: OrganizationKey,
+    body: &mut Fields,
+    settings: Settings,
+) -> Settings {
     let kind = Provider::of(&settings.repository).kind;
     let mut new = settings;
     if body.has("description") {
@@ -64,13 +73,11 @@ pub(super) fn settings(body: &mut Fields, settings: Settings) -> Settings {
     if body.has("clone_mirror_url") {
         new.clone_mirror_url = clone_mirror_url(body);
     }
-    for (field, setting) in [
-        ("cluster_id", &mut new.cluster),
-        ("pipeline_template_uuid", &mut new.template),
-    ] {
-        if body.has(field) {
-            *setting = id(body, field);
-        }
+    if body.has("cluster_id") {
+        new.cluster = cluster(engine, organization, body);
+    }
+    if body.has("pipeline_template_uuid") {
+        new.template = id(body, "pipeline_template_uuid");
     }
     if let Some(mut given) = body.object("provider_settings") {
         for setting in kind.settings() {
@@ -124,6 +131,22 @@ fn id(body: &mut Fields, field: &str) -> Option<Uuid> {
         Some(Json::String(text)) if text.is_empty() => None,
         Some(_) | None => body.id(field),
     }
+}
+
+/// A cluster of the organization.
+///
+/// Chosen: the code; another id is no cluster's.
+fn cluster(
+    engine: &Engine,
+    organization: OrganizationKey,
+    body: &mut Fields,
+) -> Option<ClusterKey> {
+    let id = ClusterId(id(body, "cluster_id")?);
+    let found = engine.cluster_by_id(organization, id);
+    if found.is_none() {
+        body.refuse("cluster_id", "invalid");
+    }
+    found
 }
 
 fn word(body: &mut Fields, field: &str, words: &[&str]) -> Option<String> {

@@ -47,7 +47,8 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let name = body.required_text("name");
     let repository = body.required_text("repository");
     let slug = body.text("slug").filter(|slug| !slug.is_empty());
-    let settings = pipeline_body::settings(&mut body, Settings::for_repository(repository));
+    let settings = Settings::for_repository(repository);
+    let settings = pipeline_body::settings(cx.engine, organization, &mut body, settings);
     let steps = steps(&mut body);
     let steps = match (steps, settings.template) {
         (Some(steps), _) => steps,
@@ -91,9 +92,10 @@ pub(super) fn update(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         None if body.has("slug") => NewSlug::Derive,
         None => NewSlug::Follow,
     };
+    let organization = cx.engine.pipeline(pipeline).organization;
     let mut old = cx.engine.pipeline(pipeline).settings.clone();
     old.repository = repository.unwrap_or(old.repository);
-    let settings = pipeline_body::settings(&mut body, old);
+    let settings = pipeline_body::settings(cx.engine, organization, &mut body, old);
     let steps = steps(&mut body);
     let env = body.value("env").is_some().then(|| body.pairs("env"));
     body.check()?;

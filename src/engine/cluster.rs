@@ -1,0 +1,737 @@
+//! Clusters: their queues, the tokens of their agents, who maintains them, and which queue a job waits in.
+//!
+//! A pipeline is in a cluster or in none. A build stays in the cluster that its pipeline was in when it was made, and its
+//! command jobs wait in one of that cluster's queues: the one that their rule `queue=…` names, or the cluster's default
+//! queue. A queue whose dispatch is paused hands out nothing; neither does one that is not there.
+//!
+//! Elsewhere: who takes a job from its queue (`dispatch`), what can be asked for (`commands`), the JSON (`wire::cluster`).
+//! Source: Buildkite docs, "Clusters API", "Queues", "Agent tokens", "Cluster maintainers", "Manage queues".
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
+use uuid::Uuid;
+
+use crate::engine::Engine;
+use crate::engine::account::{OrganizationKey, UserKey};
+use crate::engine::agent::{Contact, Fleet};
+use crate::engine::build::is_over;
+use crate::engine::graph::Placed;
+use crate::engine::job::{Job, JobKey, State};
+use crate::engine::table::{Key as _, Table, key};
+use crate::engine::webhook::About;
+use crate::pipeline::Step;
+use crate::vocabulary::event::QueueRef;
+use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId};
+use crate::vocabulary::states::JobType;
+use crate::vocabulary::webhook::WebhookEvent;
+
+key! {
+    /// A cluster, by the order of creation.
+    ClusterKey
+}
+key! {
+    /// A queue of a cluster, by the order of creation.
+    QueueKey
+}
+key! {
+    /// An agent token of a cluster, by the order of creation.
+    ClusterTokenKey
+}
+key! {
+    /// That somebody maintains a cluster, by the order of creation.
+    MaintainerKey
+}
+
+/// How many queues a cluster can have where limits are enforced: 50.
+/// Source: Buildkite docs, "Platform limits".
+const MOST_QUEUES: usize = 50;
+
+/// Everything there is of clusters.
+#[derive(Debug, Clone)]
+pub(crate) struct Clusters {
+    pub(super) all: Table<ClusterKey, Cluster>,
+    pub(super) ids: RedBlackTreeMapSync<ClusterId, ClusterKey>,
+    pub(super) queues: Table<QueueKey, Queue>,
+    pub(super) queue_ids: RedBlackTreeMapSync<QueueId, QueueKey>,
+    /// Which queues a cluster has, in the order of their creation; likewise its tokens and maintainers.
+    pub(super) queues_by_cluster: RedBlackTreeSetSync<(ClusterKey, QueueKey)>,
+    pub(super) queues_by_key: RedBlackTreeMapSync<(ClusterKey, Arc<str>), QueueKey>,
+    pub(super) tokens: Table<ClusterTokenKey, ClusterToken>,
+    pub(super) token_ids: RedBlackTreeMapSync<ClusterTokenId, ClusterTokenKey>,
+    pub(super) tokens_by_cluster: RedBlackTreeSetSync<(ClusterKey, ClusterTokenKey)>,
+    pub(super) maintainers: Table<MaintainerKey, Maintenance>,
+    pub(super) maintainers_by_cluster: RedBlackTreeSetSync<(ClusterKey, MaintainerKey)>,
+}
+
+impl Clusters {
+    pub(super) fn new() -> Self {
+        Self {
+            all: Table::new(),
+            ids: RedBlackTreeMapSync::new_sync(),
+            queues: Table::new(),
+            queue_ids: RedBlackTreeMapSync::new_sync(),
+            queues_by_cluster: RedBlackTreeSetSync::new_sync(),
+            queues_by_key: RedBlackTreeMapSync::new_sync(),
+            tokens: Table::new(),
+            token_ids: RedBlackTreeMapSync::new_sync(),
+            tokens_by_cluster: RedBlackTreeSetSync::new_sync(),
+            maintainers: Table::new(),
+            maintainers_by_cluster: RedBlackTreeSetSync::new_sync(),
+        }
+    }
+
+    /// Whether nothing was written to one of two that were the same. The indexes are written with the tables.
+    #[cfg(test)]
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.all.writes() == other.all.writes()
+            && self.queues.writes() == other.queues.writes()
+            && self.tokens.writes() == other.tokens.writes()
+            && self.maintainers.writes() == other.maintainers.writes()
+    }
+}
+
+/// A cluster: agents and pipelines that see nothing of those outside.
+#[derive(Debug, Clone)]
+pub(crate) struct Cluster {
+    pub(crate) id: ClusterId,
+    pub(crate) organization: OrganizationKey,
+    pub(crate) settings: ClusterSettings,
+    /// Where the jobs go that name none.
+    pub(crate) default_queue: Option<QueueKey>,
+    pub(crate) caches: HostedCaches,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) created_by: Option<UserKey>,
+}
+
+/// What can be set on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ClusterSettings {
+    pub(crate) name: Arc<str>,
+    pub(crate) description: Option<String>,
+    pub(crate) emoji: Option<String>,
+    pub(crate) color: Option<String>,
+}
+
+/// What a cluster with hosted agents keeps for them. Nothing here goes by it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct HostedCaches {
+    pub(crate) git_mirror: bool,
+    pub(crate) container: bool,
+}
+
+/// A queue of a cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Queue {
+    pub(crate) id: QueueId,
+    pub(crate) cluster: ClusterKey,
+    /// It never changes.
+    pub(crate) key: Arc<str>,
+    pub(crate) description: Option<String>,
+    pub(crate) agents: QueueAgents,
+    /// While it is paused.
+    pub(crate) pause: Option<Pause>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) created_by: Option<UserKey>,
+}
+
+/// That a queue hands out nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pause {
+    pub(crate) by: Option<UserKey>,
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) note: Option<Arc<str>>,
+}
+
+/// Whose agents serve a queue. It stays so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum QueueAgents {
+    SelfHosted(Affinity),
+    Hosted {
+        shape: &'static Shape,
+        /// What the agents run in, if it is not the default.
+        image: Option<String>,
+    },
+}
+
+/// Which agent is asked first for a retry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Affinity {
+    PreferWarmest,
+    PreferDifferent,
+}
+
+impl Affinity {
+    pub(crate) const ALL: &[Self] = &[Self::PreferWarmest, Self::PreferDifferent];
+
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::PreferWarmest => "prefer-warmest",
+            Self::PreferDifferent => "prefer-different",
+        }
+    }
+}
+
+/// The machine of a hosted agent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Shape {
+    pub(crate) name: &'static str,
+    pub(crate) machine: &'static str,
+    pub(crate) architecture: &'static str,
+    pub(crate) cpu: u32,
+    /// In GB.
+    pub(crate) memory: u32,
+}
+
+/// Source: Buildkite docs, "Queues", sections "Instance shape values for Linux" and "Instance shape values for macOS".
+#[rustfmt::skip]
+const SHAPES: &[Shape] = &[
+    Shape { name: "LINUX_AMD64_2X4", machine: "linux", architecture: "amd64", cpu: 2, memory: 4 },
+    Shape { name: "LINUX_AMD64_4X16", machine: "linux", architecture: "amd64", cpu: 4, memory: 16 },
+    Shape { name: "LINUX_AMD64_8X32", machine: "linux", architecture: "amd64", cpu: 8, memory: 32 },
+    Shape { name: "LINUX_AMD64_16X64", machine: "linux", architecture: "amd64", cpu: 16, memory: 64 },
+    Shape { name: "LINUX_AMD64_32X128", machine: "linux", architecture: "amd64", cpu: 32, memory: 128 },
+    Shape { name: "LINUX_AMD64_64X256", machine: "linux", architecture: "amd64", cpu: 64, memory: 256 },
+    Shape { name: "LINUX_ARM64_2X4", machine: "linux", architecture: "arm64", cpu: 2, memory: 4 },
+    Shape { name: "LINUX_ARM64_4X16", machine: "linux", architecture: "arm64", cpu: 4, memory: 16 },
+    Shape { name: "LINUX_ARM64_8X32", machine: "linux", architecture: "arm64", cpu: 8, memory: 32 },
+    Shape { name: "LINUX_ARM64_16X64", machine: "linux", architecture: "arm64", cpu: 16, memory: 64 },
+    Shape { name: "LINUX_ARM64_32X128", machine: "linux", architecture: "arm64", cpu: 32, memory: 128 },
+    Shape { name: "LINUX_ARM64_64X256", machine: "linux", architecture: "arm64", cpu: 64, memory: 256 },
+    Shape { name: "MACOS_ARM64_M4_6X28", machine: "macos", architecture: "arm64", cpu: 6, memory: 28 },
+    Shape { name: "MACOS_ARM64_M4_12X56", machine: "macos", architecture: "arm64", cpu: 12, memory: 56 },
+];
+
+impl Shape {
+    pub(crate) fn of(name: &str) -> Option<&'static Self> {
+        SHAPES.iter().find(|shape| shape.name == name)
+    }
+
+    pub(crate) fn is_mac(&self) -> bool {
+        self.machine == "macos"
+    }
+}
+
+/// An agent token of a cluster. Nothing here connects with one.
+#[derive(Clone)]
+pub(crate) struct ClusterToken {
+    pub(crate) id: ClusterTokenId,
+    pub(crate) cluster: ClusterKey,
+    /// Told once, to whom made it.
+    pub(crate) secret: Arc<str>,
+    pub(crate) description: String,
+    /// As it was given; none is everybody.
+    pub(crate) allowed_ip_addresses: Option<String>,
+    pub(crate) expires_at: Option<DateTime<Utc>>,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) created_by: Option<UserKey>,
+}
+
+// By hand: a secret has no business in a log.
+impl std::fmt::Debug for ClusterToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ClusterToken")
+            .field("id", &self.id)
+            .field("cluster", &self.cluster)
+            .field("description", &self.description)
+            .finish_non_exhaustive()
+    }
+}
+
+/// That somebody maintains a cluster.
+#[derive(Debug, Clone)]
+pub(crate) struct Maintenance {
+    pub(crate) id: Uuid,
+    pub(crate) cluster: ClusterKey,
+    pub(crate) maintainer: Maintainer,
+}
+
+/// Who maintains a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Maintainer {
+    User(UserKey),
+}
+
+/// Where a command job waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// Outside of every cluster, where tags alone count.
+    Unclustered,
+    Queue(QueueKey),
+    /// Nowhere: its cluster has no such queue, and no agent can come for it.
+    Nowhere,
+}
+
+/// What is not accepted of a cluster, a queue, a token or a maintainer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Invalid {
+    /// A field that has to say something.
+    Blank(&'static str),
+    /// Another one has it.
+    Taken(&'static str),
+    /// It is not of the form it should be.
+    Malformed(&'static str),
+    /// A queue's key has other characters.
+    KeyCharacters,
+    /// What is not there, or not of this organization.
+    Unknown(&'static str),
+    /// The default queue of a cluster is one of its own.
+    DefaultQueue,
+    TooManyQueues,
+    /// A cluster without a hosted queue has no such cache.
+    NotHosted(&'static str),
+    /// To another machine or architecture, from agents of one's own, or to nothing.
+    ShapeChange(String),
+    ImageOnMac,
+    /// A maintainer is a user or a team.
+    NoMaintainer,
+}
+
+impl Invalid {
+    /// What Buildkite says of it, behind `Validation failed: `.
+    ///
+    /// Chosen: only that of the shape and the image are documented; the others are in the words of Rails for the like, with
+    /// the field as it calls it.
+    pub(crate) fn as_buildkite_says(&self) -> String {
+        match self {
+            Self::Blank(field) => format!("{field} can't be blank"),
+            Self::Taken(field) => format!("{field} has already been taken"),
+            Self::Malformed(field) => format!("{field} is invalid"),
+            Self::KeyCharacters => {
+                "Key can only contain letters, numbers, hyphens and underscores".to_owned()
+            }
+            Self::Unknown(field) => format!("{field} must exist"),
+            Self::DefaultQueue => "Default queue must belong to the cluster".to_owned(),
+            Self::TooManyQueues => {
+                format!("Cluster has reached its limit of {MOST_QUEUES} queues")
+            }
+            Self::NotHosted(field) => format!("{field} can only be changed on hosted clusters"),
+            // It really ends after the space if none was named.
+            Self::ShapeChange(name) => format!("Instance shape cannot be changed to {name}"),
+            Self::ImageOnMac => {
+                "Agent image ref cannot be configured for hosted mac queues".to_owned()
+            }
+            Self::NoMaintainer => "User or team must be specified".to_owned(),
+        }
+    }
+}
+
+/// Why a request about clusters is refused: everything that is wrong with it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct NotValid(pub(crate) Vec<Invalid>);
+
+impl NotValid {
+    pub(crate) fn unless_empty(wrong: Vec<Invalid>) -> Result<(), Self> {
+        if wrong.is_empty() {
+            return Ok(());
+        }
+        Err(Self(wrong))
+    }
+}
+
+impl From<Invalid> for NotValid {
+    fn from(wrong: Invalid) -> Self {
+        Self(vec![wrong])
+    }
+}
+
+impl std::fmt::Display for NotValid {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let reasons: Vec<_> = self.0.iter().map(Invalid::as_buildkite_says).collect();
+        f.write_str(&reasons.join(", "))
+    }
+}
+
+/// The queue that query rules name. A rule that asks for any queue names none.
+///
+/// Chosen: of several the first. No agent of a cluster is in two.
+pub(crate) fn queue_in(rules: &[String]) -> Option<&str> {
+    let mut named = rules.iter().filter_map(|rule| rule.strip_prefix("queue="));
+    named.find(|name| !matches!(*name, "" | "*"))
+}
+
+// --- Reading ---------------------------------------------------------------------------------------------------------
+
+impl Engine {
+    pub(crate) fn cluster(&self, key: ClusterKey) -> &Cluster {
+        self.clusters.all.get(key)
+    }
+
+    pub(crate) fn find_cluster(&self, key: ClusterKey) -> Option<&Cluster> {
+        self.clusters.all.find(key)
+    }
+
+    pub(crate) fn cluster_version(&self, key: ClusterKey) -> u64 {
+        self.clusters.all.version(key)
+    }
+
+    /// A cluster of this organization.
+    pub(crate) fn cluster_by_id(
+        &self,
+        organization: OrganizationKey,
+        id: ClusterId,
+    ) -> Option<ClusterKey> {
+        let found = self.clusters.ids.get(&id).copied();
+        found.filter(|key| self.cluster(*key).organization == organization)
+    }
+
+    /// The clusters of an organization, oldest first.
+    pub(crate) fn clusters_of(&self, organization: OrganizationKey) -> Vec<ClusterKey> {
+        let all = self.clusters.all.iter();
+        all.filter(|(_, cluster)| cluster.organization == organization)
+            .map(|(key, _)| key)
+            .collect()
+    }
+
+    pub(crate) fn cluster_queue(&self, key: QueueKey) -> &Queue {
+        self.clusters.queues.get(key)
+    }
+
+    pub(crate) fn find_cluster_queue(&self, key: QueueKey) -> Option<&Queue> {
+        self.clusters.queues.find(key)
+    }
+
+    pub(crate) fn cluster_queue_version(&self, key: QueueKey) -> u64 {
+        self.clusters.queues.version(key)
+    }
+
+    pub(crate) fn queue_by_id(&self, cluster: ClusterKey, id: QueueId) -> Option<QueueKey> {
+        let found = self.clusters.queue_ids.get(&id).copied();
+        found.filter(|key| self.cluster_queue(*key).cluster == cluster)
+    }
+
+    pub(crate) fn queue_by_key(&self, cluster: ClusterKey, key: &str) -> Option<QueueKey> {
+        let all = &self.clusters.queues_by_key;
+        all.get(&(cluster, Arc::from(key))).copied()
+    }
+
+    /// The queues of a cluster, oldest first.
+    pub(crate) fn queues_of(&self, cluster: ClusterKey) -> Vec<QueueKey> {
+        let first = (cluster, QueueKey::from_row(0));
+        let all = self.clusters.queues_by_cluster.range(first..);
+        all.take_while(|(of, _)| *of == cluster)
+            .map(|(_, queue)| *queue)
+            .collect()
+    }
+
+    pub(crate) fn cluster_token(&self, key: ClusterTokenKey) -> &ClusterToken {
+        self.clusters.tokens.get(key)
+    }
+
+    pub(crate) fn cluster_token_version(&self, key: ClusterTokenKey) -> u64 {
+        self.clusters.tokens.version(key)
+    }
+
+    pub(crate) fn cluster_token_by_id(
+        &self,
+        cluster: ClusterKey,
+        id: ClusterTokenId,
+    ) -> Option<ClusterTokenKey> {
+        let found = self.clusters.token_ids.get(&id).copied();
+        found.filter(|key| self.cluster_token(*key).cluster == cluster)
+    }
+
+    /// The agent tokens of a cluster, oldest first.
+    pub(crate) fn tokens_of(&self, cluster: ClusterKey) -> Vec<ClusterTokenKey> {
+        let first = (cluster, ClusterTokenKey::from_row(0));
+        let all = self.clusters.tokens_by_cluster.range(first..);
+        all.take_while(|(of, _)| *of == cluster)
+            .map(|(_, token)| *token)
+            .collect()
+    }
+
+    pub(crate) fn maintenance(&self, key: MaintainerKey) -> &Maintenance {
+        self.clusters.maintainers.get(key)
+    }
+
+    pub(crate) fn maintenance_version(&self, key: MaintainerKey) -> u64 {
+        self.clusters.maintainers.version(key)
+    }
+
+    /// The maintainers of a cluster, in the order in which they became it.
+    pub(crate) fn maintainers_of(&self, cluster: ClusterKey) -> Vec<MaintainerKey> {
+        let first = (cluster, MaintainerKey::from_row(0));
+        let all = self.clusters.maintainers_by_cluster.range(first..);
+        all.take_while(|(of, _)| *of == cluster)
+            .map(|(_, maintainer)| *maintainer)
+            .collect()
+    }
+
+    pub(crate) fn queue_ref(&self, key: QueueKey) -> QueueRef {
+        let queue = self.cluster_queue(key);
+        QueueRef {
+            cluster: Arc::clone(&self.cluster(queue.cluster).settings.name),
+            key: Arc::clone(&queue.key),
+            id: queue.id,
+        }
+    }
+
+    /// Whether Buildkite provides agents for a cluster.
+    pub(crate) fn is_hosted(&self, cluster: ClusterKey) -> bool {
+        let hosted = |queue| match self.cluster_queue(queue).agents {
+            QueueAgents::SelfHosted(_) => false,
+            QueueAgents::Hosted { .. } => true,
+        };
+        self.queues_of(cluster).into_iter().any(hosted)
+    }
+
+    /// How many more queues a cluster can have.
+    pub(super) fn may_have_another_queue(&self, cluster: ClusterKey) -> bool {
+        !self.enforces_limits || self.queues_of(cluster).len() < MOST_QUEUES
+    }
+}
+
+// --- Jobs and their queues -------------------------------------------------------------------------------------------
+
+impl Engine {
+    /// The cluster of a build, unless it is gone.
+    pub(crate) fn cluster_of(&self, job: &Job) -> Option<ClusterKey> {
+        let cluster = self.builds.get(job.build).cluster?;
+        self.find_cluster(cluster).map(|_| cluster)
+    }
+
+    /// The queue a command job is shown with: the one an agent took it from, and before that the one it would be.
+    ///
+    /// Chosen: a queue that was deleted is not shown any more.
+    pub(crate) fn queue_of(&self, job: &Job) -> Option<QueueKey> {
+        if let Some(queue) = job.queue {
+            return self.find_cluster_queue(queue).map(|_| queue);
+        }
+        match self.line_of(job) {
+            Line::Queue(queue) => Some(queue),
+            Line::Unclustered | Line::Nowhere => None,
+        }
+    }
+
+    /// Where a job waits for an agent, as its cluster is now.
+    ///
+    /// Chosen: a build stays in the cluster it was made in when its pipeline moves to another. If that is gone, nobody comes
+    /// for its jobs.
+    pub(super) fn line_of(&self, job: &Job) -> Line {
+        let rules = match &*job.spec {
+            Step::Command(step) => &step.agents[..],
+            Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Trigger(_) | Step::Group(_) => {
+                return Line::Unclustered;
+            }
+        };
+        let Some(cluster) = self.builds.get(job.build).cluster else {
+            return Line::Unclustered;
+        };
+        let queue = self
+            .find_cluster(cluster)
+            .and_then(|found| match queue_in(rules) {
+                Some(key) => self.queue_by_key(cluster, key),
+                None => found.default_queue,
+            });
+        queue.map_or(Line::Nowhere, Line::Queue)
+    }
+
+    /// Whether an agent may come for a job at all.
+    pub(super) fn is_dispatched(&self, job: JobKey) -> bool {
+        match self.line_of(self.jobs.get(job)) {
+            Line::Unclustered => true,
+            Line::Queue(queue) => self.cluster_queue(queue).pause.is_none(),
+            Line::Nowhere => false,
+        }
+    }
+
+    /// Why no agent comes for a job, whoever is there: the second half of a sentence that begins with the job's state.
+    pub(crate) fn why_not_dispatched(&self, key: JobKey) -> Option<String> {
+        let job = self.jobs.get(key);
+        match self.line_of(job) {
+            Line::Unclustered => None,
+            Line::Queue(queue) => {
+                let note = match self.cluster_queue(queue).pause.as_ref()?.note.as_deref() {
+                    Some(note) => format!(" ({note})"),
+                    None => String::new(),
+                };
+                Some(format!("{} is paused{note}", self.queue_ref(queue)))
+            }
+            Line::Nowhere => {
+                let cluster = self.builds.get(job.build).cluster?;
+                let Some(cluster) = self.find_cluster(cluster) else {
+                    return Some("its cluster was deleted".to_owned());
+                };
+                let name = &cluster.settings.name;
+                let rules = match &*job.spec {
+                    Step::Command(step) => queue_in(&step.agents),
+                    Step::Wait(_)
+                    | Step::Block(_)
+                    | Step::Input(_)
+                    | Step::Trigger(_)
+                    | Step::Group(_) => None,
+                };
+                Some(match rules {
+                    Some(key) => format!("cluster {name} has no queue {key}"),
+                    None => format!("it names no queue, and cluster {name} has no default queue"),
+                })
+            }
+        }
+    }
+
+    /// The jobs that wait in a queue for an agent, in the order of their creation.
+    pub(crate) fn waiting_in(&self, queue: QueueKey) -> Vec<JobKey> {
+        let open = self.all_open_builds().into_iter();
+        let jobs = open.flat_map(|build| self.jobs_of(build));
+        let waiting = jobs.filter(|(_, job)| {
+            job.kind == JobType::Script
+                && job.state == State::Scheduled
+                && self.line_of(job) == Line::Queue(queue)
+        });
+        let mut waiting: Vec<_> = waiting.map(|(key, _)| key).collect();
+        waiting.sort_unstable();
+        waiting
+    }
+
+    /// Steps that name a queue which the cluster does not have are not taken: the first of them, in Buildkite's words.
+    ///
+    /// What a matrix fills in is not known yet; a job that names no queue waits for a default queue.
+    ///
+    /// Chosen: the service says so of uploads. That it says the same when a build is made of a pipeline's own steps is
+    /// inferred; a build of which nothing is known would be worse.
+    pub(super) fn check_queues<'s>(
+        &self,
+        cluster: Option<ClusterKey>,
+        steps: impl IntoIterator<Item = &'s Placed>,
+    ) -> Result<(), String> {
+        let Some((key, cluster)) = cluster.and_then(|key| Some((key, self.find_cluster(key)?)))
+        else {
+            return Ok(());
+        };
+        for placed in steps {
+            let Step::Command(step) = &*placed.step else {
+                continue;
+            };
+            let Some(queue) = queue_in(&step.agents).filter(|queue| !queue.contains("{{")) else {
+                continue;
+            };
+            if self.queue_by_key(key, queue).is_none() {
+                let name = &cluster.settings.name;
+                return Err(format!(
+                    "Queue '{queue}' does not exist in the '{name}' cluster"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// The queues of a cluster are not what they were: somebody may come now for jobs that waited.
+    pub(super) fn queues_changed(&mut self) {
+        self.agenda.offer_jobs |= !self.queue.is_empty();
+    }
+
+    /// Whether an agent of this queue works, or is one of a fixed fleet and so stays.
+    pub(super) fn has_agents(&self, queue: QueueKey) -> bool {
+        let is_there = |contact| matches!(contact, Contact::Connected | Contact::Silent(_));
+        self.fleet == Fleet::Fixed
+            && self
+                .agents
+                .iter()
+                .any(|(_, agent)| agent.offer.queue == Some(queue) && is_there(agent.contact))
+    }
+
+    /// Whether a job of this queue is on an agent.
+    pub(super) fn has_jobs_at_work(&self, queue: QueueKey) -> bool {
+        let open = self.all_open_builds().into_iter();
+        let mut jobs = open.flat_map(|build| self.jobs_of(build));
+        jobs.any(|(_, job)| job.state.has_agent() && job.queue == Some(queue))
+    }
+
+    pub(super) fn has_pipelines(&self, cluster: ClusterKey) -> bool {
+        let mut pipelines = self.pipelines.iter();
+        pipelines.any(|(_, pipeline)| pipeline.settings.cluster == Some(cluster))
+    }
+
+    /// Whether a build that is in this cluster is not over.
+    pub(super) fn has_open_builds(&self, cluster: ClusterKey) -> bool {
+        let mut open = self.all_open_builds().into_iter();
+        open.any(|build| {
+            let build = self.builds.get(build);
+            build.cluster == Some(cluster) && !is_over(build.state)
+        })
+    }
+
+    /// Takes a queue away. Simulated agents that served it are not heard of any more.
+    pub(super) fn remove_queue(&mut self, key: QueueKey) {
+        let idle: Vec<_> = self
+            .idle
+            .all()
+            .filter(|agent| self.agents.get(*agent).offer.queue == Some(key))
+            .collect();
+        for agent in idle {
+            let offer = self.agents.get(agent).offer.clone();
+            self.idle.remove(offer, agent);
+            self.agents.change(agent).contact = Contact::Lost;
+            self.notice(WebhookEvent::AgentLost, About::Agent(agent));
+        }
+        let Queue {
+            id,
+            cluster,
+            key: name,
+            ..
+        } = self.cluster_queue(key).clone();
+        if self.cluster(cluster).default_queue == Some(key) {
+            self.clusters.all.change(cluster).default_queue = None;
+        }
+        self.clusters.queue_ids.remove_mut(&id);
+        self.clusters.queues_by_key.remove_mut(&(cluster, name));
+        self.clusters.queues_by_cluster.remove_mut(&(cluster, key));
+        self.clusters.queues.remove(key);
+    }
+
+    pub(super) fn remove_cluster_token(&mut self, key: ClusterTokenKey) {
+        let ClusterToken { id, cluster, .. } = *self.cluster_token(key);
+        self.clusters.token_ids.remove_mut(&id);
+        self.clusters.tokens_by_cluster.remove_mut(&(cluster, key));
+        self.clusters.tokens.remove(key);
+    }
+
+    pub(super) fn remove_maintainer(&mut self, key: MaintainerKey) {
+        let cluster = self.maintenance(key).cluster;
+        self.clusters
+            .maintainers_by_cluster
+            .remove_mut(&(cluster, key));
+        self.clusters.maintainers.remove(key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_name_one_queue_or_none() {
+        for (rules, expected) in [
+            ("", None),
+            ("os=linux", None),
+            ("queue=deploy", Some("deploy")),
+            ("os=linux queue=deploy", Some("deploy")),
+            ("queue=*", None),
+            ("queue", None),
+            ("queue=", None),
+            ("queue=* queue=b queue=c", Some("b")),
+            ("queues=a", None),
+        ] {
+            let rules: Vec<_> = rules.split_whitespace().map(str::to_owned).collect();
+            assert_eq!(queue_in(&rules), expected, "{rules:?}");
+        }
+    }
+
+    #[test]
+    fn shapes_say_what_their_names_say() {
+        for shape in SHAPES {
+            let machine = shape.machine.to_uppercase();
+            let architecture = shape.architecture.to_uppercase();
+            let size = format!("{}X{}", shape.cpu, shape.memory);
+            assert!(
+                shape
+                    .name
+                    .starts_with(&format!("{machine}_{architecture}_"))
+            );
+            assert!(shape.name.ends_with(&format!("_{size}")), "{}", shape.name);
+            assert_eq!(Shape::of(shape.name), Some(shape));
+        }
+        assert_eq!(Shape::of("linux_amd64_2x4"), None);
+    }
+}

@@ -1,0 +1,792 @@
+//! Clusters and their queues in the hands of a test.
+
+use std::fmt;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+
+use crate::driver::Driver;
+use crate::engine::account::OrganizationKey;
+use crate::engine::cluster::{
+    Cluster, ClusterKey, ClusterSettings, Maintainer, NotValid, Queue, QueueKey,
+};
+use crate::engine::commands::{
+    AlreadyPaused, CreateCluster, CreateClusterToken, CreateQueue, DeleteCluster,
+    DeleteClusterRefused, DeleteQueue, DeleteQueueRefused, NotPaused, PauseQueue, ResumeQueue,
+    UpdateCluster,
+};
+use crate::engine::{Command, Engine};
+use crate::fake::{FakeBuildkite, Home, JobHandle, PipelineBuilder, PipelineHandle, Tie};
+use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId, UserId};
+
+/// The queue a cluster of a test begins with, unless it names others.
+const FIRST_QUEUE: &str = "default";
+
+/// What Buildkite says of that one. Source: a recorded response.
+const FIRST_DESCRIPTION: &str = "Automatically created when the cluster was created";
+
+impl FakeBuildkite {
+    /// Begins a new cluster; `create` makes it. Like one that is made in the browser it has a queue `default`, which is its
+    /// default queue, unless the test says otherwise. A client that makes one over the API gets none.
+    ///
+    /// Pipelines are put into it with [`PipelineBuilder::cluster`]. The simulated fleet serves every queue.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").queue("deploy").create();
+    /// let steps = "steps: [{command: make}, {command: ship, key: ship, agents: {queue: deploy}}]";
+    /// let build = fake.pipeline("app").cluster(&linux).steps(steps).create_build();
+    ///
+    /// linux.queue("deploy").pause();
+    /// let idle = fake.run_until_idle();
+    /// assert_eq!(idle.waiting_on[0].to_string(), "app#1 ship is scheduled: queue deploy of cluster Linux is paused");
+    ///
+    /// linux.queue("deploy").resume();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.state(), BuildState::Passed);
+    /// ```
+    pub fn cluster(&self, name: impl Into<Arc<str>>) -> ClusterBuilder {
+        ClusterBuilder {
+            tie: self.tie(),
+            home: self.home,
+            settings: ClusterSettings {
+                name: name.into(),
+                description: None,
+                emoji: None,
+                color: None,
+            },
+            queues: vec![(FIRST_QUEUE.into(), Some(FIRST_DESCRIPTION.to_owned()))],
+        }
+    }
+
+    /// A cluster that is already there, perhaps because the program under test made it.
+    ///
+    /// # Panics
+    ///
+    /// If there is none of this name; the message names those that are.
+    #[must_use]
+    #[track_caller]
+    pub fn existing_cluster(&self, name: &str) -> ClusterHandle {
+        let organization = self.home.organization;
+        let all = self.driver.read(|engine| named(engine, organization));
+        let found = all.iter().find(|(known, _)| &**known == name);
+        let Some((_, key)) = found else {
+            let known = all.iter().map(|(known, _)| &**known);
+            panic!("no cluster `{name}`; this fake has {}", listed(known))
+        };
+        ClusterHandle {
+            tie: self.tie(),
+            home: self.home,
+            key: *key,
+        }
+    }
+
+    /// Every cluster, oldest first, whoever made it.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// // … the program under test runs …
+    /// assert!(fake.clusters().is_empty());
+    /// ```
+    #[must_use]
+    pub fn clusters(&self) -> Vec<ClusterHandle> {
+        let organization = self.home.organization;
+        let keys = self.driver.read(|engine| engine.clusters_of(organization));
+        keys.into_iter()
+            .map(|key| ClusterHandle {
+                tie: self.tie(),
+                home: self.home,
+                key,
+            })
+            .collect()
+    }
+}
+
+/// The queue that an agent of a fixed fleet serves: made, and its cluster with it, unless another agent of the fleet serves
+/// it, too.
+#[track_caller]
+pub(super) fn queue_from_the_start(
+    engine: &mut Engine,
+    home: Home,
+    cluster: &str,
+    key: &str,
+) -> QueueKey {
+    let by = Some(home.user);
+    let all = named(engine, home.organization);
+    let known = all.into_iter().find(|(name, _)| &**name == cluster);
+    let owner = match known {
+        Some((_, key)) => Ok(key),
+        None => create(
+            engine,
+            CreateCluster {
+                organization: home.organization,
+                settings: ClusterSettings {
+                    name: cluster.into(),
+                    description: None,
+                    emoji: None,
+                    color: None,
+                },
+                maintainers: Vec::new(),
+                created_by: by,
+            },
+        ),
+    };
+    let made = owner.and_then(|owner| {
+        if let Some(queue) = engine.queue_by_key(owner, key) {
+            return Ok(queue);
+        }
+        let queue = create(
+            engine,
+            CreateQueue {
+                cluster: owner,
+                key: key.into(),
+                description: None,
+                affinity: None,
+                hosted: None,
+                created_by: by,
+            },
+        )?;
+        let Cluster {
+            settings, caches, ..
+        } = engine.cluster(owner).clone();
+        if engine.queues_of(owner).len() == 1 {
+            let default_queue = Some(engine.cluster_queue(queue).id);
+            create(
+                engine,
+                UpdateCluster {
+                    cluster: owner,
+                    settings,
+                    default_queue,
+                    caches,
+                },
+            )?;
+        }
+        Ok(queue)
+    });
+    match made {
+        Ok(queue) => queue,
+        Err(refused) => {
+            panic!("Buildkite would not take the queue `{key}` of cluster `{cluster}`: {refused}")
+        }
+    }
+}
+
+/// In a world that nobody looks at yet.
+fn create<C: Command>(engine: &mut Engine, command: C) -> Result<C::Output, C::Refused> {
+    engine.apply(command).map(|applied| applied.value)
+}
+
+fn named(engine: &Engine, organization: OrganizationKey) -> Vec<(Arc<str>, ClusterKey)> {
+    let all = engine.clusters_of(organization).into_iter();
+    all.map(|key| (Arc::clone(&engine.cluster(key).settings.name), key))
+        .collect()
+}
+
+/// The choices, for a message.
+fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() {
+        return "none".to_owned();
+    }
+    names.join(", ")
+}
+
+/// A cluster to be; see [`FakeBuildkite::cluster`].
+#[derive(Debug, Clone)]
+#[must_use = "the cluster is made by `create`"]
+pub struct ClusterBuilder {
+    tie: Tie,
+    home: Home,
+    settings: ClusterSettings,
+    /// The first is the default queue.
+    queues: Vec<(Arc<str>, Option<String>)>,
+}
+
+impl ClusterBuilder {
+    /// The description.
+    pub fn description(mut self, text: impl Into<String>) -> Self {
+        self.settings.description = Some(text.into());
+        self
+    }
+
+    /// The emoji: `:linux:`, or the character itself.
+    pub fn emoji(mut self, emoji: impl Into<String>) -> Self {
+        self.settings.emoji = Some(emoji.into());
+        self
+    }
+
+    /// The color behind the emoji: `#FFE0F1`.
+    pub fn color(mut self, color: impl Into<String>) -> Self {
+        self.settings.color = Some(color.into());
+        self
+    }
+
+    /// One more queue. The first queue of a cluster is its default queue.
+    pub fn queue(mut self, key: impl Into<Arc<str>>) -> Self {
+        self.queues.push((key.into(), None));
+        self
+    }
+
+    /// Forgets the queues so far, the first one included: as a client makes a cluster, or for another default queue.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let bare = fake.cluster("Bare").without_queues().create();
+    /// assert!(bare.queues().is_empty() && bare.default_queue().is_none());
+    /// let linux = fake.cluster("Linux").without_queues().queue("linux-small").queue("linux-large").create();
+    /// assert_eq!(linux.default_queue().unwrap().key(), "linux-small");
+    /// ```
+    pub fn without_queues(mut self) -> Self {
+        self.queues.clear();
+        self
+    }
+
+    /// Makes the cluster and its queues.
+    ///
+    /// # Panics
+    ///
+    /// If Buildkite would not take it: the message says why.
+    #[track_caller]
+    pub fn create(self) -> ClusterHandle {
+        let driver = self.tie.driver();
+        let name = Arc::clone(&self.settings.name);
+        let by = self.home.user;
+        let created = driver.apply(CreateCluster {
+            organization: self.home.organization,
+            settings: self.settings,
+            maintainers: Vec::new(),
+            created_by: Some(by),
+        });
+        let key = match created {
+            Ok(key) => key,
+            Err(refused) => panic!("Buildkite would not take the cluster `{name}`: {refused}"),
+        };
+        let cluster = ClusterHandle {
+            tie: self.tie,
+            home: self.home,
+            key,
+        };
+        let queues = self.queues.into_iter();
+        let queues: Vec<_> = queues
+            .map(|(key, description)| cluster.make_queue(&key, description))
+            .collect();
+        if let Some(first) = queues.first() {
+            cluster.set_default_queue(first);
+        }
+        cluster
+    }
+}
+
+/// A cluster of the fake. Cheap to clone; reads live state.
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// let linux = fake.cluster("Linux").description("All of it").create();
+/// assert_eq!(linux.default_queue().unwrap().key(), "default");
+/// linux.add_queue("gpu");
+/// assert_eq!(linux.queues().len(), 2);
+/// assert!(!linux.queue("gpu").is_paused());
+/// ```
+#[derive(Clone)]
+pub struct ClusterHandle {
+    tie: Tie,
+    home: Home,
+    key: ClusterKey,
+}
+
+impl ClusterHandle {
+    /// Its id.
+    #[must_use]
+    #[track_caller]
+    pub fn id(&self) -> ClusterId {
+        self.read(|_, cluster| cluster.id)
+    }
+
+    /// Its name.
+    #[must_use]
+    #[track_caller]
+    pub fn name(&self) -> String {
+        self.read(|_, cluster| cluster.settings.name.to_string())
+    }
+
+    /// Its description.
+    #[must_use]
+    #[track_caller]
+    pub fn description(&self) -> Option<String> {
+        self.read(|_, cluster| cluster.settings.description.clone())
+    }
+
+    /// The queue of the jobs that name none.
+    #[must_use]
+    #[track_caller]
+    pub fn default_queue(&self) -> Option<QueueHandle> {
+        let key = self.read(|_, cluster| cluster.default_queue)?;
+        Some(self.handle(key))
+    }
+
+    /// Its queues, oldest first.
+    #[must_use]
+    #[track_caller]
+    pub fn queues(&self) -> Vec<QueueHandle> {
+        let keys = self.read(|engine, _| engine.queues_of(self.key));
+        keys.into_iter().map(|key| self.handle(key)).collect()
+    }
+
+    /// One of its queues.
+    ///
+    /// # Panics
+    ///
+    /// If it has none with this key; the message names those it has.
+    ///
+    /// ```should_panic
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// // cluster `Linux` has no queue `gpu`, but `default`, `deploy`
+    /// fake.cluster("Linux").queue("deploy").create().queue("gpu");
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn queue(&self, key: &str) -> QueueHandle {
+        let found = self.read(|engine, _| engine.queue_by_key(self.key, key));
+        let Some(found) = found else {
+            let known = self.queues();
+            let known: Vec<_> = known.iter().map(QueueHandle::key).collect();
+            let known = listed(known.iter().map(String::as_str));
+            panic!(
+                "cluster `{}` has no queue `{key}`, but {known}",
+                self.name()
+            )
+        };
+        self.handle(found)
+    }
+
+    /// Makes one more queue.
+    ///
+    /// # Panics
+    ///
+    /// If Buildkite would not take it: a key is used once, and has letters, digits, hyphens and underscores.
+    #[track_caller]
+    pub fn add_queue(&self, key: impl Into<Arc<str>>) -> QueueHandle {
+        self.make_queue(&key.into(), None)
+    }
+
+    #[track_caller]
+    fn make_queue(&self, key: &Arc<str>, description: Option<String>) -> QueueHandle {
+        let name = self.name();
+        let created = self.tie.driver().apply(CreateQueue {
+            cluster: self.key,
+            key: Arc::clone(key),
+            description,
+            affinity: None,
+            hosted: None,
+            created_by: Some(self.home.user),
+        });
+        match created {
+            Ok(key) => self.handle(key),
+            Err(refused) => {
+                panic!("Buildkite would not take the queue `{key}` of cluster `{name}`: {refused}")
+            }
+        }
+    }
+
+    /// The jobs that name no queue go to this one from now on, those that wait included.
+    ///
+    /// # Panics
+    ///
+    /// If it is a queue of another cluster.
+    #[track_caller]
+    pub fn set_default_queue(&self, queue: &QueueHandle) {
+        self.tie
+            .must_be(&queue.tie, || format!("queue `{}`", queue.key()));
+        let (name, settings, caches) = self.read(|_, cluster| {
+            let name = cluster.settings.name.to_string();
+            (name, cluster.settings.clone(), cluster.caches)
+        });
+        let changed = self.tie.driver().apply(UpdateCluster {
+            cluster: self.key,
+            settings,
+            default_queue: Some(queue.id()),
+            caches,
+        });
+        if let Err(NotValid(_)) = changed {
+            panic!(
+                "queue `{}` is of another cluster than `{name}`",
+                queue.key()
+            )
+        }
+    }
+
+    /// Makes an agent token, and returns its value: 24 letters and digits from the seed. Clients see the token, and never
+    /// again what it is.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// let value = linux.add_token("Packet agents");
+    /// assert_eq!(value.len(), 24);
+    /// assert_eq!(linux.tokens()[0].description, "Packet agents");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the description is blank.
+    #[track_caller]
+    pub fn add_token(&self, description: impl Into<String>) -> String {
+        self.read(|_, _| ());
+        let driver = self.tie.driver();
+        let created = driver.apply(CreateClusterToken {
+            cluster: self.key,
+            description: description.into(),
+            allowed_ip_addresses: None,
+            expires_at: None,
+            created_by: Some(self.home.user),
+        });
+        match created {
+            Ok(key) => driver.read(|engine| engine.cluster_token(key).secret.to_string()),
+            Err(refused) => panic!("Buildkite would not take the token: {refused}"),
+        }
+    }
+
+    /// Its agent tokens, oldest first.
+    #[must_use]
+    #[track_caller]
+    pub fn tokens(&self) -> Vec<ClusterTokenRecord> {
+        self.read(|engine, _| {
+            let keys = engine.tokens_of(self.key).into_iter();
+            keys.map(|key| {
+                let token = engine.cluster_token(key);
+                ClusterTokenRecord {
+                    id: token.id,
+                    description: token.description.clone(),
+                    allowed_ip_addresses: token.allowed_ip_addresses.clone(),
+                    expires_at: token.expires_at,
+                }
+            })
+            .collect()
+        })
+    }
+
+    /// The users who maintain it, in the order in which they became it.
+    #[must_use]
+    #[track_caller]
+    pub fn maintainers(&self) -> Vec<UserId> {
+        self.read(|engine, _| {
+            let keys = engine.maintainers_of(self.key).into_iter();
+            keys.map(|key| match engine.maintenance(key).maintainer {
+                Maintainer::User(user) => engine.user(user).id,
+            })
+            .collect()
+        })
+    }
+
+    /// Deletes it with its queues and tokens. This handle leads nowhere then.
+    ///
+    /// # Panics
+    ///
+    /// If a pipeline is in it, a build in it is not over, or an agent of a fixed fleet serves one of its queues.
+    #[track_caller]
+    pub fn delete(&self) {
+        let name = self.name();
+        let deleted = self.tie.driver().apply(DeleteCluster { cluster: self.key });
+        let why = match deleted {
+            Ok(()) => return,
+            Err(DeleteClusterRefused::Pipelines) => "has pipelines",
+            Err(DeleteClusterRefused::Builds) => "has builds that are not over",
+            Err(DeleteClusterRefused::Agents) => "has agents",
+        };
+        panic!("cluster `{name}` {why}, and so is not deleted")
+    }
+
+    fn handle(&self, key: QueueKey) -> QueueHandle {
+        QueueHandle {
+            tie: self.tie.clone(),
+            home: self.home,
+            key,
+        }
+    }
+
+    #[track_caller]
+    fn read<T>(&self, look: impl FnOnce(&Engine, &Cluster) -> T) -> T {
+        let driver = self.tie.driver();
+        let found = driver.read(|engine| Some(look(engine, engine.find_cluster(self.key)?)));
+        found.unwrap_or_else(|| panic!("this cluster is gone: it was deleted"))
+    }
+}
+
+/// `ClusterHandle(Linux)`.
+impl fmt::Debug for ClusterHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.tie.alive().and_then(|driver: Arc<Driver>| {
+            driver.read(|engine| Some(engine.find_cluster(self.key)?.settings.name.to_string()))
+        });
+        write!(f, "ClusterHandle({})", name.as_deref().unwrap_or("gone"))
+    }
+}
+
+/// An agent token of a cluster, as it was when it was looked at. Its value is told once, by what makes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClusterTokenRecord {
+    /// Its id.
+    pub id: ClusterTokenId,
+    /// What it is for.
+    pub description: String,
+    /// From where it can be used, as it was given: ranges of addresses. None is from everywhere.
+    pub allowed_ip_addresses: Option<String>,
+    /// When it ends, if it does.
+    pub expires_at: Option<DateTime<Utc>>,
+}
+
+/// A queue of a cluster. Cheap to clone; reads live state.
+///
+/// While it is paused it hands out nothing; what is on an agent goes on. Resumed, it hands out at once what waited, in
+/// order:
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, JobState, minutes};
+///
+/// let fake = FakeBuildkite::start();
+/// let linux = fake.cluster("Linux").create();
+/// let queue = linux.queue("default");
+/// queue.pause_with_note("Out of disk space");
+/// let build = fake.pipeline("app").cluster(&linux).steps("steps: [{command: make, key: make}]").create_build();
+/// fake.advance(minutes(10));
+/// assert_eq!(build.job("make").state(), JobState::Scheduled);
+/// assert_eq!(queue.waiting_jobs().len(), 1);
+///
+/// queue.resume();
+/// assert_eq!(build.job("make").state(), JobState::Running);
+/// let told: Vec<_> = fake.events().iter().map(ToString::to_string).filter(|line| line.contains("queue")).collect();
+/// assert_eq!(told, [
+///     "2030-01-01T00:00:00.000Z queue default of cluster Linux paused: Out of disk space",
+///     "2030-01-01T00:10:00.000Z queue default of cluster Linux resumed",
+/// ]);
+/// ```
+#[derive(Clone)]
+pub struct QueueHandle {
+    tie: Tie,
+    home: Home,
+    key: QueueKey,
+}
+
+impl QueueHandle {
+    /// Its id.
+    #[must_use]
+    #[track_caller]
+    pub fn id(&self) -> QueueId {
+        self.read(|_, queue| queue.id)
+    }
+
+    /// Its key: what steps name it by.
+    #[must_use]
+    #[track_caller]
+    pub fn key(&self) -> String {
+        self.read(|_, queue| queue.key.to_string())
+    }
+
+    /// Its description.
+    #[must_use]
+    #[track_caller]
+    pub fn description(&self) -> Option<String> {
+        self.read(|_, queue| queue.description.clone())
+    }
+
+    /// Its cluster.
+    #[must_use]
+    #[track_caller]
+    pub fn cluster(&self) -> ClusterHandle {
+        ClusterHandle {
+            tie: self.tie.clone(),
+            home: self.home,
+            key: self.read(|_, queue| queue.cluster),
+        }
+    }
+
+    /// It hands out nothing from now on.
+    ///
+    /// # Panics
+    ///
+    /// If it is paused already.
+    #[track_caller]
+    pub fn pause(&self) {
+        self.pause_because(None);
+    }
+
+    /// As [`pause`](Self::pause), and says why: clients see it as `dispatch_paused_note`.
+    ///
+    /// # Panics
+    ///
+    /// If it is paused already.
+    #[track_caller]
+    pub fn pause_with_note(&self, note: impl Into<Arc<str>>) {
+        self.pause_because(Some(note.into()));
+    }
+
+    #[track_caller]
+    fn pause_because(&self, note: Option<Arc<str>>) {
+        let name = self.name();
+        let paused = self.tie.driver().apply(PauseQueue {
+            queue: self.key,
+            note,
+            by: Some(self.home.user),
+        });
+        if let Err(AlreadyPaused) = paused {
+            panic!("{name} is paused already")
+        }
+    }
+
+    /// It hands out again, and at once what waited, in order.
+    ///
+    /// # Panics
+    ///
+    /// If it is not paused.
+    #[track_caller]
+    pub fn resume(&self) {
+        let name = self.name();
+        let resumed = self.tie.driver().apply(ResumeQueue { queue: self.key });
+        if let Err(NotPaused) = resumed {
+            panic!("{name} is not paused")
+        }
+    }
+
+    /// Whether its dispatch is paused.
+    #[must_use]
+    #[track_caller]
+    pub fn is_paused(&self) -> bool {
+        self.read(|_, queue| queue.pause.is_some())
+    }
+
+    /// Since when it is paused, if it is.
+    #[must_use]
+    #[track_caller]
+    pub fn paused_at(&self) -> Option<DateTime<Utc>> {
+        self.read(|_, queue| Some(queue.pause.as_ref()?.at))
+    }
+
+    /// Why it is paused, if it is and somebody said so.
+    #[must_use]
+    #[track_caller]
+    pub fn paused_note(&self) -> Option<String> {
+        self.read(|_, queue| queue.pause.as_ref()?.note.as_deref().map(str::to_owned))
+    }
+
+    /// The jobs that wait in it for an agent, in the order of their creation.
+    #[must_use]
+    #[track_caller]
+    pub fn waiting_jobs(&self) -> Vec<JobHandle> {
+        let keys = self.read(|engine, _| engine.waiting_in(self.key));
+        keys.into_iter()
+            .map(|key| JobHandle::new(self.tie.clone(), self.home, key))
+            .collect()
+    }
+
+    /// Deletes it. Jobs that wait in it go on waiting, for one with the same key; this handle leads nowhere then.
+    ///
+    /// # Panics
+    ///
+    /// If it is the default queue of its cluster, has a job on an agent, or an agent of a fixed fleet.
+    #[track_caller]
+    pub fn delete(&self) {
+        let name = self.name();
+        let deleted = self.tie.driver().apply(DeleteQueue { queue: self.key });
+        let why = match deleted {
+            Ok(()) => return,
+            Err(DeleteQueueRefused::IsDefault) => "is the default queue",
+            Err(DeleteQueueRefused::HasJobs) => "has a job on an agent",
+            Err(DeleteQueueRefused::HasAgents) => "has agents",
+        };
+        panic!("{name} {why}, and so is not deleted")
+    }
+
+    #[track_caller]
+    fn name(&self) -> String {
+        self.read(|engine, _| engine.queue_ref(self.key).to_string())
+    }
+
+    #[track_caller]
+    fn read<T>(&self, look: impl FnOnce(&Engine, &Queue) -> T) -> T {
+        let driver = self.tie.driver();
+        let found = driver.read(|engine| Some(look(engine, engine.find_cluster_queue(self.key)?)));
+        found.unwrap_or_else(|| panic!("this queue is gone: it, or its cluster, was deleted"))
+    }
+}
+
+/// `QueueHandle(queue deploy of cluster Linux)`.
+impl fmt::Debug for QueueHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.tie.alive().and_then(|driver: Arc<Driver>| {
+            driver.read(|engine| {
+                engine.find_cluster_queue(self.key)?;
+                Some(engine.queue_ref(self.key).to_string())
+            })
+        });
+        write!(f, "QueueHandle({})", name.as_deref().unwrap_or("gone"))
+    }
+}
+
+impl PipelineBuilder {
+    /// It is in this cluster, and so are its builds; in none unless a test says otherwise.
+    ///
+    /// Their command jobs wait in the queue that their `agents: {queue: …}` names, or else in the cluster's default queue.
+    /// A build with a step that names a queue which is not there is refused, as Buildkite refuses such an upload. Without a
+    /// default queue, jobs that name none wait until there is one.
+    ///
+    /// # Panics
+    ///
+    /// If the cluster belongs to another fake, or is gone.
+    #[track_caller]
+    pub fn cluster(mut self, cluster: &ClusterHandle) -> Self {
+        self.tie
+            .must_be(&cluster.tie, || format!("cluster `{}`", cluster.name()));
+        cluster.read(|_, _| ());
+        self.settings.cluster = Some(cluster.key);
+        self
+    }
+}
+
+impl PipelineHandle {
+    /// The cluster it is in, if it is in one.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// let app = fake.pipeline("app").cluster(&linux).create();
+    /// assert_eq!(app.cluster().unwrap().name(), "Linux");
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn cluster(&self) -> Option<ClusterHandle> {
+        let key = self.read(|_, pipeline| pipeline.settings.cluster)?;
+        Some(ClusterHandle {
+            tie: self.tie.clone(),
+            home: self.home,
+            key,
+        })
+    }
+}
+
+impl JobHandle {
+    /// The queue an agent took it from, and before that the one it waits in, or would. None outside of clusters, if its
+    /// cluster does not have the queue, and for what is no command job.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").queue("deploy").create();
+    /// let steps = "steps: [{command: ship, key: ship, agents: {queue: deploy}}]";
+    /// let build = fake.pipeline("app").cluster(&linux).steps(steps).create_build();
+    /// assert_eq!(build.job("ship").queue().unwrap().key(), "deploy");
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn queue(&self) -> Option<QueueHandle> {
+        let key = self.read(Engine::queue_of)?;
+        Some(QueueHandle {
+            tie: self.tie.clone(),
+            home: self.home,
+            key,
+        })
+    }
+}
