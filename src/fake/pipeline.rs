@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::engine::Engine;
 use crate::engine::commands::{CreatePipeline, PipelineRefused};
 use crate::engine::expand;
 use crate::engine::graph;
@@ -127,6 +128,14 @@ impl PipelineBuilder {
     /// If Buildkite, or this fake, would not take it: the message says why, and where in the YAML.
     #[track_caller]
     pub fn create(self) -> PipelineHandle {
+        let cluster = self.settings.cluster;
+        let is_there =
+            |engine: &Engine| cluster.is_none_or(|key| engine.find_cluster(key).is_some());
+        assert!(
+            self.tie.driver().read(is_there),
+            "the cluster of pipeline `{}` was deleted",
+            self.name
+        );
         let command = CreatePipeline {
             organization: self.home.organization,
             name: self.name.clone(),

@@ -339,6 +339,65 @@ fn a_finished_build_does_not_name_a_cluster_that_is_gone() {
     assert!(job["cluster_id"].is_null() && job["cluster_queue_id"].is_null());
 }
 
+#[test]
+fn a_body_that_is_no_object_is_refused_everywhere() {
+    let (fake, client, path) = linux();
+    let cluster = fake.existing_cluster("Linux");
+    let queue = format!("{path}/queues/{}", cluster.add_queue("default").id());
+    cluster.add_token("a");
+    let token = format!("{path}/tokens/{}", cluster.tokens()[0].id);
+    let before = world(&fake, &["acme"]);
+    for (method, path) in [
+        ("POST", CLUSTERS.to_owned()),
+        ("PUT", path.clone()),
+        ("PATCH", path.clone()),
+        ("POST", format!("{path}/queues")),
+        ("PUT", queue.clone()),
+        ("PATCH", queue.clone()),
+        ("POST", format!("{queue}/pause_dispatch")),
+        ("POST", format!("{queue}/resume_dispatch")),
+        ("POST", format!("{path}/tokens")),
+        ("PUT", token.clone()),
+        ("PATCH", token),
+        ("POST", format!("{path}/maintainers")),
+    ] {
+        for body in ["{", "[]", "7", "name=Linux"] {
+            let answer = client.send(method, &path, &[], Some(body));
+            let message = answer.message(400);
+            assert!(
+                message.starts_with("Invalid JSON"),
+                "{method} {path}: {message}"
+            );
+        }
+    }
+    assert_eq!(world(&fake, &["acme"]), before);
+}
+
+#[test]
+fn an_etag_is_the_one_of_what_is_shown() {
+    let (fake, client, path) = linux();
+    let cluster = fake.existing_cluster("Linux");
+    let deploy = cluster.add_queue("deploy");
+    let app = fake.pipeline("app").cluster(&cluster).create();
+    app.create_build();
+    let of_queue = format!("{path}/queues/{}", deploy.id());
+    let of_job = "/organizations/acme/pipelines/app/builds/1";
+    let tag = |path: &str| client.get(path).header("etag").expect("one").to_owned();
+    let unchanged = |path: &str, tag: &str| {
+        let answer = client.send("GET", path, &[("if-none-match", tag)], None);
+        answer.status == 304
+    };
+    let (cluster_tag, queue_tag, job_tag) = (tag(&path), tag(&of_queue), tag(of_job));
+    assert!(unchanged(&path, &cluster_tag) && unchanged(&of_queue, &queue_tag));
+    // What a queue does is its own affair.
+    deploy.pause();
+    assert!(unchanged(&path, &cluster_tag) && unchanged(of_job, &job_tag));
+    assert!(!unchanged(&of_queue, &queue_tag));
+    // A default queue is shown by the cluster, and by the jobs that wait in it.
+    cluster.set_default_queue(&deploy);
+    assert!(!unchanged(&path, &cluster_tag) && !unchanged(of_job, &job_tag));
+}
+
 // --- Pipelines -------------------------------------------------------------------------------------------------------
 
 #[test]
@@ -616,6 +675,23 @@ fn a_cluster_of_another_fake_is_no_place_for_a_pipeline() {
     let linux = other.cluster("Linux").create();
     let fake = FakeBuildkite::start();
     let _ = fake.pipeline("app").cluster(&linux);
+}
+
+#[test]
+#[should_panic(expected = "the cluster of pipeline `app` was deleted")]
+fn a_cluster_that_is_gone_is_no_place_for_a_pipeline() {
+    let fake = FakeBuildkite::start();
+    let linux = fake.cluster("Linux").create();
+    let builder = fake.pipeline("app").cluster(&linux);
+    linux.delete();
+    builder.create();
+}
+
+#[test]
+#[should_panic(expected = "Buildkite would not take the queue `a b` of cluster `Macs`")]
+fn an_agent_of_a_queue_that_buildkite_would_not_take_says_why() {
+    let fleet = Agents::fleet([agent("a").cluster_queue("Macs", "a b")]);
+    let _ = FakeBuildkite::builder().agents(fleet).start();
 }
 
 #[test]
