@@ -565,7 +565,7 @@ fn agent_tokens_are_as_recorded() {
         .known(&[(
             "token",
             r#""0000000000000000000000000000000000000000""#,
-            r#""M9euf0SOt8ExsLnL8nZPcYU0""#,
+            r#""XhPL0wVlKGOMawk2BOtOaU5X""#,
             "masked by its author",
         )])
         .holds_for(&created);
