@@ -229,10 +229,11 @@ pub use fake::{
     Advance, Advancing, AgentSpec, Agents, AnnotationRecord, ArtifactRecord, BuildBuilder,
     BuildHandle, ClockHandle, ClusterBuilder, ClusterHandle, ClusterTokenRecord, Connection,
     Events, Explore, FakeBuildkite, FakeBuildkiteBuilder, Fault, FaultBuilder, Gate, Handle, Idle,
-    IllegalMove, JobHandle, JobScript, Moment, NotAtWork, PipelineBuilder, PipelineHandle,
-    QueueHandle, Received, Report, Requests, ScheduleBuilder, ScheduleHandle, Snapshot,
-    StepUploadRecord, UploadError, UploadStage, Wait, Waiting, Walk, WebhookBuilder, WebhookHandle,
-    WebhookReceiver, agent, assert_repeatable, explore, scenarios,
+    IllegalMove, JobHandle, JobScript, Moment, NotAtWork, OrganizationHandle, PipelineBuilder,
+    PipelineHandle, QueueHandle, Received, Report, Requests, ScheduleBuilder, ScheduleHandle,
+    Snapshot, StepUploadRecord, TeamBuilder, TeamHandle, TokenHandle, UploadError, UploadStage,
+    UserHandle, Wait, Waiting, Walk, WebhookBuilder, WebhookHandle, WebhookReceiver, agent,
+    assert_repeatable, explore, scenarios,
 };
 pub use journal::RequestRecord;
 pub use script::{Annotation, JobView, PipelineUpload};
@@ -244,8 +245,9 @@ pub use vocabulary::event::{
 pub use vocabulary::exit::Exit;
 pub use vocabulary::ids::{
     AnnotationId, ArtifactId, BuildId, ClusterId, ClusterTokenId, JobId, PipelineId, QueueId,
-    ScheduleId, StepUploadId, UserId, WebhookId,
+    ScheduleId, StepUploadId, TeamId, UserId, WebhookId,
 };
+pub use vocabulary::role::{MemberRole, SsoMode, TeamPrivacy, TeamRole};
 pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;
 pub use vocabulary::span::{days, hours, millis, minutes, seconds};

@@ -85,6 +85,7 @@ impl Engine {
             organizations,
             users,
             tokens,
+            teams,
             pipelines,
             scripts,
             slugs,
@@ -134,6 +135,7 @@ impl Engine {
             ),
             ("users", users.writes() == before.users.writes()),
             ("tokens", tokens.writes() == before.tokens.writes()),
+            ("teams", teams.is_same(&before.teams)),
             ("pipelines", pipelines.writes() == before.pipelines.writes()),
             ("scripts", scripts.writes() == before.scripts.writes()),
             ("slugs", *slugs == before.slugs),
@@ -245,6 +247,7 @@ impl Engine {
         self.check_annotations();
         self.check_step_uploads();
         self.check_clusters();
+        self.check_teams();
     }
 
     /// A queue that is paused, and was before, has handed out nothing meanwhile.
@@ -308,6 +311,36 @@ impl Engine {
         for agent in self.idle.all() {
             let queue = self.agents.get(agent).offer.queue;
             assert!(queue.is_none_or(|queue| self.find_cluster_queue(queue).is_some()));
+        }
+    }
+
+    /// No member that is no user, and in no team somebody or something that is not of its organization.
+    fn check_teams(&self) {
+        for (_, organization) in self.organizations.iter() {
+            let mut members = organization.members.keys();
+            assert!(members.all(|user| self.users.find(*user).is_some()));
+        }
+        for (_, token) in self.tokens.iter() {
+            assert!(self.users.find(token.user).is_some(), "a token has a user");
+        }
+        assert_eq!(self.teams.all.iter().count(), self.teams.by_id.size());
+        for (key, team) in self.teams.all.iter() {
+            let name = &team.settings.name;
+            assert_eq!(self.team_by_id(team.organization, team.id), Some(key));
+            assert_eq!(self.team_by_slug(team.organization, &team.slug), Some(key));
+            let mut users = team.members.keys();
+            assert!(
+                users.all(|user| self.is_member(team.organization, *user)),
+                "somebody is in the team `{name}` and not in its organization"
+            );
+            let mut pipelines = team.pipelines.keys();
+            assert!(
+                pipelines.all(|key| {
+                    let found = self.pipelines.find(*key);
+                    found.is_some_and(|pipeline| pipeline.organization == team.organization)
+                }),
+                "the team `{name}` has a pipeline that is not there"
+            );
         }
     }
 

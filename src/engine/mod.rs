@@ -6,7 +6,8 @@
 //!
 //! Every table is persistent, so a clone is a snapshot and costs nothing.
 //!
-//! The map: [`table`] stores; [`account`], [`pipeline`], [`build`], [`job`], [`agent`], [`artifact`], [`annotation`], [`step_upload`] say what a thing is; [`graph`]
+//! The map: [`table`] stores; [`account`] says who may ask and [`team`] who sees what; [`pipeline`], [`build`], [`job`],
+//! [`agent`], [`cluster`], [`artifact`], [`annotation`], [`step_upload`] say what a thing is; [`graph`]
 //! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's
 //! transition and what belongs to it; [`settle`] follows the consequences; [`recipe`] is what builds are made of and
 //! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they
@@ -48,6 +49,7 @@ mod settle;
 pub(crate) mod step_upload;
 pub(crate) mod table;
 pub(crate) mod tally;
+pub(crate) mod team;
 #[cfg(test)]
 mod tests;
 pub(crate) mod timers;
@@ -80,12 +82,12 @@ use crate::engine::schedule::{Schedule, ScheduleKey};
 use crate::engine::step_upload::StepUploads;
 use crate::engine::table::Table;
 use crate::engine::tally::Tally;
+use crate::engine::team::Teams;
 use crate::engine::timers::{Subject, Timer, Timers};
 use crate::engine::webhook::{Notice, Webhook, WebhookKey};
 use crate::script::Scripts;
 use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
 use crate::vocabulary::ids::{self, AnnotationId, ArtifactId, JobId, Kind, ScheduleId, UserId};
-use crate::vocabulary::scope::Scope;
 use crate::vocabulary::webhook::WebhookEvents;
 
 /// How many jobs a build can have where limits are enforced: 4,000.
@@ -139,6 +141,7 @@ pub(crate) struct Engine {
     organizations: Table<OrganizationKey, Organization>,
     users: Table<UserKey, User>,
     tokens: Table<TokenKey, Token>,
+    teams: Teams,
     pipelines: Table<PipelineKey, Pipeline>,
     /// Row for row beside the pipelines: the test's own, and no part of what Buildkite shows.
     scripts: Table<PipelineKey, Scripts>,
@@ -203,6 +206,7 @@ impl Engine {
             organizations: Table::new(),
             users: Table::new(),
             tokens: Table::new(),
+            teams: Teams::new(),
             pipelines: Table::new(),
             scripts: Table::new(),
             slugs: RedBlackTreeMapSync::new_sync(),
@@ -525,52 +529,10 @@ impl Engine {
         }
     }
 
-    pub(crate) fn add_organization(&mut self, slug: &str, name: &str) -> OrganizationKey {
-        let id = self.mint(Kind::Organization, self.organizations.next_key());
-        self.organizations.push(Organization {
-            id,
-            slug: slug.into(),
-            name: name.to_owned(),
-            created_at: self.now,
-            pipelines: rpds::VectorSync::new_sync(),
-            builds: rpds::VectorSync::new_sync(),
-        })
-    }
-
-    pub(crate) fn add_user(&mut self, name: &str, email: &str) -> UserKey {
-        let id = UserId(self.mint(Kind::User, self.users.next_key()));
-        self.users.push(User {
-            id,
-            name: name.to_owned(),
-            email: email.to_owned(),
-            created_at: self.now,
-        })
-    }
-
     /// One more agent of a fixed fleet.
     pub(crate) fn add_agent(&mut self, name: &str, offer: Offer, priority: Option<i64>) {
         let agent = self.connect_agent(name.to_owned(), offer, priority);
         self.free_agent(agent);
-    }
-
-    pub(crate) fn add_token(
-        &mut self,
-        secret: Option<String>,
-        user: UserKey,
-        scopes: Vec<Scope>,
-    ) -> TokenKey {
-        let ordinal = u64::from(table::Key::row(self.tokens.next_key()));
-        let id = self.mint(Kind::Token, self.tokens.next_key());
-        let secret = secret
-            .unwrap_or_else(|| format!("bkua_{}", ids::hex(self.seed, Kind::Token, ordinal, 40)));
-        self.tokens.push(Token {
-            id,
-            secret,
-            user,
-            scopes,
-            description: None,
-            created_at: self.now,
-        })
     }
 
     fn mint<K: table::Key>(&self, kind: Kind, key: K) -> Uuid {

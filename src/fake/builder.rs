@@ -10,6 +10,7 @@ use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
 use crate::driver::{Driver, Posting};
 use crate::engine::Engine;
 use crate::engine::agent::{self as agents, Fleet, Offer};
+use crate::engine::commands::AddMember;
 use crate::engine::log::LogForm;
 use crate::fake::cluster::queue_from_the_start;
 use crate::fake::host::Host;
@@ -17,6 +18,7 @@ use crate::fake::snapshot::Family;
 use crate::fake::{FakeBuildkite, Home};
 use crate::http::connection::Limits;
 use crate::http::{Clusters, Options, RateLimits};
+use crate::vocabulary::role::MemberRole;
 use crate::vocabulary::scope::Scope;
 use crate::wire::{Times, Waiters};
 
@@ -182,6 +184,7 @@ pub struct FakeBuildkiteBuilder {
     event_limit: usize,
     enforces_limits: bool,
     expires_hourly: bool,
+    plan_is_without_teams: bool,
     log_form: LogForm,
     options: Options,
     posting: Posting,
@@ -202,6 +205,7 @@ impl FakeBuildkiteBuilder {
             event_limit: EVENT_LIMIT,
             enforces_limits: false,
             expires_hourly: false,
+            plan_is_without_teams: false,
             log_form: LogForm::default(),
             options: Options::default(),
             posting: Posting::default(),
@@ -209,8 +213,8 @@ impl FakeBuildkiteBuilder {
         }
     }
 
-    /// The slug of the organization, instead of `acme`. Called again it adds another organization; pipelines of a test
-    /// belong to the first.
+    /// The slug of the organization, instead of `acme`. Called again it adds another organization. What a test makes
+    /// belongs to the first unless it says otherwise: [`FakeBuildkite::existing_organization`].
     ///
     /// # Panics
     ///
@@ -231,7 +235,8 @@ impl FakeBuildkiteBuilder {
         self
     }
 
-    /// The user behind every token, and the creator of what a test makes by hand.
+    /// The user behind the tokens of the builder, an administrator everywhere, and the creator of what a test makes by
+    /// hand. [`FakeBuildkite::add_user`] makes others.
     pub fn user(mut self, name: impl Into<String>, email: impl Into<String>) -> Self {
         self.user = (name.into(), email.into());
         self
@@ -391,6 +396,19 @@ impl FakeBuildkiteBuilder {
     /// ```
     pub fn hourly_expiry(mut self) -> Self {
         self.expires_hourly = true;
+        self
+    }
+
+    /// The plan of the organizations has no teams: a program that enables them is refused with 403.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::builder().plan_without_teams().start();
+    /// let url = format!("{}organizations/acme/teams/enable", fake.api_url());
+    /// let answer = reqwest::blocking::Client::new().post(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert!(answer.text().unwrap().contains("Your plan doesn't include team permissions."));
+    /// ```
+    pub fn plan_without_teams(mut self) -> Self {
+        self.plan_is_without_teams = true;
         self
     }
 
@@ -562,6 +580,19 @@ impl FakeBuildkiteBuilder {
         for spec in specs {
             spec.connect(&mut engine, home);
         }
+        for organization in &organizations {
+            let added = engine.apply(AddMember {
+                organization: *organization,
+                user,
+                role: MemberRole::Admin,
+            });
+            added
+                .map(|applied| applied.value)
+                .expect("nobody is a member yet");
+        }
+        if self.plan_is_without_teams {
+            engine.leave_teams_out_of_plan();
+        }
         let token = engine.add_token(None, user, Scope::ALL.to_vec());
         for (secret, scopes) in self.tokens {
             engine.add_token(Some(secret), user, scopes);
@@ -600,7 +631,7 @@ impl fmt::Debug for FakeBuildkiteBuilder {
 }
 
 /// `my-org` is called `My Org`.
-fn name_of(slug: &str) -> String {
+pub(super) fn name_of(slug: &str) -> String {
     let words = slug.split('-').filter(|word| !word.is_empty()).map(|word| {
         let (first, rest) = word.split_at(1);
         format!("{}{rest}", first.to_ascii_uppercase())

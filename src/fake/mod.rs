@@ -2,9 +2,10 @@
 //! real time.
 //!
 //! Elsewhere: how to start one with other than the usual (`builder`), where it runs (`host`), the handles (`pipeline`,
-//! `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`, `schedule`, `cluster`, `script`), what goes wrong on purpose (`fault`, `gate`,
+//! `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`, `schedule`, `cluster`, `script`), what goes wrong on purpose (`fault`, `gate`, `script`, `account`, `organization`, `team`),
 //! `outage`), the questions about requests (`requests`), waiting (`wait`).
 
+mod account;
 mod advance;
 mod annotation;
 mod artifact;
@@ -19,6 +20,7 @@ mod gate;
 mod host;
 mod job;
 mod log;
+mod organization;
 mod outage;
 mod pipeline;
 mod pipeline_settings;
@@ -30,6 +32,7 @@ mod schedule;
 mod script;
 mod snapshot;
 mod step_upload;
+mod team;
 mod verify;
 mod wait;
 mod webhook;
@@ -54,6 +57,7 @@ use crate::http::server::Server;
 use crate::vocabulary::ids::UserId;
 use crate::vocabulary::span;
 
+pub use account::{TokenHandle, UserHandle};
 pub use advance::{Advance, Advancing};
 pub use annotation::AnnotationRecord;
 pub use artifact::ArtifactRecord;
@@ -66,6 +70,7 @@ pub use explore::{Explore, Walk, assert_repeatable, explore};
 pub use fault::{Fault, FaultBuilder};
 pub use gate::Gate;
 pub use job::{JobHandle, Moment};
+pub use organization::OrganizationHandle;
 pub use pipeline::{PipelineBuilder, PipelineHandle};
 pub use receiver::{Received, WebhookReceiver};
 pub use refusals::{IllegalMove, NotAtWork, UploadError, UploadStage};
@@ -74,6 +79,7 @@ pub use schedule::{ScheduleBuilder, ScheduleHandle};
 pub use script::JobScript;
 pub use snapshot::Snapshot;
 pub use step_upload::StepUploadRecord;
+pub use team::{TeamBuilder, TeamHandle};
 pub use verify::Report;
 pub use wait::{Handle, Wait};
 pub use webhook::{WebhookBuilder, WebhookHandle};
@@ -210,13 +216,14 @@ impl FakeBuildkite {
         &self.token
     }
 
-    /// The id of the user behind every token.
+    /// The id of the [user](Self::user) of the fake.
     #[must_use]
     pub fn user_id(&self) -> UserId {
         self.driver.read(|engine| engine.user(self.home.user).id)
     }
 
-    /// The slug of the organization that everything belongs to unless a test says otherwise.
+    /// The slug of the organization that everything belongs to unless a test says otherwise. For a handle on one, see
+    /// [`existing_organization`](Self::existing_organization).
     #[must_use]
     pub fn organization(&self) -> String {
         self.driver

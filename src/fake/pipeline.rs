@@ -144,6 +144,7 @@ impl PipelineBuilder {
             steps: Source::Yaml(self.yaml),
             env: Vec::new(),
             access: self.access,
+            teams: Vec::new(),
             created_by: Some(self.home.user),
         };
         let name = &self.name;

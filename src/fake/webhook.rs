@@ -58,17 +58,21 @@ impl FakeBuildkite {
     /// assert_eq!(told.json()["build"]["state"], "passed");
     /// ```
     pub fn webhook(&self, url: impl Into<String>) -> WebhookBuilder {
-        WebhookBuilder {
-            tie: self.tie(),
-            home: self.home,
-            url: url.into(),
-            events: WebhookEvents::all(),
-            secret: None,
-        }
+        WebhookBuilder::new(self.tie(), self.home, url.into())
     }
 }
 
 impl WebhookBuilder {
+    pub(super) fn new(tie: Tie, home: Home, url: String) -> Self {
+        Self {
+            tie,
+            home,
+            url,
+            events: WebhookEvents::all(),
+            secret: None,
+        }
+    }
+
     /// What it is told of, and nothing else.
     pub fn events(mut self, events: impl IntoIterator<Item = WebhookEvent>) -> Self {
         self.events = events.into_iter().collect();

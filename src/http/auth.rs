@@ -8,14 +8,14 @@ use crate::http::error::ApiError;
 use crate::http::request::Request;
 use crate::vocabulary::route::Route;
 
-/// The token of the `Authorization: Bearer` header. Tokens in the query are not taken.
+/// The token of the `Authorization: Bearer` header, if it still opens anything. Tokens in the query are not taken.
 pub(crate) fn token(engine: &Engine, request: &Request) -> Option<TokenKey> {
     let header = request.header("authorization")?;
     let (scheme, secret) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    engine.token_by_secret(secret.trim())
+    engine.good_token(secret.trim())
 }
 
 /// Whether a token may ask for a route.

@@ -8,9 +8,10 @@ use crate::engine::admission::{Closed, NotAdmitted};
 use crate::engine::cluster::{Invalid, NotValid};
 use crate::engine::commands::{
     AddWebhookRefused, AlreadyPaused, ArchiveRefused, BodyTooLong, CancelRefused,
-    CreateBuildRefused, DeleteClusterRefused, DeleteQueueRefused, NoPriority, NotPaused,
-    PipelineRefused, RebuildRefused, RequestBuildRefused, RetryRefused, ScheduleRefused,
-    UnarchiveRefused, UnblockRefused, UpdatePipelineRefused,
+    CreateBuildRefused, DeleteClusterRefused, DeleteQueueRefused, MemberRefused, NoPriority,
+    NotAdded, NotInPlan, NotPaused, PipelineRefused, RebuildRefused, RequestBuildRefused,
+    RetryRefused, ScheduleRefused, TeamRefused, UnarchiveRefused, UnblockRefused,
+    UpdatePipelineRefused,
 };
 use crate::engine::recipe::RecipeRefused;
 use crate::http::reply::Reply;
@@ -96,6 +97,15 @@ impl ApiError {
     /// The token may, its user may not.
     pub(crate) fn forbidden() -> Self {
         Self::new(403, "Forbidden")
+    }
+
+    /// `what` does not come into a team. Chosen: the words, which are those of Rails.
+    pub(crate) fn not_added(what: &str, refused: NotAdded) -> Self {
+        let reason = match refused {
+            NotAdded::Already => format!("{what} has already been taken"),
+            NotAdded::Elsewhere => format!("{what} must exist"),
+        };
+        Self::validation_in_words(&[reason])
     }
 
     /// `what`: organization, pipeline, build, job, pipeline schedule.
@@ -378,6 +388,41 @@ impl From<AddWebhookRefused> for ApiError {
                     "Webhooks could not be created for your repository."
                 }
             },
+        )
+    }
+}
+
+impl From<MemberRefused> for ApiError {
+    /// Chosen: the words; that the last administrator cannot be removed is documented, with a 422.
+    fn from(refused: MemberRefused) -> Self {
+        match refused {
+            MemberRefused::Already => {
+                Self::new(422, "User is already a member of the organization")
+            }
+            MemberRefused::NoMember => Self::not_found("organization member"),
+            MemberRefused::LastAdministrator => {
+                Self::new(422, "An organization must have at least one administrator")
+            }
+        }
+    }
+}
+
+impl From<TeamRefused> for ApiError {
+    /// Chosen: the reasons; that there is one after `Validation failed: ` is documented.
+    fn from(refused: TeamRefused) -> Self {
+        let reason = match refused {
+            TeamRefused::NameInvalid => "Name is invalid",
+            TeamRefused::NameTaken => "Name has already been taken",
+        };
+        Self::validation_in_words(&[reason.to_owned()])
+    }
+}
+
+impl From<NotInPlan> for ApiError {
+    fn from(_: NotInPlan) -> Self {
+        Self::new(
+            403,
+            "Your plan doesn't include team permissions. Upgrade your plan to enable teams.",
         )
     }
 }

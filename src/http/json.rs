@@ -82,6 +82,13 @@ impl<'de> Deserialize<'de> for Json {
 }
 
 impl Json {
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Array(_) | Self::Object(_) => None,
+        }
+    }
+
     /// A scalar as a string; `None` for arrays and objects.
     fn scalar(&self) -> Option<String> {
         match self {
@@ -142,6 +149,32 @@ impl Fields {
     /// Notes that a field is not as it should be.
     pub(crate) fn refuse(&mut self, field: &str, code: &str) {
         self.wrong.push((field.to_owned(), code.to_owned()));
+    }
+
+    /// One of a few words; another is refused as Rails does.
+    pub(crate) fn word<T>(
+        &mut self,
+        field: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let word = self.text(field)?;
+        let found = read(&word);
+        if found.is_none() {
+            self.refuse(field, "is not included in the list");
+        }
+        found
+    }
+
+    /// The same, which must be there.
+    pub(crate) fn required_word<T>(
+        &mut self,
+        field: &str,
+        read: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        if self.value(field).is_none() {
+            self.refuse(field, "missing");
+        }
+        self.word(field, read)
     }
 
     /// Notes the field as `invalid` unless `read` makes something of it.
@@ -327,7 +360,7 @@ impl Fields {
     }
 }
 
-/// A field as Rails names it in a sentence: `cronline` is `Cronline`, `default_queue_id` is `Default queue`.
+/// A field as Rails names it in a sentence: `access_level` is `Access level`, and `user_id` is `User`.
 fn named(field: &str) -> String {
     let field = field.strip_suffix("_id").unwrap_or(field);
     let (first, rest) = field.split_at(1);

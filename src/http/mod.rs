@@ -36,12 +36,13 @@ mod wreck;
 use std::borrow::Cow;
 use std::sync::OnceLock;
 
-use crate::engine::account::TokenKey;
+use crate::engine::account::{TokenKey, UserKey};
 use crate::engine::build::BuildKey;
 use crate::engine::job::JobKey;
 use crate::engine::{Applied, Command, Engine};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
+use crate::http::rates::Usage;
 use crate::http::reply::Reply;
 use crate::http::request::{Method, Request};
 use crate::http::router::{Place, Target};
@@ -115,6 +116,9 @@ struct Cx<'a> {
     engine: &'a mut Engine,
     options: &'a Options,
     token: TokenKey,
+    /// Who has the token.
+    user: UserKey,
+    usage: Usage,
     origin: String,
     request: &'a Request,
     query: Query,
@@ -219,6 +223,9 @@ fn known(
     if route == Route::Root {
         return rest::root(&View::new(engine, &origin));
     }
+    if route == Route::GetMeta {
+        return rest::meta(&View::new(engine, &origin));
+    }
     let Some(token) = auth::token(engine, request) else {
         return ApiError::unauthorized().into_reply();
     };
@@ -231,6 +238,8 @@ fn known(
             engine,
             options,
             token,
+            user,
+            usage,
             origin,
             request,
             query,
@@ -338,6 +347,7 @@ impl Cx<'_> {
             .token(self.token)
             .scopes
             .contains(&Scope::WritePipelines);
+        view.reader = Some(self.user);
         view.waiters = self.options.waiters;
         view.saw_text(&self.request.path);
         view.saw_text(&self.request.query);

@@ -17,6 +17,12 @@ use crate::wire;
 /// Seconds a window lasts.
 const WINDOW: i64 = 60;
 
+/// Seconds a window of the GraphQL API lasts, and how many points of complexity an organization has in one.
+///
+/// Chosen: 20,000, which is documented as the default; an example of this endpoint has 50,000.
+const GRAPHQL_WINDOW: i64 = 300;
+const GRAPHQL_LIMIT: u64 = 20_000;
+
 /// Said in a header of its own once a limit is exhausted.
 const WARNING: &str = "You have exceeded your API rate limit.";
 
@@ -67,6 +73,27 @@ struct ExceededJson<'a> {
     limit: u64,
     current: u64,
     reset: u64,
+}
+
+/// How much of its limits an organization has used.
+#[derive(Debug, Serialize)]
+pub(super) struct StatusJson {
+    scopes: ScopesJson,
+}
+
+#[derive(Debug, Serialize)]
+struct ScopesJson {
+    rest: ScopeJson,
+    graphql: ScopeJson,
+}
+
+#[derive(Debug, Serialize)]
+struct ScopeJson {
+    limit: u64,
+    current: u64,
+    reset: u64,
+    reset_at: String,
+    enforced: bool,
 }
 
 impl Rates {
@@ -135,6 +162,30 @@ impl Usage {
             reset,
         });
         Some(Reply::json(429, body))
+    }
+
+    /// How much of the limits is used, this request included. Chosen: all organizations of the fake count together, as in the
+    /// headers; nothing of GraphQL, which is not modelled, is ever used.
+    pub(super) fn status(&self, now: DateTime<Utc>) -> StatusJson {
+        let enforced = self.limits.are_enforced;
+        let scope = |limit, current, window| {
+            let left = window - now.timestamp().rem_euclid(window);
+            let reset_at = DateTime::from_timestamp(now.timestamp().saturating_add(left), 0);
+            let reset_at = reset_at.unwrap_or(DateTime::<Utc>::MAX_UTC);
+            ScopeJson {
+                limit,
+                current,
+                reset: left.unsigned_abs(),
+                reset_at: reset_at.format("%Y-%m-%dT%H:%M:%SZ").to_string(),
+                enforced,
+            }
+        };
+        StatusJson {
+            scopes: ScopesJson {
+                rest: scope(self.limits.organization, self.of_all, WINDOW),
+                graphql: scope(GRAPHQL_LIMIT, 0, GRAPHQL_WINDOW),
+            },
+        }
     }
 
     /// Writes the state of the limits on a reply.

@@ -12,35 +12,11 @@ pub(crate) fn is_planned(route: Route) -> bool {
 
 #[rustfmt::skip]
 const PLANNED: &[Route] = &[
-    Route::GetMeta,
-    Route::RevokeAccessToken,
-    Route::GetRateLimit,
-    Route::ListEmojis,
-    Route::ListOrganizationMembers,
-    Route::GetOrganizationMember,
-    Route::UpdateOrganizationMember,
-    Route::RemoveOrganizationMember,
     Route::ListAgents,
     Route::GetAgent,
     Route::StopAgent,
     Route::PauseAgent,
     Route::ResumeAgent,
-    Route::ListTeams,
-    Route::GetTeam,
-    Route::CreateTeam,
-    Route::UpdateTeam,
-    Route::DeleteTeam,
-    Route::EnableTeams,
-    Route::ListTeamMembers,
-    Route::GetTeamMember,
-    Route::AddTeamMember,
-    Route::UpdateTeamMember,
-    Route::RemoveTeamMember,
-    Route::ListTeamPipelines,
-    Route::GetTeamPipeline,
-    Route::AddTeamPipeline,
-    Route::UpdateTeamPipeline,
-    Route::RemoveTeamPipeline,
 ];
 
 /// The template of the endpoint that `method` and `path` (its segments) mean, if it is one of them.

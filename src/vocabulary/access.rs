@@ -2,7 +2,9 @@
 //!
 //! Source: Buildkite docs, "Pipelines API", parameter `teams`; "Team permissions".
 
-/// What the user of the fake may do with a pipeline: the access levels that Buildkite's teams give.
+/// What a user may do with a pipeline: the access levels that Buildkite's teams give.
+///
+/// Of a pipeline it is the most that anybody may do, administrators included; a team gives its members as much or less.
 ///
 /// ```
 /// use fake_buildkite::{Access, FakeBuildkite};
@@ -31,6 +33,11 @@ impl Access {
         Access::BuildAndRead,
         Access::ManageBuildAndRead,
     ];
+
+    /// The level with this word.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|access| access.as_str() == word)
+    }
 
     /// The word the API uses.
     ///

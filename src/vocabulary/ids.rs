@@ -34,6 +34,7 @@ pub(crate) enum Kind {
     ClusterQueue,
     ClusterToken,
     ClusterMaintainer,
+    Team,
 }
 
 /// Makes the id of the `ordinal`-th thing of a kind, created at `at`.
@@ -178,6 +179,11 @@ id! {
 id! {
     /// The id of a step upload; its address in the REST API.
     StepUploadId
+}
+
+id! {
+    /// The id of a team; its address in the REST API, and what names it when a pipeline is made.
+    TeamId
 }
 
 #[cfg(test)]

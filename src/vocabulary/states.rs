@@ -39,6 +39,7 @@ macro_rules! words {
         }
     };
 }
+pub(super) use words;
 
 words! {
     /// The state of a build.

@@ -20,6 +20,7 @@ pub(crate) mod pipeline;
 mod provider;
 pub(crate) mod schedule;
 pub(crate) mod step_upload;
+pub(crate) mod team;
 mod terminal;
 pub(crate) mod webhook;
 
@@ -32,7 +33,7 @@ use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
 use crate::engine::Engine;
-use crate::engine::account::OrganizationKey;
+use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::build::BuildKey;
 use crate::engine::cluster::{ClusterKey, QueueKey};
 use crate::engine::pipeline::PipelineKey;
@@ -46,8 +47,10 @@ pub(crate) struct View<'e> {
     pub(crate) engine: &'e Engine,
     /// Where the client reached the fake, without a slash at the end: every URL begins with it.
     pub(crate) origin: &'e str,
-    /// Whether the reader may edit pipelines, and so sees their `webhook_url`.
+    /// Whether the reader's token may edit pipelines: who may also do so themselves sees their `webhook_url`.
     pub(crate) may_edit: bool,
+    /// Who reads it, if it is a user: what they may not do, they are not shown.
+    pub(crate) reader: Option<UserKey>,
     /// Whether wait steps show their `state`.
     pub(crate) waiters: Waiters,
     pub(crate) audience: Audience,
@@ -111,6 +114,7 @@ impl<'e> View<'e> {
             engine,
             origin,
             may_edit: true,
+            reader: None,
             waiters: Waiters::default(),
             audience: Audience::default(),
             uncounted: None,

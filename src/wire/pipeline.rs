@@ -133,7 +133,7 @@ impl<'e> PipelineJson<'e> {
             cancel_running_branch_builds: settings.cancel_running.is_on,
             cancel_running_branch_builds_filter: settings.cancel_running.filter.as_deref(),
             allow_rebuilds: settings.allow_rebuilds,
-            provider: ProviderJson::new(view, pipeline),
+            provider: ProviderJson::new(view, key),
             builds_url: format!("{url}/builds"),
             badge_url: format!("https://badge.buildkite.com/{}.svg", pipeline.badge),
             created_by: UserJson::maybe(view, pipeline.created_by),

@@ -1,6 +1,6 @@
 //! What is refused, with which words, in which order, and that nothing changes by it.
 
-use fake_buildkite::{Annotation, AnnotationScope, FakeBuildkite, Route, Scope};
+use fake_buildkite::{Access, Annotation, AnnotationScope, FakeBuildkite, Route, Scope};
 
 use crate::support::{Answer, client, world};
 
@@ -188,7 +188,44 @@ const BODIES: &[(Route, &str, u16)] = &[
     (Route::CreateClusterToken, r#"{"description":"new"}"#, 201),
     (Route::RevokeClusterToken, "", 204),
     (Route::RemoveClusterMaintainer, "", 204),
+    (Route::UpdateOrganizationMember, r#"{"role":"admin"}"#, 200),
+    (Route::RemoveOrganizationMember, "", 204),
+    (Route::CreateTeam, r#"{"name":"new"}"#, 201),
+    (Route::DeleteTeam, "", 204),
+    (Route::EnableTeams, "", 204),
+    (Route::AddTeamMember, r#"{"user_id":"{other.user}"}"#, 201),
+    (Route::UpdateTeamMember, r#"{"role":"maintainer"}"#, 200),
+    (Route::RemoveTeamMember, "", 204),
+    (
+        Route::AddTeamPipeline,
+        r#"{"pipeline_id":"{other.pipeline}","access_level":"read_only"}"#,
+        201,
+    ),
+    (
+        Route::UpdateTeamPipeline,
+        r#"{"access_level":"read_only"}"#,
+        200,
+    ),
+    (Route::RemoveTeamPipeline, "", 204),
+    (Route::UpdateTeam, "{}", 200),
 ];
+
+/// Makes a team with a member and `app`, and puts its parts, and others that are not in it, into a path or a body.
+fn with_team(fake: &FakeBuildkite) -> impl Fn(&str) -> String {
+    let team = fake.team("team").create();
+    let (ada, bob) = (fake.add_user("Ada", "a"), fake.add_user("Bob", "b"));
+    let app = fake.existing_pipeline("app");
+    let other = fake.pipeline("other").create().id().to_string();
+    team.add_member(&ada);
+    team.add_pipeline(&app, Access::ReadOnly);
+    move |text| {
+        text.replace("{team.uuid}", &team.id().to_string())
+            .replace("{user.uuid}", &ada.id().to_string())
+            .replace("{pipeline.uuid}", &app.id().to_string())
+            .replace("{other.user}", &bob.id().to_string())
+            .replace("{other.pipeline}", &other)
+    }
+}
 
 #[test]
 fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
@@ -263,12 +300,14 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
         if route == Route::UnarchivePipeline {
             app.archive();
         }
+        let of_team = with_team(&fake);
+        let (path, body) = (&of_team(&path), &*of_team(body));
         let before = world(&fake, &["acme"]);
         for token in ["none", "others"] {
             let refused =
                 client(&fake)
                     .with_token(token)
-                    .send(route.method(), &path, &[], Some(body));
+                    .send(route.method(), path, &[], Some(body));
             let message = format!("Your access token doesn't have the {scope} scope");
             assert_refused(&refused, 403, &message);
             assert_eq!(
@@ -278,7 +317,7 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
         }
         assert_eq!(world(&fake, &["acme"]), before, "{route}");
         let only = client(&fake).with_token("only").without_redirects();
-        let allowed = only.send(route.method(), &path, &[], Some(body));
+        let allowed = only.send(route.method(), path, &[], Some(body));
         assert_eq!(allowed.status, expected, "{route}: {}", allowed.text);
         assert_eq!(
             allowed.header("x-oauth-scopes"),

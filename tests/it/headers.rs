@@ -154,7 +154,7 @@ fn every_kind_of_answer_has_exactly_its_headers() {
         404,
         &[unknown[0], unknown[1], &nearest],
     );
-    assert_headers(&client.get("/meta"), 501, unknown);
+    assert_headers(&client.get("/organizations/acme/portals"), 501, unknown);
 
     let deleted = client.delete("/organizations/acme/pipelines/app");
     let accepted_delete = accepted("write_pipelines");
@@ -604,7 +604,7 @@ fn every_request_has_an_id_of_its_own_and_the_same_seed_mints_the_same() {
             "/user",
             "/nonsense",
             "/organizations/none",
-            "/meta",
+            "/organizations/acme/portals",
         ];
         let id = |path: &&str| {
             client

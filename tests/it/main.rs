@@ -2,6 +2,7 @@
 //!
 //! Each module is one behaviour; each test reads as given, when, then.
 
+mod accounts;
 mod agents;
 mod annotations;
 mod archive;
@@ -33,6 +34,7 @@ mod jobs_api;
 mod life;
 mod lists;
 mod logs;
+mod members;
 mod notify;
 mod odd;
 mod pages;
@@ -59,10 +61,12 @@ mod step_uploads;
 mod story;
 mod streams;
 mod support;
+mod teams;
 mod time;
 mod triggers;
 mod uploads;
 mod verify;
+mod visibility;
 mod waits;
 mod wall;
 mod webhook_bodies;

@@ -164,6 +164,16 @@ pub(crate) fn world(fake: &FakeBuildkite, organizations: &[&str]) -> String {
             let slug = pipeline["slug"].str();
             paths.push(format!("{path}/{slug}/schedules?per_page=100"));
         }
+        let teams = format!("/organizations/{organization}/teams");
+        for team in client.get(&teams).expect(200).items() {
+            let team = team["id"].str();
+            paths.push(format!("{teams}/{team}/members?per_page=100"));
+            paths.push(format!("{teams}/{team}/pipelines?per_page=100"));
+        }
+        paths.push(format!(
+            "/organizations/{organization}/members?per_page=100"
+        ));
+        paths.push(teams);
         paths.push(path);
         let path = format!("/organizations/{organization}/clusters");
         for cluster in client.get(&path).expect(200).items() {

@@ -12,6 +12,7 @@ use crate::engine::pipeline::{self, Counts, Pipeline, PipelineKey, Settings};
 use crate::engine::provider::Provider;
 use crate::engine::recipe::{Recipe, RecipeRefused, Source};
 use crate::engine::table::Key as _;
+use crate::engine::team::TeamKey;
 use crate::engine::{Command, Engine};
 use crate::pipeline::{Conditional, EntryPoint};
 use crate::script::Scripts;
@@ -28,6 +29,8 @@ pub(crate) struct CreatePipeline {
     /// Of a pipeline with visual steps; the YAML of one says it itself.
     pub(crate) env: Vec<(String, String)>,
     pub(crate) access: Access,
+    /// The teams that have it from the beginning.
+    pub(crate) teams: Vec<(TeamKey, Access)>,
     pub(crate) created_by: Option<UserKey>,
 }
 
@@ -90,6 +93,9 @@ impl Command for CreatePipeline {
             .change(self.organization)
             .pipelines
             .push_back_mut(key);
+        for (team, access) in self.teams {
+            engine.give_to_team(team, key, access);
+        }
         Ok(key)
     }
 }

@@ -1,4 +1,4 @@
-//! Deleting a pipeline takes its builds, their jobs and its schedules with it.
+//! Deleting a pipeline takes its builds, their jobs and its schedules with it, and takes it from its teams.
 //!
 //! Source: Buildkite docs, "Pipelines API", section "Delete a pipeline".
 
@@ -23,6 +23,7 @@ impl Command for DeletePipeline {
         for schedule in engine.schedules_of(self.pipeline) {
             engine.remove_schedule(schedule);
         }
+        engine.forget_team_pipeline(self.pipeline);
         for build in &pipeline.builds {
             engine.remove_build(*build);
         }

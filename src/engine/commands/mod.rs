@@ -7,6 +7,8 @@ mod annotate;
 mod archive_pipeline;
 mod by_hand;
 mod cancel_build;
+mod change_members;
+mod change_teams;
 mod cluster_maintainers;
 mod cluster_queues;
 mod cluster_tokens;
@@ -17,6 +19,7 @@ mod create_schedule;
 mod delete_log;
 mod delete_pipeline;
 mod delete_schedule;
+mod fill_teams;
 mod fire_schedule;
 mod judge;
 mod promise_failure;
@@ -25,6 +28,7 @@ mod reprioritize_job;
 mod request_build;
 mod retry_failed_jobs;
 mod retry_job;
+mod revoke_token;
 mod tell_scripts;
 mod unblock_job;
 mod update_pipeline;
@@ -41,6 +45,10 @@ pub(crate) use archive_pipeline::{
 pub use by_hand::Move;
 pub(crate) use by_hand::{FinishJob, MakeMove};
 pub(crate) use cancel_build::{CancelBuild, CancelRefused};
+pub(crate) use change_members::{AddMember, MemberRefused, RemoveMember, UpdateMember};
+pub(crate) use change_teams::{
+    CreateTeam, DeleteTeam, EnableTeams, NotInPlan, TeamRefused, UpdateTeam,
+};
 pub(crate) use cluster_maintainers::{AddMaintainer, RemoveMaintainer};
 pub(crate) use cluster_queues::{
     AlreadyPaused, CreateQueue, DeleteQueue, DeleteQueueRefused, NotPaused, PauseQueue,
@@ -54,6 +62,10 @@ pub(crate) use create_schedule::{CreateSchedule, ScheduleRefused, Switch};
 pub(crate) use delete_log::DeleteLog;
 pub(crate) use delete_pipeline::DeletePipeline;
 pub(crate) use delete_schedule::DeleteSchedule;
+pub(crate) use fill_teams::{
+    AddTeamMember, AddTeamPipeline, NotAdded, NotInTeam, RemoveTeamMember, RemoveTeamPipeline,
+    UpdateTeamMember, UpdateTeamPipeline,
+};
 pub(crate) use fire_schedule::FireSchedule;
 pub(crate) use judge::Judge;
 pub(crate) use promise_failure::PromiseFailure;
@@ -62,6 +74,7 @@ pub(crate) use reprioritize_job::{NoPriority, ReprioritizeJob};
 pub(crate) use request_build::{RequestBuild, RequestBuildRefused};
 pub(crate) use retry_failed_jobs::{Failure, RetryFailedJobs};
 pub(crate) use retry_job::{RetryJob, RetryRefused};
+pub(crate) use revoke_token::RevokeToken;
 pub(crate) use tell_scripts::TellScripts;
 pub(crate) use unblock_job::{Answers, UnblockJob, UnblockRefused};
 pub(crate) use update_pipeline::{NewSlug, UpdatePipeline, UpdatePipelineRefused};

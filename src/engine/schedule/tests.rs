@@ -95,6 +95,7 @@ impl Walk {
             steps: Source::Yaml(steps),
             env: Vec::new(),
             access: Access::ManageBuildAndRead,
+            teams: Vec::new(),
             created_by: None,
         });
     }

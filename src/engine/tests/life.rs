@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::engine::account::UserKey;
+use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::agent::Offer;
 use crate::engine::build::{BuildKey, is_over};
 use crate::engine::cluster::{Affinity, ClusterKey, ClusterSettings, HostedCaches};
 use crate::engine::commands::{
-    Answers, CreateCluster, CreatePipeline, CreateQueue, Judge, TellScripts, UnblockJob,
-    UpdateCluster,
+    AddMember, Answers, CreateCluster, CreatePipeline, CreateQueue, EnableTeams, Judge,
+    TellScripts, UnblockJob, UpdateCluster,
 };
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::judging::Question;
@@ -27,6 +27,7 @@ use crate::script::Scripts;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::event::{Event, EventKind};
 use crate::vocabulary::ids::{BuildId, JobId};
+use crate::vocabulary::role::MemberRole;
 use crate::vocabulary::states::{BuildState, JobState};
 
 /// A world with more jobs than this is left alone: pipelines that trigger each other can make thousands.
@@ -85,7 +86,23 @@ impl<'w> Life<'w> {
         for place in 0..world.pipelines.len() {
             life.create_pipeline(place);
         }
+        life.enable_teams(organization);
         life
+    }
+
+    /// Everybody is in a team that has every pipeline, so that those that go are missed there.
+    fn enable_teams(&mut self, organization: OrganizationKey) {
+        let user = self.user;
+        let role = MemberRole::Admin;
+        let added = self.apply(AddMember {
+            organization,
+            user,
+            role,
+        });
+        added.expect("a new member");
+        let by = Some(user);
+        let enabled = self.apply(EnableTeams { organization, by });
+        enabled.expect("teams are in the plan");
     }
 
     /// Lives through all actions, with the invariants checked after each; returns how many of them there was something
@@ -227,6 +244,7 @@ impl<'w> Life<'w> {
             steps: Source::Yaml(spec.yaml(place)),
             env: Vec::new(),
             access: Access::ManageBuildAndRead,
+            teams: Vec::new(),
             created_by: None,
         });
         let key = created.unwrap_or_else(|refused| panic!("{refused:?}"));
@@ -259,6 +277,7 @@ impl<'w> Life<'w> {
             steps: Source::Yaml("steps: []".to_owned()),
             env: Vec::new(),
             access: Access::ManageBuildAndRead,
+            teams: Vec::new(),
             created_by: None,
         });
         let name = yaml::name_of(place, 0);

@@ -26,13 +26,14 @@ use crate::wire;
 use crate::wire::build::{Attempts, BuildJson, Jobs, Parts};
 
 pub(super) fn list_all(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let all: Vec<_> = cx.engine.builds().rev().collect();
+    let all = cx.seen(cx.engine.builds().rev());
     list(cx, all)
 }
 
 pub(super) fn list_of_organization(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let organization = cx.organization()?;
     let all = newest_first(&cx.engine.organization(organization).builds);
+    let all = cx.seen(all.into_iter());
     list(cx, all)
 }
 
@@ -79,7 +80,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         env: body.pairs("env"),
         source: BuildSource::Api,
         author: author(&mut body),
-        creator: Some(cx.engine.token(cx.token).user),
+        creator: Some(cx.user),
         pull_request: pull_request(&mut body),
         clean_checkout: body.flag("clean_checkout") == Some(true),
         rebuilt_from: None,
@@ -123,7 +124,7 @@ pub(super) fn cancel(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 pub(super) fn rebuild(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let build = cx.build_to_change()?;
     Fields::parse(&cx.request.body)?;
-    let by = cx.engine.token(cx.token).user;
+    let by = cx.user;
     let new = cx.apply(RebuildBuild { build, by })?;
     Ok(show_new(cx, 200, new))
 }

@@ -41,7 +41,7 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let job = cx.job()?;
-    cx.sees(job);
+    cx.polls(job);
     let view = cx.view();
     Ok(Cx::show(&view, 200, &JobJson::new(&view, job)))
 }
@@ -50,7 +50,7 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 pub(super) fn retry(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let job = cx.job_to_change()?;
     Fields::parse(&cx.request.body)?;
-    let by = cx.engine.token(cx.token).user;
+    let by = cx.user;
     let new = cx.apply(RetryJob { job, by })?;
     let view = cx.view();
     Ok(Cx::show(&view, 200, &JobJson::new(&view, new)))
@@ -76,10 +76,13 @@ pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     // What the job is comes before who unblocks it: an unknown person does not make a command step a block step.
     cx.engine.check_unblock(job)?;
     let by = match unblocker {
-        None => cx.engine.token(cx.token).user,
+        None => cx.user,
         Some(id) => {
             let id = id.parse().ok().map(UserId);
             let known = id.and_then(|id| cx.engine.user_by_id(id));
+            let build = cx.engine.job(job).build;
+            let organization = cx.engine.build(build).organization;
+            let known = known.filter(|user| cx.engine.is_member(organization, *user));
             known.ok_or_else(|| {
                 ApiError::new(
                     422,
@@ -144,7 +147,7 @@ impl<'q> Filter<'q> {
 
 impl Cx<'_> {
     /// A job was shown: a poll, unless nothing more happens to it.
-    pub(super) fn sees(&mut self, job: JobKey) {
+    pub(super) fn polls(&mut self, job: JobKey) {
         let of = self.engine.job(job);
         let goes_on = !of.state.reported().is_terminal();
         if goes_on && is_unfinished(self.engine.build(of.build).state) {
@@ -172,6 +175,7 @@ impl Cx<'_> {
             let of = self.engine.job(*key).build;
             build.is_none_or(|build| build == of)
                 && self.engine.build(of).organization == organization
+                && self.sees(self.engine.build(of).pipeline)
         });
         key.ok_or_else(|| ApiError::not_found("job"))
     }

@@ -164,7 +164,7 @@ impl Cx<'_> {
 
     /// The client looks at a log that may still grow: that is a poll of its build.
     fn sees_log(&mut self, job: JobKey) {
-        self.sees(job);
+        self.polls(job);
         self.tailed = (!self.polled.is_empty()).then_some(job);
     }
 }

@@ -7,10 +7,16 @@ mod builds;
 mod clusters;
 mod jobs;
 mod logs;
+mod members;
 mod pipeline_body;
 mod pipelines;
 mod schedules;
 mod step_uploads;
+mod team_members;
+mod team_pipelines;
+mod teams;
+
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -26,17 +32,41 @@ use crate::vocabulary::access::Access;
 use crate::vocabulary::route::Route;
 use crate::wire::View;
 
-pub(crate) use accounts::root;
+pub(crate) use accounts::{meta, root};
 
 /// Answers a route whose token and scope are checked.
 #[expect(clippy::too_many_lines, reason = "a line for each endpoint")]
 pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
     match route {
         Route::Root => Ok(root(&cx.view())),
+        Route::GetMeta => Ok(meta(&cx.view())),
         Route::GetUser => Ok(accounts::user(cx)),
         Route::GetAccessToken => Ok(accounts::access_token(cx)),
         Route::ListOrganizations => Ok(accounts::organizations(cx)),
         Route::GetOrganization => accounts::organization(cx),
+        Route::RevokeAccessToken => Ok(accounts::revoke(cx)),
+        Route::GetRateLimit => accounts::rate_limit(cx),
+        Route::ListEmojis => accounts::emojis(cx),
+        Route::ListOrganizationMembers => members::list(cx),
+        Route::GetOrganizationMember => members::get(cx),
+        Route::UpdateOrganizationMember => members::update(cx),
+        Route::RemoveOrganizationMember => members::remove(cx),
+        Route::ListTeams => teams::list(cx),
+        Route::GetTeam => teams::get(cx),
+        Route::CreateTeam => teams::create(cx),
+        Route::UpdateTeam => teams::update(cx),
+        Route::DeleteTeam => teams::delete(cx),
+        Route::EnableTeams => teams::enable(cx),
+        Route::ListTeamMembers => team_members::list(cx),
+        Route::GetTeamMember => team_members::get(cx),
+        Route::AddTeamMember => team_members::add(cx),
+        Route::UpdateTeamMember => team_members::update(cx),
+        Route::RemoveTeamMember => team_members::remove(cx),
+        Route::ListTeamPipelines => team_pipelines::list(cx),
+        Route::GetTeamPipeline => team_pipelines::get(cx),
+        Route::AddTeamPipeline => team_pipelines::add(cx),
+        Route::UpdateTeamPipeline => team_pipelines::update(cx),
+        Route::RemoveTeamPipeline => team_pipelines::remove(cx),
         Route::ListBuilds => builds::list_all(cx),
         Route::ListOrganizationBuilds => builds::list_of_organization(cx),
         Route::ListPipelineBuilds => builds::list_of_pipeline(cx),
@@ -81,35 +111,34 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
             unreachable!("pages and files are answered before tokens")
         }
         // A line of its own each, so that serving one changes one.
-        Route::GetMeta
-        | Route::RevokeAccessToken
-        | Route::GetRateLimit
-        | Route::ListEmojis
-        | Route::ListOrganizationMembers
-        | Route::GetOrganizationMember
-        | Route::UpdateOrganizationMember
-        | Route::RemoveOrganizationMember
-        | Route::ListAgents
+        Route::ListAgents
         | Route::GetAgent
         | Route::StopAgent
         | Route::PauseAgent
-        | Route::ResumeAgent
-        | Route::ListTeams
-        | Route::GetTeam
-        | Route::CreateTeam
-        | Route::UpdateTeam
-        | Route::DeleteTeam
-        | Route::EnableTeams
-        | Route::ListTeamMembers
-        | Route::GetTeamMember
-        | Route::AddTeamMember
-        | Route::UpdateTeamMember
-        | Route::RemoveTeamMember
-        | Route::ListTeamPipelines
-        | Route::GetTeamPipeline
-        | Route::AddTeamPipeline
-        | Route::UpdateTeamPipeline
-        | Route::RemoveTeamPipeline => unreachable!("what is not served yet is answered before"),
+        | Route::ResumeAgent => unreachable!("what is not served yet is answered before"),
+        Route::ListClusters
+        | Route::GetCluster
+        | Route::CreateCluster
+        | Route::UpdateCluster
+        | Route::DeleteCluster
+        | Route::ListClusterQueues
+        | Route::GetClusterQueue
+        | Route::CreateClusterQueue
+        | Route::UpdateClusterQueue
+        | Route::DeleteClusterQueue
+        | Route::PauseQueueDispatch
+        | Route::ResumeQueueDispatch
+        | Route::ListClusterTokens
+        | Route::GetClusterToken
+        | Route::CreateClusterToken
+        | Route::UpdateClusterToken
+        | Route::RevokeClusterToken
+        | Route::ListClusterMaintainers
+        | Route::GetClusterMaintainer
+        | Route::AddClusterMaintainer
+        | Route::RemoveClusterMaintainer => {
+            unreachable!("what is not served yet is answered before")
+        }
         Route::ListSchedules => schedules::list(cx),
         Route::GetSchedule => schedules::get(cx),
         Route::CreateSchedule => schedules::create(cx),
@@ -180,35 +209,66 @@ impl Cx<'_> {
         }
     }
 
+    /// The organization of the path, if the token opens it.
     fn organization(&mut self) -> Result<OrganizationKey, ApiError> {
         let found = self.engine.organization_by_slug(self.place.organization);
-        found.ok_or_else(|| {
+        if let Some(key) = found.filter(|key| self.engine.opens(self.token, *key)) {
+            return Ok(key);
+        }
+        self.note = Some(if let Some(key) = found {
+            if self.engine.is_member(key, self.user) {
+                "the token was not granted this organization".to_owned()
+            } else {
+                "the user of the token is no member of this organization".to_owned()
+            }
+        } else {
             let known = self
                 .engine
                 .organizations()
                 .map(|(_, organization)| format!("`{}`", organization.slug));
-            self.note = Some(format!(
+            format!(
                 "there is no such organization; this fake has {}",
                 listed(known)
-            ));
-            ApiError::not_found("organization")
-        })
+            )
+        });
+        Err(ApiError::not_found("organization"))
     }
 
+    /// The pipeline of the path, if the user sees it.
     fn pipeline(&mut self) -> Result<PipelineKey, ApiError> {
         let organization = self.organization()?;
         let found = self
             .engine
             .pipeline_by_slug(organization, self.place.pipeline);
-        found.ok_or_else(|| {
+        if let Some(key) = found.filter(|key| self.sees(*key)) {
+            return Ok(key);
+        }
+        self.note = Some(if found.is_some() {
+            "the user of the token has no team with this pipeline".to_owned()
+        } else {
             let pipelines = self.engine.organization(organization).pipelines.iter();
             let known = pipelines.map(|key| format!("`{}`", self.engine.pipeline(*key).slug));
-            self.note = Some(format!(
-                "there is no such pipeline; this fake has {}",
-                listed(known)
-            ));
-            ApiError::not_found("pipeline")
-        })
+            format!("there is no such pipeline; this fake has {}", listed(known))
+        });
+        Err(ApiError::not_found("pipeline"))
+    }
+
+    /// Whether the user sees a pipeline at all.
+    fn sees(&self, pipeline: PipelineKey) -> bool {
+        self.engine.access_of(self.user, pipeline).is_some()
+    }
+
+    /// Of these builds, those of pipelines the user sees.
+    fn seen(&self, builds: impl Iterator<Item = BuildKey>) -> Vec<BuildKey> {
+        let mut known = BTreeMap::new();
+        let is_seen = |build: &BuildKey| {
+            let pipeline = self.engine.build(*build).pipeline;
+            let organization = self.engine.pipeline(pipeline).organization;
+            *known.entry(pipeline).or_insert_with(|| {
+                self.engine.opens(self.token, organization) && self.sees(pipeline)
+            })
+        };
+        builds.filter(is_seen).collect()
     }
 
     /// The pipeline, if the user may do that with it.
@@ -219,10 +279,19 @@ impl Cx<'_> {
     }
 
     fn check_access(&self, pipeline: PipelineKey, needed: Access) -> Result<(), ApiError> {
-        if self.engine.pipeline(pipeline).access < needed {
+        let access = self.engine.access_of(self.user, pipeline);
+        if access.is_none_or(|access| access < needed) {
             return Err(ApiError::forbidden());
         }
         Ok(())
+    }
+
+    /// Whether the user administers an organization.
+    fn check_admin(&self, organization: OrganizationKey) -> Result<(), ApiError> {
+        if self.engine.is_admin(organization, self.user) {
+            return Ok(());
+        }
+        Err(ApiError::forbidden())
     }
 
     fn build(&mut self) -> Result<BuildKey, ApiError> {

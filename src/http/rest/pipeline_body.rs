@@ -15,7 +15,7 @@ use crate::engine::provider::{Provider, Takes, Value};
 use crate::http::json::{Fields, Json};
 use crate::pipeline::{VisualScript, VisualStep, VisualTrigger};
 use crate::vocabulary::access::Access;
-use crate::vocabulary::ids::ClusterId;
+use crate::vocabulary::ids::{ClusterId, TeamId};
 
 /// The most tags a pipeline can have, and the most characters of one.
 const MOST_TAGS: usize = 10;
@@ -93,31 +93,40 @@ pub(super) fn settings(
         }
         body.absorb("provider_settings", given);
     }
-    check_teams(body);
     new
 }
 
-/// Nothing of these is modelled; what makes no sense is refused all the same.
-fn check_teams(body: &mut Fields) {
-    for field in ["teams", "team_uuids"] {
-        let is_id = |text: &str| text.parse::<Uuid>().is_ok();
-        let makes_sense = match body.value(field) {
-            None => true,
-            Some(Json::Array(teams)) => teams
-                .iter()
-                .all(|team| matches!(team, Json::String(id) if is_id(id))),
-            Some(Json::Object(teams)) if field == "teams" => teams.iter().all(|(id, level)| {
-                let is_level = |level: &str| Access::ALL.iter().any(|one| one.as_str() == level);
-                is_id(id) && matches!(level, Json::String(level) if is_level(level))
-            }),
+/// The teams a request gives a pipeline to, each with its level: a mapping, or a list for full access, as in `team_uuids`,
+/// which is the older name.
+pub(super) fn teams(body: &mut Fields) -> Vec<(TeamId, Access)> {
+    let mut teams = Vec::new();
+    for field in ["team_uuids", "teams"] {
+        let team = |text: &str| text.parse().ok().map(TeamId);
+        let given: Option<Vec<_>> = match body.value(field) {
+            None => continue,
+            Some(Json::Array(given)) => {
+                let all = given
+                    .iter()
+                    .map(|id| Some((team(id.as_text()?)?, Access::ManageBuildAndRead)));
+                all.collect()
+            }
+            Some(Json::Object(given)) if field == "teams" => {
+                let all = given.iter().map(|(id, level)| {
+                    let level = Access::from_word(level.as_text()?)?;
+                    Some((team(id)?, level))
+                });
+                all.collect()
+            }
             Some(
                 Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_),
-            ) => false,
+            ) => None,
         };
-        if !makes_sense {
-            body.refuse(field, "invalid");
+        match given {
+            Some(given) => teams.extend(given),
+            None => body.refuse(field, "invalid"),
         }
     }
+    teams
 }
 
 /// A text that says something.

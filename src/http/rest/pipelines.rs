@@ -4,12 +4,14 @@
 //!
 //! Source: Buildkite docs, "Pipelines API".
 
+use crate::engine::account::OrganizationKey;
 use crate::engine::commands::{
     AddWebhook, ArchivePipeline, CreatePipeline, DeletePipeline, NewSlug, UnarchivePipeline,
     UpdatePipeline,
 };
 use crate::engine::pipeline::{PipelineKey, Settings};
 use crate::engine::recipe::Source;
+use crate::engine::team::TeamKey;
 use crate::http::error::{ApiError, STEPS_MISSING};
 use crate::http::json::{Fields, Json};
 use crate::http::reply::Reply;
@@ -26,7 +28,8 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     };
     let fits = |key: &PipelineKey| {
         let pipeline = cx.engine.pipeline(*key);
-        contains(&pipeline.name, cx.query.last("name"))
+        cx.sees(*key)
+            && contains(&pipeline.name, cx.query.last("name"))
             && contains(&pipeline.settings.repository, cx.query.last("repository"))
     };
     let pipelines = &cx.engine.organization(organization).pipelines;
@@ -43,6 +46,9 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let organization = cx.organization()?;
+    if !cx.engine.creates_pipelines(cx.user, organization) {
+        return Err(ApiError::forbidden());
+    }
     let mut body = Fields::parse(&cx.request.body)?;
     let name = body.required_text("name");
     let repository = body.required_text("repository");
@@ -64,8 +70,10 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     if cx.options.clusters == Clusters::Required && settings.cluster.is_none() {
         body.refuse("cluster_id", "missing");
     }
+    let teams = teams(cx, organization, &mut body);
     body.check()?;
-    let created_by = Some(cx.engine.token(cx.token).user);
+    check_teams(cx, organization, &teams)?;
+    let created_by = Some(cx.user);
     let pipeline = cx.apply(CreatePipeline {
         organization,
         name,
@@ -74,6 +82,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         steps,
         env,
         access: Access::ManageBuildAndRead,
+        teams,
         created_by,
     })?;
     Ok(show(cx, 201, pipeline))
@@ -96,6 +105,8 @@ pub(super) fn update(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let mut old = cx.engine.pipeline(pipeline).settings.clone();
     old.repository = repository.unwrap_or(old.repository);
     let settings = pipeline_body::settings(cx.engine, organization, &mut body, old);
+    // Teams are read and not heeded: they are not changed here.
+    pipeline_body::teams(&mut body);
     let steps = steps(&mut body);
     let env = body.value("env").is_some().then(|| body.pairs("env"));
     body.check()?;
@@ -141,6 +152,38 @@ pub(super) fn add_webhook(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 fn show(cx: &Cx<'_>, status: u16, pipeline: PipelineKey) -> Reply {
     let view = cx.view();
     Cx::show(&view, status, &PipelineJson::new(&view, pipeline))
+}
+
+/// The teams that are to have a new pipeline. Chosen: as long as teams are not enabled, those that are not there are left
+/// out, as the documentation says of the whole field; then they are wrong.
+fn teams(cx: &Cx<'_>, organization: OrganizationKey, body: &mut Fields) -> Vec<(TeamKey, Access)> {
+    let mut teams = Vec::new();
+    for (id, access) in pipeline_body::teams(body) {
+        let found = cx.engine.team_by_id(organization, id);
+        match found.filter(|team| cx.engine.sees_team(cx.user, *team)) {
+            Some(team) => teams.push((team, access)),
+            None if cx.engine.are_teams_enabled(organization) => body.refuse("teams", "invalid"),
+            None => {}
+        }
+    }
+    teams
+}
+
+/// With teams, who is no administrator makes pipelines in teams, and only in those that let them.
+fn check_teams(
+    cx: &Cx<'_>,
+    organization: OrganizationKey,
+    teams: &[(TeamKey, Access)],
+) -> Result<(), ApiError> {
+    let is_free =
+        cx.engine.is_admin(organization, cx.user) || !cx.engine.are_teams_enabled(organization);
+    let mut refusing = teams
+        .iter()
+        .filter(|(team, _)| !cx.engine.creates_in_team(cx.user, *team));
+    if is_free || (!teams.is_empty() && refusing.next().is_none()) {
+        return Ok(());
+    }
+    Err(ApiError::forbidden())
 }
 
 /// Whether steps were given, right or wrong.

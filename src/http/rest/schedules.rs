@@ -36,7 +36,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let switch = switch(&mut body).unwrap_or(Switch::On);
     body.check_in_words()?;
     let cronline = cronline.expect("one that is not read is refused");
-    let created_by = Some(cx.engine.token(cx.token).user);
+    let created_by = Some(cx.user);
     let schedule = cx.apply(CreateSchedule {
         pipeline,
         cronline,
