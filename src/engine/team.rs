@@ -11,6 +11,9 @@
 //! Elsewhere: what is asked for (`commands`), who may ask (`http::rest::teams`), the JSON (`wire::team`).
 //! Source: Buildkite docs, "Teams API", "Team members API", "Team pipelines API", "User and team permissions".
 
+#[cfg(test)]
+mod tests;
+
 use chrono::{DateTime, Utc};
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 

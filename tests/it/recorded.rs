@@ -453,6 +453,14 @@ fn the_access_token_is_as_recorded() {
 }
 
 #[test]
+fn a_revoked_access_token_is_as_recorded() {
+    let (_fake, client) = recorded_world();
+    let recorded = Comparison::with("access_token_revoke_204", "nothing");
+    recorded.holds_for(&client.delete("/access-token"));
+    client.get("/access-token").expect(401);
+}
+
+#[test]
 fn an_organization_is_as_recorded() {
     let (_fake, client) = recorded_world();
     Comparison::with("organization", "organization")
