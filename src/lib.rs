@@ -133,6 +133,31 @@
 //! [names a host](FakeBuildkiteBuilder::allow_webhook_host). A program that is no receiver itself can be tested
 //! with a [`WebhookReceiver`]; `examples/webhook_receiver.rs` is one that verifies signatures.
 //!
+//! # Who may what
+//!
+//! The token of the fake may do everything, and its [user](FakeBuildkite::user) administers every organization. Others are
+//! made: [`add_user`](FakeBuildkite::add_user) with [tokens](UserHandle::token) of fewer scopes, that expire, are revoked, or
+//! open only [some organizations](TokenHandle::only_for); other [organizations](FakeBuildkite::existing_organization), with
+//! pipelines and members of their own; and [teams](FakeBuildkite::team), which decide who sees a pipeline. What somebody does
+//! not see is answered with 404, what they may not do with 403, in Buildkite's words.
+//!
+//! ```
+//! use fake_buildkite::{Access, FakeBuildkite, Scope};
+//!
+//! let fake = FakeBuildkite::start();
+//! let app = fake.pipeline("app").create();
+//! let ada = fake.add_user("Ada", "ada@example.com");
+//! let token = fake.token_for(&ada, [Scope::ReadPipelines, Scope::WriteBuilds]);
+//!
+//! let platform = fake.team("Platform").create();
+//! platform.add_member(&ada);
+//! platform.add_pipeline(&app, Access::ReadOnly);
+//!
+//! let url = format!("{}organizations/acme/pipelines/app/builds", fake.api_url());
+//! let create = reqwest::blocking::Client::new().post(url).bearer_auth(token).body(r#"{"commit":"HEAD","branch":"main"}"#);
+//! assert_eq!(create.send().unwrap().text().unwrap(), "{\"message\":\"Forbidden\"}\n");
+//! ```
+//!
 //! # Going back, and walking around
 //!
 //! [`snapshot`](FakeBuildkite::snapshot) is the world as a value, and costs nothing; [`rewind`](FakeBuildkite::rewind)

@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::engine::build::put;
 use crate::engine::job::JobKey;
 use crate::pipeline::Step;
+use crate::vocabulary::role::TeamPrivacy;
 
 /// Buildkite's own variables, in the order in which a job shows them.
 const STANDARD: &[&str] = &[
@@ -32,6 +33,7 @@ const STANDARD: &[&str] = &[
     "BUILDKITE_BUILD_AUTHOR_EMAIL",
     "BUILDKITE_BUILD_CREATOR",
     "BUILDKITE_BUILD_CREATOR_EMAIL",
+    "BUILDKITE_BUILD_CREATOR_TEAMS",
     "BUILDKITE_REBUILT_FROM_BUILD_ID",
     "BUILDKITE_REBUILT_FROM_BUILD_NUMBER",
     "BUILDKITE_PULL_REQUEST",
@@ -142,6 +144,13 @@ impl Engine {
             }
             "BUILDKITE_BUILD_CREATOR" => or_empty(creator.map(|user| user.name.as_str())),
             "BUILDKITE_BUILD_CREATOR_EMAIL" => or_empty(creator.map(|user| user.email.as_str())),
+            // Those that are not secret. Recorded: nothing for somebody in no team.
+            "BUILDKITE_BUILD_CREATOR_TEAMS" => {
+                let teams = self.teams_with(build.organization, build.head.creator?);
+                let teams = teams.filter(|team| team.settings.privacy == TeamPrivacy::Visible);
+                let slugs: Vec<_> = teams.map(|team| team.slug.as_str()).collect();
+                (!slugs.is_empty()).then(|| slugs.join(":"))
+            }
             "BUILDKITE_JOB_ID" => Some(job.id.to_string()),
             "BUILDKITE_LABEL" => or_empty(step.label.as_deref()),
             "BUILDKITE_PROJECT_SLUG" => Some(format!("{}/{}", organization.slug, pipeline.slug)),

@@ -35,6 +35,18 @@ impl Engine {
     }
 }
 
+impl BuildFacts<'_> {
+    /// The slugs of the teams whoever made the build is in. Chosen: of the secret ones, too.
+    fn creator_teams(&self) -> Vec<String> {
+        let organization = self.engine.pipeline(self.pipeline).organization;
+        let creator = self.head.creator.into_iter();
+        creator
+            .flat_map(|user| self.engine.teams_with(organization, user))
+            .map(|team| team.slug.clone())
+            .collect()
+    }
+}
+
 impl Facts for BuildFacts<'_> {
     fn variable(&self, name: &str) -> Fact {
         let head = self.head;
@@ -54,8 +66,7 @@ impl Facts for BuildFacts<'_> {
             "build.creator.id" => maybe(creator.map(|user| user.id.to_string()).as_deref()),
             "build.creator.name" => maybe(creator.map(|user| user.name.as_str())),
             "build.creator.email" => maybe(creator.map(|user| user.email.as_str())),
-            // Teams are not modelled: nobody is in one.
-            "build.creator.teams" if creator.is_some() => Fact::Strings(Vec::new()),
+            "build.creator.teams" if creator.is_some() => Fact::Strings(self.creator_teams()),
             "build.creator.verified" if creator.is_some() => Fact::Bool(true),
             "build.author.name" => maybe(
                 head.author
@@ -67,6 +78,7 @@ impl Facts for BuildFacts<'_> {
                     .as_ref()
                     .and_then(|author| author.email.as_deref()),
             ),
+            // Chosen: an author is a name and an address, and no user of Buildkite's.
             "build.author.teams" if head.author.is_some() => Fact::Strings(Vec::new()),
             "build.pull_request.id" => maybe(pull_request.map(|request| request.id.as_str())),
             "build.pull_request.base_branch" => {

@@ -208,6 +208,18 @@ impl Engine {
             .collect()
     }
 
+    /// The teams of an organization that a user is in, oldest first.
+    pub(crate) fn teams_with(
+        &self,
+        organization: OrganizationKey,
+        user: UserKey,
+    ) -> impl Iterator<Item = &Team> {
+        let teams = self.teams_of(organization).into_iter();
+        teams
+            .map(|key| self.team(key))
+            .filter(move |team| team.members.contains_key(&user))
+    }
+
     /// Whether a user sees a team: everybody a visible one, its members and administrators a secret one.
     pub(crate) fn sees_team(&self, user: UserKey, key: TeamKey) -> bool {
         let team = self.team(key);
@@ -236,6 +248,10 @@ impl Engine {
         let is_free = self.is_admin(organization, user) || !self.are_teams_enabled(organization);
         let mut teams = self.teams_of(organization).into_iter();
         is_free || teams.any(|team| self.creates_in_team(user, team))
+    }
+
+    pub(crate) fn are_teams_in_plan(&self) -> bool {
+        self.teams.are_in_plan
     }
 
     /// The plan has no teams.

@@ -116,6 +116,10 @@ impl TeamBuilder {
         let organization = self.home.organization;
         let by = Some(self.home.user);
         let driver = self.tie.driver();
+        assert!(
+            driver.read(Engine::are_teams_in_plan),
+            "the plan has no teams: the builder said `plan_without_teams`"
+        );
         let created = driver.apply(CreateTeam {
             organization,
             settings: self.settings,
@@ -130,10 +134,7 @@ impl TeamBuilder {
         };
         // There is a team now, so none is made for everybody.
         let enabled = driver.apply(EnableTeams { organization, by });
-        assert!(
-            enabled.is_ok(),
-            "the plan has no teams: the builder said `plan_without_teams`"
-        );
+        enabled.expect("teams are in the plan");
         TeamHandle::new(self.tie, self.home, key)
     }
 }

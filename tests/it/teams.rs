@@ -1,8 +1,8 @@
 //! Teams, their members and their pipelines: over the API and by hand.
 
 use fake_buildkite::{
-    Access, FakeBuildkite, PipelineHandle, Scope, TeamHandle, TeamPrivacy, TeamRole, UserHandle,
-    seconds,
+    Access, FakeBuildkite, JobState, PipelineHandle, Scope, TeamHandle, TeamPrivacy, TeamRole,
+    UserHandle, seconds,
 };
 
 use crate::support::{Answer, Client, Json, client, panic_of, world};
@@ -419,6 +419,12 @@ fn a_plan_without_teams_says_so() {
     let message = "Your plan doesn't include team permissions. Upgrade your plan to enable teams.";
     assert_refused(&refused, 403, message);
     assert_eq!(world(&fake, &["acme"]), before);
+    let message = panic_of(|| fake.team("Ops").create());
+    assert_eq!(
+        message,
+        "the plan has no teams: the builder said `plan_without_teams`"
+    );
+    assert!(fake.existing_organization("acme").teams().is_empty());
     let message = panic_of(|| fake.enable_teams());
     assert_eq!(
         message,
@@ -729,4 +735,45 @@ fn teams_go_back_and_on_with_the_world() {
     assert_eq!(there.id(), scene.team.id());
     there.remove_pipeline(&fork.existing_pipeline("app"));
     assert!(scene.team.access_to(&scene.app).is_some());
+}
+
+// --- What builds know of them ----------------------------------------------------------------------------------------
+
+#[test]
+fn conditions_and_environments_know_the_teams_of_who_made_a_build() {
+    let scene = scene();
+    let secret = scene.fake.team("Secret Ops").secret().create();
+    let more = scene.fake.team("More").create();
+    for team in [&secret, &more] {
+        team.add_member(&scene.bob.0);
+    }
+    let steps = r#"steps:
+  - {command: make, key: make}
+  - {command: ship, key: ship, if: 'build.creator.teams includes "secret-ops"'}"#;
+    let app = scene.fake.pipeline("ship").steps(steps).create();
+    more.add_pipeline(&app, Access::BuildAndRead);
+    let made = |client: &Client| {
+        let build = client.create_build("ship")["number"].number();
+        let number = build.unsigned_abs();
+        let build = app.build_number(number);
+        let ships = build.job("ship").state() != JobState::Broken;
+        let job = build.job("make").id();
+        let path = format!("/organizations/acme/pipelines/ship/builds/{number}/jobs/{job}/env");
+        let env = scene.admin.get(&path);
+        let teams = env.expect(200)["env"]
+            .get("BUILDKITE_BUILD_CREATOR_TEAMS")
+            .map(|teams| teams.str().to_owned());
+        (ships, teams, path, env)
+    };
+    let (ships, teams, path, before) = made(&scene.bob.1);
+    assert_eq!((ships, teams.as_deref()), (true, Some("platform:more")));
+    let (ships, teams, ..) = made(&scene.admin);
+    assert_eq!((ships, teams), (false, None));
+    more.delete();
+    let after = scene.admin.get(&path);
+    assert_eq!(
+        after.json()["env"]["BUILDKITE_BUILD_CREATOR_TEAMS"].str(),
+        "platform"
+    );
+    assert_ne!(after.header("etag"), before.header("etag"));
 }
