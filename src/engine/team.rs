@@ -7,9 +7,10 @@
 //! Teams are kept whether they are enabled or not. The documentation speaks of enabling them in an organization that has
 //! some already, so making one over the API enables nothing.
 //!
-//! Not modelled: test suites and registries of teams; that a trigger step needs a team with both pipelines.
+//! Not modelled: test suites and registries of teams.
 //! Elsewhere: what is asked for (`commands`), who may ask (`http::rest::teams`), the JSON (`wire::team`).
-//! Source: Buildkite docs, "Teams API", "Team members API", "Team pipelines API", "User and team permissions".
+//! Source: Buildkite docs, "Teams API", "Team members API", "Team pipelines API", "User and team permissions"; "Trigger step",
+//! section "Permissions".
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use crate::engine::Engine;
 use crate::engine::account::{OrganizationKey, UserKey};
+use crate::engine::build::BuildKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::{Table, key};
 use crate::vocabulary::access::Access;
@@ -166,6 +168,24 @@ impl Engine {
                 .max()?
         };
         Some(given.min(pipeline.access))
+    }
+
+    /// Whether a build may trigger one of another pipeline: who made it has to be a member, and to be allowed to build
+    /// there. A build that nobody made needs a team that may build both.
+    pub(super) fn may_trigger(&self, build: BuildKey, target: PipelineKey) -> bool {
+        let build = self.builds.get(build);
+        let are_enabled = self.are_teams_enabled(build.organization);
+        if let Some(creator) = build.head.creator {
+            let may_build = || self.access_of(creator, target) >= Some(Access::BuildAndRead);
+            return self.is_member(build.organization, creator) && (!are_enabled || may_build());
+        }
+        !are_enabled
+            || self.teams.all.iter().any(|(_, team)| {
+                [build.pipeline, target].iter().all(|pipeline| {
+                    let assigned = team.pipelines.get(pipeline);
+                    assigned.is_some_and(|one| one.access >= Access::BuildAndRead)
+                })
+            })
     }
 
     pub(crate) fn are_teams_enabled(&self, organization: OrganizationKey) -> bool {

@@ -42,6 +42,9 @@ impl Engine {
             return None;
         }
         let pipeline = self.pipeline_by_slug(parent.organization, &step.pipeline)?;
+        if !self.may_trigger(self.jobs.get(key).build, pipeline) {
+            return None;
+        }
         let wanted = &step.build;
         let mut env = wanted.env.clone();
         if let Some((index, count)) = self.jobs.get(key).parallel {

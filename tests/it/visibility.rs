@@ -2,8 +2,8 @@
 //! one they see is what their teams say.
 
 use fake_buildkite::{
-    Access, Annotation, AnnotationScope, FakeBuildkite, MemberRole, PipelineHandle, Route, Scope,
-    TeamHandle, UserHandle,
+    Access, Annotation, AnnotationScope, BuildState, FakeBuildkite, MemberRole, PipelineHandle,
+    Route, Scope, TeamHandle, UserHandle, days, hours,
 };
 
 use crate::support::{Answer, Client, client, world};
@@ -438,4 +438,59 @@ fn with_teams_members_make_pipelines_in_teams_that_let_them() {
         scene.team.access_to(&scene.fake.existing_pipeline("n")),
         None
     );
+}
+
+// --- Trigger steps ---------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_trigger_step_fails_unless_who_made_the_build_may_build_there() {
+    let fake = FakeBuildkite::start();
+    let ada = fake.add_user("Ada", "ada@example.com");
+    let hers = client(&fake).with_token(&fake.token_for(&ada, Scope::ALL.iter().copied()));
+    let lib = fake.pipeline("lib").create();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: lib, key: go}]")
+        .create();
+    let ending = |by: &Client| {
+        let number = by.create_build("app")["number"].number().unsigned_abs();
+        fake.run_until_idle();
+        app.build_number(number).state()
+    };
+    // Without teams, and as an administrator, everybody may.
+    assert_eq!(ending(&hers), BuildState::Passed);
+    let team = fake.team("Platform").create();
+    team.add_member(&ada);
+    team.add_pipeline(&app, Access::BuildAndRead);
+    assert_eq!(ending(&client(&fake)), BuildState::Passed);
+    assert_eq!(lib.builds().len(), 2);
+    // With them, who may build the one need not be allowed to build the other.
+    assert_eq!(ending(&hers), BuildState::Failed);
+    team.add_pipeline(&lib, Access::ReadOnly);
+    assert_eq!(ending(&hers), BuildState::Failed);
+    assert_eq!(lib.builds().len(), 2);
+    team.add_pipeline(&lib, Access::BuildAndRead);
+    assert_eq!(ending(&hers), BuildState::Passed);
+    assert_eq!(lib.builds().len(), 3);
+    let build = client(&fake).build("lib", 3);
+    assert_eq!(build["creator"]["name"].str(), "Ada");
+}
+
+#[test]
+fn a_schedule_of_somebody_who_left_triggers_nothing() {
+    let fake = FakeBuildkite::start();
+    let ada = fake.add_user("Ada", "ada@example.com");
+    let hers = client(&fake).with_token(&fake.token_for(&ada, Scope::ALL.iter().copied()));
+    let lib = fake.pipeline("lib").create();
+    let app = fake
+        .pipeline("app")
+        .steps("steps: [{trigger: lib, key: go}]")
+        .create();
+    let schedules = "/organizations/acme/pipelines/app/schedules";
+    hers.post(schedules, r#"{"cronline":"@daily"}"#).expect(201);
+    fake.advance(days(1) + hours(1));
+    fake.existing_organization("acme").remove_member(&ada);
+    fake.advance(days(1));
+    assert_eq!((app.builds().len(), lib.builds().len()), (2, 1));
+    assert_eq!(app.latest_build().state(), BuildState::Failed);
 }
