@@ -249,36 +249,36 @@ mod webhook;
 mod wire;
 
 pub use clock::Clock;
-pub use engine::commands::Move;
+pub use engine::commands::{AgentMove, Move};
 pub use fake::{
-    Advance, Advancing, AgentSpec, Agents, AnnotationRecord, ArtifactRecord, BuildBuilder,
-    BuildHandle, ClockHandle, ClusterBuilder, ClusterHandle, ClusterTokenRecord, Connection,
-    Events, Explore, FakeBuildkite, FakeBuildkiteBuilder, Fault, FaultBuilder, Gate, Handle, Idle,
-    IllegalMove, JobHandle, JobScript, Moment, NotAtWork, OrganizationHandle, PipelineBuilder,
-    PipelineHandle, QueueHandle, Received, Report, Requests, ScheduleBuilder, ScheduleHandle,
-    Snapshot, StepUploadRecord, TeamBuilder, TeamHandle, TokenHandle, UploadError, UploadStage,
-    UserHandle, Wait, Waiting, Walk, WebhookBuilder, WebhookHandle, WebhookReceiver, agent,
-    assert_repeatable, explore, scenarios,
+    Advance, Advancing, AgentHandle, AgentSpec, Agents, AnnotationRecord, ArtifactRecord,
+    BuildBuilder, BuildHandle, ClockHandle, ClusterBuilder, ClusterHandle, ClusterTokenRecord,
+    Connection, Events, Explore, FakeBuildkite, FakeBuildkiteBuilder, Fault, FaultBuilder, Gate,
+    Handle, Idle, IllegalAgentMove, IllegalMove, JobHandle, JobScript, Moment, NotAtWork,
+    OrganizationHandle, PipelineBuilder, PipelineHandle, QueueHandle, Received, Report, Requests,
+    ScheduleBuilder, ScheduleHandle, Snapshot, StepUploadRecord, TeamBuilder, TeamHandle,
+    TokenHandle, UploadError, UploadStage, UserHandle, Wait, Waiting, Walk, WebhookBuilder,
+    WebhookHandle, WebhookReceiver, agent, assert_repeatable, explore, scenarios,
 };
 pub use journal::RequestRecord;
 pub use script::{Annotation, JobView, PipelineUpload};
 pub use timeline::Timeline;
 pub use vocabulary::access::Access;
 pub use vocabulary::event::{
-    BuildRef, Event, EventKind, JobRef, QueueRef, ScheduleRef, WebhookRef,
+    AgentRef, BuildRef, Event, EventKind, JobRef, QueueRef, ScheduleRef, WebhookRef,
 };
 pub use vocabulary::exit::Exit;
 pub use vocabulary::ids::{
-    AnnotationId, ArtifactId, BuildId, ClusterId, ClusterTokenId, JobId, PipelineId, QueueId,
-    ScheduleId, StepUploadId, TeamId, UserId, WebhookId,
+    AgentId, AnnotationId, ArtifactId, BuildId, ClusterId, ClusterTokenId, JobId, PipelineId,
+    QueueId, ScheduleId, StepUploadId, TeamId, UserId, WebhookId,
 };
 pub use vocabulary::role::{MemberRole, SsoMode, TeamPrivacy, TeamRole};
 pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;
 pub use vocabulary::span::{days, hours, millis, minutes, seconds};
 pub use vocabulary::states::{
-    AnnotationScope, AnnotationStyle, ArtifactState, BuildSource, BuildState, JobState, JobType,
-    SignalReason, StepUploadState,
+    AgentState, AnnotationScope, AnnotationStyle, ArtifactState, BuildSource, BuildState, JobState,
+    JobType, SignalReason, StepUploadState,
 };
 pub use vocabulary::webhook::WebhookEvent;
 pub use webhook::Delivery;

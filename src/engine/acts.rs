@@ -7,20 +7,18 @@
 
 use std::collections::VecDeque;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
-use crate::engine::agent::{AGENT_LOSS, Contact};
+use crate::engine::agent::AgentKey;
 use crate::engine::annotation::Subject;
 use crate::engine::build::{BuildKey, put};
 use crate::engine::commands::{Annotate, PromiseFailure, UploadArtifact, UploadPipeline};
-use crate::engine::job::{Event, JobKey, State};
+use crate::engine::job::{JobKey, State};
 use crate::engine::timers::Timer;
-use crate::engine::webhook::About;
 use crate::engine::{Command, Engine};
 use crate::script::{Act, Ending, When};
 use crate::vocabulary::exit::Exit;
 use crate::vocabulary::states::AnnotationScope;
-use crate::vocabulary::webhook::WebhookEvent;
 
 /// What a command that runs will still do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,7 +134,7 @@ impl Engine {
         }
         match plan.ending {
             Ending::Exits(exit) => self.finish(key, exit).expect("a command that runs can end"),
-            Ending::AgentFallsSilent => self.fall_silent(key),
+            Ending::AgentFallsSilent => self.silence_agent(self.agent_of(key)),
         }
     }
 
@@ -185,15 +183,8 @@ impl Engine {
         }
     }
 
-    /// The agent of a job is not heard of any more. Nothing changes for the job until Buildkite notices, but what its
-    /// command does reaches nobody; its time can still be up.
-    pub(crate) fn fall_silent(&mut self, key: JobKey) {
-        let agent = self
-            .jobs
-            .get(key)
-            .agent
-            .expect("a job with an agent names it");
-        self.agents.change(agent).contact = Contact::Silent(self.now);
+    /// What the command of a job does reaches nobody from now on.
+    pub(super) fn cut_off(&mut self, key: JobKey) {
         self.plans.remove_mut(&key);
         self.polls.remove_mut(&key);
         for timer in self.jobs.get(key).timers.clone() {
@@ -203,28 +194,13 @@ impl Engine {
         }
         self.forget_fired_timers(key);
         self.cut_log(key);
-        self.arm_timer(key, self.after(AGENT_LOSS), Timer::LoseAgent(key));
     }
 
-    /// Whether the agent of a job is not heard of.
-    pub(crate) fn is_silent(&self, key: JobKey) -> bool {
-        self.jobs.get(key).state.has_agent() && self.silent_since(key).is_some()
-    }
-
-    /// Since when the agent of a job is not heard of.
-    pub(super) fn silent_since(&self, key: JobKey) -> Option<DateTime<Utc>> {
-        match self.agents.get(self.jobs.get(key).agent?).contact {
-            Contact::Silent(since) => Some(since),
-            Contact::Connected | Contact::Lost => None,
-        }
-    }
-
-    /// The agent of a job reports.
-    pub(super) fn hear_of_agent(&mut self, key: JobKey) {
-        if self.silent_since(key).is_some() {
-            let agent = self.jobs.get(key).agent.expect("it is silent");
-            self.agents.change(agent).contact = Contact::Connected;
-        }
+    /// The agent a job is with.
+    #[track_caller]
+    pub(super) fn agent_of(&self, key: JobKey) -> AgentKey {
+        let agent = self.jobs.get(key).agent;
+        agent.expect("a job with an agent names it")
     }
 
     /// A timer that fired without a transition stays on its job's list otherwise.
@@ -234,20 +210,5 @@ impl Engine {
             .change(key)
             .timers
             .retain(|timer| timers.get(*timer).is_some());
-    }
-
-    /// Buildkite gives up the agent of a job.
-    pub(crate) fn lose_agent(&mut self, key: JobKey) {
-        let agent = self
-            .jobs
-            .get(key)
-            .agent
-            .expect("a job with an agent names it");
-        self.agents.change(agent).contact = Contact::Lost;
-        self.notice(WebhookEvent::AgentLost, About::Agent(agent));
-        self.change_with(key, Event::LoseAgent, |job| {
-            job.exit = Some(Exit::status(-1));
-        })
-        .expect("a job with an agent can lose it");
     }
 }

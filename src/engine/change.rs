@@ -6,7 +6,6 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
-use crate::engine::agent::AGENT_LOSS;
 use crate::engine::build::BuildKey;
 use crate::engine::graph::{self, Class};
 use crate::engine::job::{self, Illegal, Job, JobKey, Moment, State};
@@ -303,16 +302,11 @@ impl Engine {
                 }
             }
             // Nobody reports for an agent that is silent, until Buildkite gives it up.
-            State::Canceling | State::TimingOut => match self.silent_since(key) {
-                Some(since) => {
-                    let lost_at = since.checked_add_signed(AGENT_LOSS);
-                    let due = lost_at.unwrap_or(self.now).max(self.now);
-                    self.arm_timer(key, due, Timer::LoseAgent(key));
-                }
-                None => {
+            State::Canceling | State::TimingOut => {
+                if !self.is_silent(key) {
                     self.arm_timer(key, self.after(CANCEL_GRACE_PERIOD), Timer::GraceEnds(key));
                 }
-            },
+            }
             State::Pending
             | State::Waiting
             | State::WaitingFailed

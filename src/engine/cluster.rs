@@ -15,17 +15,15 @@ use uuid::Uuid;
 
 use crate::engine::Engine;
 use crate::engine::account::{OrganizationKey, UserKey};
-use crate::engine::agent::{Contact, Fleet};
+use crate::engine::agent::Fleet;
 use crate::engine::build::is_over;
 use crate::engine::graph::Placed;
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::table::{Key as _, Table, key};
-use crate::engine::webhook::About;
 use crate::pipeline::Step;
 use crate::vocabulary::event::QueueRef;
 use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId};
 use crate::vocabulary::states::JobType;
-use crate::vocabulary::webhook::WebhookEvent;
 
 key! {
     /// A cluster, by the order of creation.
@@ -623,12 +621,9 @@ impl Engine {
 
     /// Whether an agent of this queue works, or is one of a fixed fleet and so stays.
     pub(super) fn has_agents(&self, queue: QueueKey) -> bool {
-        let is_there = |contact| matches!(contact, Contact::Connected | Contact::Silent(_));
+        let mut agents = self.agents.iter();
         self.fleet == Fleet::Fixed
-            && self
-                .agents
-                .iter()
-                .any(|(_, agent)| agent.offer.queue == Some(queue) && is_there(agent.contact))
+            && agents.any(|(_, agent)| agent.offer.queue == Some(queue) && agent.state.is_here())
     }
 
     /// Whether a job of this queue is on an agent.
@@ -652,18 +647,15 @@ impl Engine {
         })
     }
 
-    /// Takes a queue away. Simulated agents that served it are not heard of any more.
+    /// Takes a queue away. Simulated agents that served it go.
     pub(super) fn remove_queue(&mut self, key: QueueKey) {
-        let idle: Vec<_> = self
-            .idle
-            .all()
-            .filter(|agent| self.agents.get(*agent).offer.queue == Some(key))
-            .collect();
-        for agent in idle {
-            let offer = self.agents.get(agent).offer.clone();
-            self.idle.remove(offer, agent);
-            self.agents.change(agent).contact = Contact::Lost;
-            self.notice(WebhookEvent::AgentLost, About::Agent(agent));
+        let serving = self
+            .agents
+            .iter()
+            .filter(|(_, agent)| agent.offer.queue == Some(key) && agent.state.is_here());
+        let serving: Vec<_> = serving.map(|(agent, _)| agent).collect();
+        for agent in serving {
+            self.disconnect_agent(agent);
         }
         let Queue {
             id,

@@ -10,19 +10,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
 use crate::engine::account::OrganizationKey;
-use crate::engine::agent::{self, Agent, AgentKey, Contact, Fleet, Offer};
+use crate::engine::agent::{self, AgentKey, Fleet, Machine, Newcomer, Offer};
 use crate::engine::cluster::{Affinity, Line, QueueAgents};
 use crate::engine::graph::StepRun;
 use crate::engine::job::{Event, Illegal, JobKey, Lead, State};
 use crate::engine::table::Key as _;
 use crate::engine::timers::{Timer, TimerKey};
-use crate::engine::webhook::About;
 use crate::pipeline::Step;
 use crate::script::{Attempt, PickUp, Takes};
 use crate::vocabulary::exit::Exit;
-use crate::vocabulary::ids::{self, Kind};
+use crate::vocabulary::ids;
 use crate::vocabulary::states::JobType;
-use crate::vocabulary::webhook::WebhookEvent;
 
 /// A job's place among those that wait for an agent: the highest priority first, then who was scheduled first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,11 +37,12 @@ impl Engine {
             Timer::PickUp(job) => self.pick_up(job),
             Timer::Act(job) => self.act(job),
             Timer::End(job) => self.end(job),
-            Timer::LoseAgent(job) => self.lose_agent(job),
             Timer::TimeOut(job) => self.must_change(job, Event::TimeOut),
             Timer::GraceEnds(job) => self.must_finish(job, Exit::stopped()),
             Timer::Expire(job) => self.must_change(job, Event::Expire),
             Timer::Slot(schedule) => self.come_due(schedule),
+            Timer::LoseAgent(agent) => self.lose_agent(agent),
+            Timer::Resume(agent) => self.change_agent(agent, agent::Event::Resume),
         }
     }
 
@@ -127,25 +126,11 @@ impl Engine {
     /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed. Some queues
     /// have retries ask other agents first than the one the job was on.
     pub(super) fn fitting_agent(&self, job: JobKey) -> Option<AgentKey> {
-        let rules = self.rules_of(job);
-        let organization = self.organization_of(job);
-        let line = self.line_of(self.jobs.get(job));
         if !self.is_dispatched(job) {
             return None;
         }
-        let fitting = self.idle.all().filter(|agent| {
-            let offer = &self.agents.get(*agent).offer;
-            offer.organization == organization
-                && match (line, offer.queue) {
-                    (Line::Unclustered, None) => agent::fits(rules, &offer.tags),
-                    (Line::Queue(queue), Some(own)) => {
-                        queue == own && agent::fits_in_queue(rules, &offer.tags)
-                    }
-                    (Line::Unclustered, Some(_)) | (Line::Queue(_), None) | (Line::Nowhere, _) => {
-                        false
-                    }
-                }
-        });
+        let line = self.line_of(self.jobs.get(job));
+        let fitting = self.idle.all().filter(|agent| self.is_fit(*agent, job));
         let avoided = self.agent_to_avoid(job, line);
         fitting.min_by_key(|agent| {
             let row = self.agents.get(*agent);
@@ -170,6 +155,34 @@ impl Engine {
         }
         let (before, _) = self.jobs.get(job).retry_of?;
         self.jobs.find(before)?.agent
+    }
+
+    /// Whether an agent may run a job, as far as what it offers goes.
+    fn is_fit(&self, agent: AgentKey, job: JobKey) -> bool {
+        let offer = &self.agents.get(agent).offer;
+        let rules = self.rules_of(job);
+        offer.organization == self.organization_of(job)
+            && match (self.line_of(self.jobs.get(job)), offer.queue) {
+                (Line::Unclustered, None) => agent::fits(rules, &offer.tags),
+                (Line::Queue(queue), Some(own)) => {
+                    queue == own && agent::fits_in_queue(rules, &offer.tags)
+                }
+                (Line::Unclustered, Some(_)) | (Line::Queue(_), None) | (Line::Nowhere, _) => false,
+            }
+    }
+
+    /// A paused agent of a fixed fleet that could run a job which waits for one.
+    pub(crate) fn paused_agent_for(&self, job: JobKey) -> Option<AgentKey> {
+        if !self.queue.contains(&self.turn(job)) {
+            return None;
+        }
+        let mut paused = self
+            .agents
+            .iter()
+            .filter(|(_, agent)| agent.state.pause().is_some());
+        paused
+            .find(|(agent, _)| self.is_fit(*agent, job))
+            .map(|(agent, _)| agent)
     }
 
     fn organization_of(&self, job: JobKey) -> OrganizationKey {
@@ -229,6 +242,7 @@ impl Engine {
                 Line::Unclustered | Line::Nowhere => None,
             };
             let agent = self.take_agent(key);
+            self.put_to_work(agent, key);
             self.change_with(key, Event::Assign, |job| {
                 job.agent = Some(agent);
                 job.queue = queue;
@@ -266,29 +280,13 @@ impl Engine {
         };
         self.idle.take(&offer).unwrap_or_else(|| {
             let name = format!("fake-agent-{}", self.agents.next_key().row() + 1);
-            self.connect_agent(name, offer, Some(0))
+            self.connect_agent(Newcomer {
+                machine: Machine::called(&name),
+                name: name.into(),
+                offer,
+                priority: Some(0),
+            })
         })
-    }
-
-    pub(super) fn connect_agent(
-        &mut self,
-        name: String,
-        offer: Offer,
-        priority: Option<i64>,
-    ) -> AgentKey {
-        let key = self.agents.next_key();
-        let key = self.agents.push(Agent {
-            id: self.mint(Kind::Agent, key),
-            name,
-            offer,
-            priority,
-            contact: Contact::Connected,
-            created_at: self.now,
-            last_job_finished_at: None,
-            last_success_at: None,
-        });
-        self.notice(WebhookEvent::AgentConnected, About::Agent(key));
-        key
     }
 
     /// Lets go of the agent of a job whose new state needs none. The job goes on naming it, unless it goes back into the
@@ -308,24 +306,12 @@ impl Engine {
         if to == State::Passed {
             row.last_success_at = Some(now);
         }
-        // One that reported is heard of again; one that was lost takes no other job.
-        if row.contact != Contact::Lost {
-            row.contact = Contact::Connected;
-            self.free_agent(agent);
-        }
+        self.free_agent(agent);
         if to == State::Scheduled {
             let job = self.jobs.change(key);
             job.agent = None;
             job.queue = None;
         }
-    }
-
-    /// The agent can take another job.
-    pub(crate) fn free_agent(&mut self, agent: AgentKey) {
-        let offer = self.agents.get(agent).offer.clone();
-        self.idle.add(offer, agent);
-        // Where there is no end of agents, none of them is waited for.
-        self.agenda.offer_jobs |= self.fleet == Fleet::Fixed && !self.queue.is_empty();
     }
 
     pub(super) fn arm_pick_up(&mut self, key: JobKey) {

@@ -174,7 +174,7 @@ impl Engine {
             }
             "BUILDKITE_GROUP_LABEL" => or_empty(run.group.as_ref()?.step.label.as_deref()),
             "BUILDKITE_AGENT_ID" => Some(agent?.id.to_string()),
-            "BUILDKITE_AGENT_NAME" => Some(agent?.name.clone()),
+            "BUILDKITE_AGENT_NAME" => Some(agent?.name.to_string()),
             other => facts.builtin(other),
         }
     }

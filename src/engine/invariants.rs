@@ -1,9 +1,11 @@
 //! What must always hold between two commands, computed anew from the jobs themselves.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
-use crate::engine::agent::Fleet;
+use crate::engine::agent::{self, AgentKey, Fleet};
 use crate::engine::build::{self, BuildKey};
 use crate::engine::change::counts_of;
 use crate::engine::concurrency::concurrency_of;
@@ -12,7 +14,7 @@ use crate::engine::job::{Job, State};
 use crate::engine::pipeline::Counts;
 use crate::engine::schedule;
 use crate::engine::tally::Tally;
-use crate::engine::timers::{Subject, Timer};
+use crate::engine::timers::{Subject, Timer, TimerKey};
 use crate::pipeline::Step;
 use crate::vocabulary::states::{BuildState, JobState, JobType};
 
@@ -72,6 +74,7 @@ impl Engine {
                 self.check_paused(before, build);
             }
         }
+        self.check_handed_out(before);
         self.check_whole();
     }
 
@@ -100,6 +103,7 @@ impl Engine {
             agents,
             idle,
             fleet,
+            roster,
             queue,
             timers,
             groups,
@@ -149,6 +153,7 @@ impl Engine {
             ("polls", *polls == before.polls),
             ("agents", agents.writes() == before.agents.writes()),
             ("idle", *idle == before.idle),
+            ("roster", *roster == before.roster),
             ("fleet", *fleet == before.fleet),
             ("queue", *queue == before.queue),
             ("timers", *timers == before.timers),
@@ -344,12 +349,34 @@ impl Engine {
         }
     }
 
+    /// Whoever got a job since is connected and not paused.
+    fn check_handed_out(&self, before: &Self) {
+        for (agent, job) in &self.roster.at_work {
+            if before.roster.at_work.get(agent) != Some(job) {
+                assert_eq!(
+                    self.agents.get(*agent).state,
+                    agent::State::Connected,
+                    "{} got a job",
+                    self.agent_ref(*agent)
+                );
+            }
+        }
+    }
+
+    /// An agent has at most one job, and has nothing to do exactly if it could take another.
     fn check_agents(&self) {
-        let mut busy: Vec<_> = self
+        let at_work = self
             .jobs
             .iter()
             .filter(|(_, job)| job.state.has_agent() && job.kind == JobType::Script)
-            .map(|(_, job)| job.agent)
+            .map(|(key, job)| (job.agent.expect("a job on an agent names it"), key));
+        let at_work: Vec<_> = at_work.collect();
+        let count = at_work.len();
+        let at_work: BTreeMap<_, _> = at_work.into_iter().collect();
+        assert_eq!(at_work.len(), count, "an agent has two jobs");
+        let known: BTreeMap<_, _> = (&self.roster.at_work)
+            .into_iter()
+            .map(|(agent, job)| (*agent, *job))
             .collect();
         for (key, job) in self.jobs.iter() {
             let Some(agent) = job.agent else {
@@ -360,12 +387,42 @@ impl Engine {
             let serves = self.agents.get(agent).offer.queue;
             assert_eq!(serves, job.queue, "the queue of {}", self.job_ref(key));
         }
-        let count = busy.len();
-        busy.sort();
-        busy.dedup();
-        assert_eq!(busy.len(), count, "an agent has two jobs");
-        assert!(!busy.contains(&None), "a job on an agent names it");
         self.check_turns();
+        assert_eq!(at_work, known, "who has which job");
+        let mut idle = 0;
+        for (key, agent) in self.agents.iter() {
+            assert_eq!(self.roster.ids.get(&agent.id), Some(&key));
+            let is_busy = at_work.contains_key(&key);
+            let is_free = !is_busy && agent.silence.is_none();
+            let takes_jobs = is_free && agent.state == agent::State::Connected;
+            assert_eq!(
+                self.idle.contains(&agent.offer, key),
+                takes_jobs,
+                "{agent:?}"
+            );
+            idle += usize::from(takes_jobs);
+            if !agent.state.is_here() {
+                assert!(is_free, "one that is gone: {agent:?}");
+            }
+            if agent.state == agent::State::Stopping {
+                assert!(!is_free, "one that has nothing left to do: {agent:?}");
+            }
+            let went = match agent.state {
+                agent::State::Connected | agent::State::Paused(_) | agent::State::Stopping => {
+                    (false, false, false)
+                }
+                agent::State::Stopped => (true, true, false),
+                agent::State::Disconnected => (true, false, false),
+                agent::State::Lost => (false, false, true),
+            };
+            let times = (
+                agent.disconnected_at.is_some(),
+                agent.stopped_at.is_some(),
+                agent.lost_at.is_some(),
+            );
+            assert_eq!(times, went, "{agent:?}");
+        }
+        assert_eq!(self.idle.all().count(), idle);
         for job in self.waiting_for_agent() {
             assert_eq!(
                 self.jobs.get(job).state,
@@ -750,14 +807,17 @@ impl Engine {
                     assert_eq!(known, Some(key), "a timer its schedule does not know");
                     continue;
                 }
+                Subject::Agent(agent) => {
+                    self.check_timer_of_agent(agent, key, timer);
+                    continue;
+                }
             };
             assert!(job.timers.contains(&key), "a timer its job does not know");
             let fits = match timer {
                 Timer::PickUp(_) | Timer::Expire(_) => job.state == State::Scheduled,
                 Timer::Act(_) | Timer::End(_) | Timer::TimeOut(_) => job.state == State::Running,
-                Timer::LoseAgent(_) => job.state.has_agent(),
                 Timer::GraceEnds(_) => matches!(job.state, State::Canceling | State::TimingOut),
-                Timer::Slot(_) => false,
+                Timer::Slot(_) | Timer::LoseAgent(_) | Timer::Resume(_) => false,
             };
             assert!(
                 fits,
@@ -766,5 +826,32 @@ impl Engine {
             );
         }
         assert_eq!(self.timers.progress(), armed);
+        let timers = self.agents.iter().flat_map(|(_, agent)| {
+            let silence = agent.silence.map(|silence| silence.timer);
+            let pause = agent.state.pause().map(|pause| pause.timer);
+            silence.into_iter().chain(pause)
+        });
+        for timer in timers {
+            assert!(
+                self.timers.get(timer).is_some(),
+                "an agent's timer is armed"
+            );
+        }
+    }
+
+    fn check_timer_of_agent(&self, agent: AgentKey, key: TimerKey, timer: Timer) {
+        let agent = self.agents.get(agent);
+        let known = match timer {
+            Timer::Resume(_) => agent.state.pause().map(|pause| pause.timer),
+            Timer::LoseAgent(_) => agent.silence.map(|silence| silence.timer),
+            Timer::PickUp(_)
+            | Timer::Act(_)
+            | Timer::End(_)
+            | Timer::TimeOut(_)
+            | Timer::GraceEnds(_)
+            | Timer::Expire(_)
+            | Timer::Slot(_) => None,
+        };
+        assert_eq!(known, Some(key), "a timer its agent does not know");
     }
 }

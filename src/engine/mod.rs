@@ -10,8 +10,9 @@
 //! [`agent`], [`cluster`], [`artifact`], [`annotation`], [`step_upload`] say what a thing is; [`graph`]
 //! and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's
 //! transition and what belongs to it; [`settle`] follows the consequences; [`recipe`] is what builds are made of and
-//! [`admission`] which are; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they
-//! print; [`cluster`] is in which queue jobs wait for them; [`notify`] is who would be told; [`schedule`] is what makes builds by itself; [`webhook`] is who wants to hear of it;
+//! [`admission`] which are; [`fleet`] is how agents come and go; [`cluster`] is in which queue jobs wait for them;
+//! [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they print; [`notify`] is who
+//! would be told; [`schedule`] is what makes builds by itself; [`webhook`] is who wants to hear of it;
 //! [`timers`] is what is due; [`commands`] is what can be asked for; [`invariants`] is what must always hold.
 
 pub(crate) mod account;
@@ -29,6 +30,7 @@ mod dispatch;
 mod environment;
 pub(crate) mod expand;
 mod facts;
+mod fleet;
 pub(crate) mod graph;
 mod grow;
 mod intermediate;
@@ -65,7 +67,7 @@ use uuid::Uuid;
 
 use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
 use crate::engine::acts::Plan;
-use crate::engine::agent::{Agent, AgentKey, Fleet, Idle, Offer};
+use crate::engine::agent::{Agent, AgentKey, Fleet, Idle, Roster};
 use crate::engine::annotation::{Annotation, AnnotationKey};
 use crate::engine::artifact::{Artifact, ArtifactKey};
 use crate::engine::build::{Build, BuildKey, Progress};
@@ -162,6 +164,7 @@ pub(crate) struct Engine {
     polls: RedBlackTreeMapSync<JobKey, u32>,
     agents: Table<AgentKey, Agent>,
     idle: Idle,
+    roster: Roster,
     fleet: Fleet,
     /// Jobs that no agent could take yet, in the order in which they are offered.
     queue: RedBlackTreeSetSync<Turn>,
@@ -221,6 +224,7 @@ impl Engine {
             polls: RedBlackTreeMapSync::new_sync(),
             agents: Table::new(),
             idle: Idle::new(),
+            roster: Roster::new(),
             fleet,
             queue: RedBlackTreeSetSync::new_sync(),
             timers: Timers::new(),
@@ -429,14 +433,6 @@ impl Engine {
         self.job_ids.get(&id).copied()
     }
 
-    pub(crate) fn agent(&self, key: AgentKey) -> &Agent {
-        self.agents.get(key)
-    }
-
-    pub(crate) fn agent_version(&self, key: AgentKey) -> u64 {
-        self.agents.version(key)
-    }
-
     /// Every attempt of every step, in the order of the steps.
     pub(crate) fn jobs_of(&self, build: BuildKey) -> impl Iterator<Item = (JobKey, &Job)> {
         let steps = self.steps(build);
@@ -476,6 +472,7 @@ impl Engine {
             Subject::Schedule(schedule) => {
                 format!("{} {}", self.schedule_ref(schedule), timer.word())
             }
+            Subject::Agent(agent) => format!("{} {}", self.agent_ref(agent), timer.word()),
         }
     }
 
@@ -527,12 +524,6 @@ impl Engine {
         } else {
             MOST_JOBS_AT_ALL
         }
-    }
-
-    /// One more agent of a fixed fleet.
-    pub(crate) fn add_agent(&mut self, name: &str, offer: Offer, priority: Option<i64>) {
-        let agent = self.connect_agent(name.to_owned(), offer, priority);
-        self.free_agent(agent);
     }
 
     fn mint<K: table::Key>(&self, kind: Kind, key: K) -> Uuid {

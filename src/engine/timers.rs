@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use rpds::RedBlackTreeMapSync;
 
+use crate::engine::agent::AgentKey;
 use crate::engine::job::JobKey;
 use crate::engine::schedule::ScheduleKey;
 
@@ -22,8 +23,6 @@ pub(crate) enum Timer {
     Act(JobKey),
     /// The job's command ends, as its script said when it started.
     End(JobKey),
-    /// The job's agent was not heard of for too long.
-    LoseAgent(JobKey),
     /// The job has run as long as it may.
     TimeOut(JobKey),
     /// The agent's patience with a command that was asked to stop is over.
@@ -32,6 +31,10 @@ pub(crate) enum Timer {
     Expire(JobKey),
     /// The schedule is to make a build.
     Slot(ScheduleKey),
+    /// The agent was not heard of for too long.
+    LoseAgent(AgentKey),
+    /// The agent was paused for long enough.
+    Resume(AgentKey),
 }
 
 /// What a timer is armed for.
@@ -39,11 +42,15 @@ pub(crate) enum Timer {
 pub(crate) enum Subject {
     Job(JobKey),
     Schedule(ScheduleKey),
+    Agent(AgentKey),
 }
 
 impl Timer {
     /// Whether a build moves forward because of it. Expiry and the loss of an agent are ends of waiting, not progress, and
     /// a schedule moves no build that is there: a world in which nothing else is armed is idle.
+    ///
+    /// Chosen: neither is the end of a pause. Jobs may wait for it, and what is left to wait for says so; but no clock should
+    /// jump over a pause that a test has just begun.
     pub(crate) const fn is_progress(self) -> bool {
         match self {
             Self::PickUp(_)
@@ -51,7 +58,7 @@ impl Timer {
             | Self::End(_)
             | Self::TimeOut(_)
             | Self::GraceEnds(_) => true,
-            Self::Expire(_) | Self::LoseAgent(_) | Self::Slot(_) => false,
+            Self::Expire(_) | Self::Slot(_) | Self::LoseAgent(_) | Self::Resume(_) => false,
         }
     }
 
@@ -60,11 +67,11 @@ impl Timer {
             Self::PickUp(job)
             | Self::Act(job)
             | Self::End(job)
-            | Self::LoseAgent(job)
             | Self::TimeOut(job)
             | Self::GraceEnds(job)
             | Self::Expire(job) => Subject::Job(job),
             Self::Slot(schedule) => Subject::Schedule(schedule),
+            Self::LoseAgent(agent) | Self::Resume(agent) => Subject::Agent(agent),
         }
     }
 
@@ -74,7 +81,8 @@ impl Timer {
             Self::PickUp(_) => "is picked up",
             Self::Act(_) => "does what its script says",
             Self::End(_) => "ends",
-            Self::LoseAgent(_) => "loses its agent",
+            Self::LoseAgent(_) => "is lost",
+            Self::Resume(_) => "is resumed",
             Self::TimeOut(_) => "times out",
             Self::GraceEnds(_) => "is killed",
             Self::Expire(_) => "expires",

@@ -9,13 +9,12 @@ use chrono::{DateTime, Datelike as _, Utc};
 use crate::clock::{Clock, EPOCH, EVENT_LIMIT};
 use crate::driver::{Driver, Posting};
 use crate::engine::Engine;
-use crate::engine::agent::{self as agents, Fleet, Offer};
+use crate::engine::agent::Fleet;
 use crate::engine::commands::AddMember;
 use crate::engine::log::LogForm;
-use crate::fake::cluster::queue_from_the_start;
 use crate::fake::host::Host;
 use crate::fake::snapshot::Family;
-use crate::fake::{FakeBuildkite, Home};
+use crate::fake::{AgentSpec, FakeBuildkite, Home};
 use crate::http::connection::Limits;
 use crate::http::{Clusters, Options, RateLimits};
 use crate::vocabulary::role::MemberRole;
@@ -36,108 +35,6 @@ use crate::wire::{Times, Waiters};
 pub struct Agents {
     fleet: Fleet,
     specs: Vec<AgentSpec>,
-}
-
-/// An agent of a fixed fleet, made by [`agent`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "an agent works once it is in a fleet"]
-pub struct AgentSpec {
-    name: String,
-    tags: Vec<String>,
-    slots: u32,
-    priority: Option<i64>,
-    /// A cluster and a queue of it.
-    queue: Option<(String, String)>,
-}
-
-/// An agent for [`Agents::fleet`]: one slot, no tags, and so in the queue `default`.
-///
-/// ```
-/// use fake_buildkite::{Agents, FakeBuildkite, JobState, agent, seconds};
-///
-/// let fleet = Agents::fleet([agent("deployer").tags(["queue=deploy"]).slots(1)]);
-/// let fake = FakeBuildkite::builder().agents(fleet).start();
-/// let steps = "steps: [{command: a, key: a, agents: {queue: deploy}}, {command: b, key: b, agents: {queue: deploy}}]";
-/// let build = fake.pipeline("app").steps(steps).create_build();
-/// fake.advance(seconds(5));
-/// assert_eq!(build.job("a").state(), JobState::Running);
-/// assert_eq!(build.job("b").state(), JobState::Scheduled, "the one agent is busy");
-/// fake.run_until_idle();
-/// assert_eq!(build.job("b").state(), JobState::Passed);
-/// ```
-pub fn agent(name: impl Into<String>) -> AgentSpec {
-    AgentSpec {
-        name: name.into(),
-        tags: Vec::new(),
-        slots: 1,
-        priority: None,
-        queue: None,
-    }
-}
-
-impl AgentSpec {
-    /// Its tags, each `key=value`. A job goes to an agent whose tags match all of its query rules.
-    pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
-        self.tags = tags.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// How many jobs it runs at once: that many agents are spawned, `name-1`, `name-2` and so on.
-    pub fn slots(mut self, count: u32) -> Self {
-        self.slots = count;
-        self
-    }
-
-    /// It serves this queue of this cluster and no other, and is outside of clusters otherwise. Both are there from the start
-    /// of the fake: the cluster's first queue is its default queue, as with [`FakeBuildkite::cluster`].
-    ///
-    /// ```
-    /// use fake_buildkite::{Agents, FakeBuildkite, JobState, agent, minutes};
-    ///
-    /// let fleet = Agents::fleet([agent("mac-mini").cluster_queue("Macs", "default")]);
-    /// let fake = FakeBuildkite::builder().agents(fleet).start();
-    /// let macs = fake.existing_cluster("Macs");
-    /// let inside = fake.pipeline("inside").cluster(&macs).steps("steps: [{command: make, key: make}]").create_build();
-    /// let outside = fake.pipeline("outside").steps("steps: [{command: make, key: make}]").create_build();
-    /// fake.advance(minutes(1));
-    /// assert_eq!(inside.job("make").state(), JobState::Passed);
-    /// assert_eq!(outside.job("make").state(), JobState::Scheduled);
-    /// ```
-    pub fn cluster_queue(mut self, cluster: impl Into<String>, queue: impl Into<String>) -> Self {
-        self.queue = Some((cluster.into(), queue.into()));
-        self
-    }
-
-    /// Between agents that fit, the one with the higher priority is asked first; one without comes last.
-    pub fn priority(mut self, priority: i64) -> Self {
-        self.priority = Some(priority);
-        self
-    }
-}
-
-impl AgentSpec {
-    fn connect(self, engine: &mut Engine, home: Home) {
-        let mut tags = self.tags;
-        let queue = self.queue.map(|(cluster, key)| {
-            // In a cluster an agent is in one queue.
-            tags.retain(|tag| !agents::is_queue(tag));
-            tags.insert(0, format!("queue={key}"));
-            queue_from_the_start(engine, home, &cluster, &key)
-        });
-        let offer = Offer {
-            organization: home.organization,
-            queue,
-            tags: tags.into(),
-        };
-        for slot in 1..=self.slots {
-            let name = if self.slots == 1 {
-                self.name.clone()
-            } else {
-                format!("{}-{slot}", self.name)
-            };
-            engine.add_agent(&name, offer.clone(), self.priority);
-        }
-    }
 }
 
 impl Agents {

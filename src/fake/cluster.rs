@@ -69,7 +69,11 @@ impl FakeBuildkite {
     #[must_use]
     #[track_caller]
     pub fn existing_cluster(&self, name: &str) -> ClusterHandle {
-        let organization = self.home.organization;
+        self.cluster_in(self.home.organization, name)
+    }
+
+    #[track_caller]
+    fn cluster_in(&self, organization: OrganizationKey, name: &str) -> ClusterHandle {
         let all = self.driver.read(|engine| named(engine, organization));
         let found = all.iter().find(|(known, _)| &**known == name);
         let Some((_, key)) = found else {
@@ -81,6 +85,17 @@ impl FakeBuildkite {
             home: self.home,
             key: *key,
         }
+    }
+
+    /// The queue that an agent which connects later serves: one that is there.
+    #[track_caller]
+    pub(super) fn cluster_queue_in(
+        &self,
+        organization: OrganizationKey,
+        cluster: &str,
+        key: &str,
+    ) -> QueueKey {
+        self.cluster_in(organization, cluster).queue(key).key
     }
 
     /// Every cluster, oldest first, whoever made it.

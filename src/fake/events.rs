@@ -5,7 +5,7 @@ use std::ops::Deref;
 
 use crate::engine::Engine;
 use crate::engine::job::State;
-use crate::engine::timers::Subject;
+use crate::engine::timers::{Timer, TimerKey};
 use crate::vocabulary::event::{Event, JobRef};
 use crate::vocabulary::span::instant;
 
@@ -104,14 +104,19 @@ impl fmt::Display for Waiting {
     }
 }
 
-/// The next slot of a schedule, as one more line of what is left.
-pub(super) fn next_schedule(engine: &Engine) -> Option<String> {
-    let mut timers = engine.timers().iter();
-    let next = timers.find(|(_, timer)| matches!(timer.subject(), Subject::Schedule(_)));
-    let (at, what) = next.map(|(key, timer)| (instant(key.due), engine.describe(timer)))?;
-    Some(format!(
-        "\n  {what} at {at}, which nothing waits for: `advance` to it"
-    ))
+/// The next slot of a schedule and the next end of a pause, as more lines of what is left.
+pub(super) fn next_unawaited(engine: &Engine) -> String {
+    let first = |is_such: fn(Timer) -> bool| {
+        let mut timers = engine.timers().iter();
+        timers.find(|(_, timer)| is_such(*timer))
+    };
+    let slot = first(|timer| matches!(timer, Timer::Slot(_)));
+    let resumption = first(|timer| matches!(timer, Timer::Resume(_)));
+    let line = |(key, timer): (TimerKey, Timer)| {
+        let (at, what) = (instant(key.due), engine.describe(timer));
+        format!("\n  {what} at {at}, which nothing waits for: `advance` to it")
+    };
+    slot.into_iter().chain(resumption).map(line).collect()
 }
 
 /// What does not move by itself in this world.
@@ -135,7 +140,10 @@ pub(super) fn what_is_left(engine: &Engine) -> Vec<Waiting> {
             return None;
         } else if job.state == State::Scheduled {
             let held = engine.why_not_dispatched(key);
-            let why = held.as_deref().unwrap_or("no agent picks it up");
+            let paused = engine.paused_agent_for(key);
+            let paused = paused.map(|agent| format!("{} is paused", engine.agent_ref(agent)));
+            let why = held.or(paused);
+            let why = why.as_deref().unwrap_or("no agent picks it up");
             return Some(Waiting {
                 job: engine.job_ref(key),
                 why: format!("is scheduled: {why}"),

@@ -2,11 +2,13 @@
 //! real time.
 //!
 //! Elsewhere: how to start one with other than the usual (`builder`), where it runs (`host`), the handles (`pipeline`,
-//! `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`, `schedule`, `cluster`, `script`), what goes wrong on purpose (`fault`, `gate`, `script`, `account`, `organization`, `team`),
+//! `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`, `schedule`, `cluster`, `script`), what goes wrong on purpose (`fault`, `gate`, `script`, `account`, `organization`, `team`), `agent`,
 //! `outage`), the questions about requests (`requests`), waiting (`wait`).
 
 mod account;
 mod advance;
+mod agent;
+mod agent_spec;
 mod annotation;
 mod artifact;
 mod build;
@@ -59,10 +61,12 @@ use crate::vocabulary::span;
 
 pub use account::{TokenHandle, UserHandle};
 pub use advance::{Advance, Advancing};
+pub use agent::AgentHandle;
+pub use agent_spec::{AgentSpec, agent};
 pub use annotation::AnnotationRecord;
 pub use artifact::ArtifactRecord;
 pub use build::{BuildBuilder, BuildHandle};
-pub use builder::{AgentSpec, Agents, FakeBuildkiteBuilder, agent};
+pub use builder::{Agents, FakeBuildkiteBuilder};
 pub use cluster::{ClusterBuilder, ClusterHandle, ClusterTokenRecord, QueueHandle};
 pub use connection::Connection;
 pub use events::{Events, Idle, Waiting};
@@ -73,7 +77,7 @@ pub use job::{JobHandle, Moment};
 pub use organization::OrganizationHandle;
 pub use pipeline::{PipelineBuilder, PipelineHandle};
 pub use receiver::{Received, WebhookReceiver};
-pub use refusals::{IllegalMove, NotAtWork, UploadError, UploadStage};
+pub use refusals::{IllegalAgentMove, IllegalMove, NotAtWork, UploadError, UploadStage};
 pub use requests::Requests;
 pub use schedule::{ScheduleBuilder, ScheduleHandle};
 pub use script::JobScript;
@@ -434,7 +438,7 @@ fn why_it_ended(driver: &Driver) -> String {
     } else {
         left.concat()
     };
-    let left = left + &driver.read(events::next_schedule).unwrap_or_default();
+    let left = left + &driver.read(events::next_unawaited);
     format!(
         "nothing is due any more and the condition does not hold. The clock stands at {} ({}). Left:{left}",
         span::instant(driver.read(Engine::now)),

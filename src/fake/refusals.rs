@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::engine::commands::Move;
+use crate::engine::commands::{AgentMove, Move};
 use crate::fake::Moment;
-use crate::vocabulary::event::JobRef;
-use crate::vocabulary::states::JobState;
+use crate::vocabulary::event::{AgentRef, JobRef};
+use crate::vocabulary::states::{AgentState, JobState};
 
 /// A move by hand that the job cannot make, with its history and the moves it can.
 ///
@@ -74,6 +74,47 @@ impl fmt::Display for IllegalMove {
 }
 
 impl std::error::Error for IllegalMove {}
+
+/// A move by hand that the agent cannot make, with those it can; see [`AgentHandle::try_move`](crate::AgentHandle::try_move).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct IllegalAgentMove {
+    /// Which agent.
+    pub agent: AgentRef,
+    /// What was tried.
+    pub tried: AgentMove,
+    /// The state the agent is in.
+    pub state: AgentState,
+    /// Whether it is paused.
+    pub is_paused: bool,
+    /// What would have been possible.
+    pub possible: Vec<AgentMove>,
+}
+
+impl fmt::Display for IllegalAgentMove {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            agent,
+            tried,
+            state,
+            ..
+        } = self;
+        let paused = if self.is_paused { " and paused" } else { "" };
+        writeln!(
+            f,
+            "{agent} cannot make the move `{tried}`: it is {state}{paused}"
+        )?;
+        let possible: Vec<_> = self.possible.iter().map(ToString::to_string).collect();
+        let possible = if possible.is_empty() {
+            "nothing".to_owned()
+        } else {
+            possible.join(", ")
+        };
+        write!(f, "  possible now: {possible}")
+    }
+}
+
+impl std::error::Error for IllegalAgentMove {}
 
 /// An upload of a pipeline that was refused.
 ///

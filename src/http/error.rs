@@ -9,9 +9,9 @@ use crate::engine::cluster::{Invalid, NotValid};
 use crate::engine::commands::{
     AddWebhookRefused, AlreadyPaused, ArchiveRefused, BodyTooLong, CancelRefused,
     CreateBuildRefused, DeleteClusterRefused, DeleteQueueRefused, MemberRefused, NoPriority,
-    NotAdded, NotInPlan, NotPaused, PipelineRefused, RebuildRefused, RequestBuildRefused,
-    RetryRefused, ScheduleRefused, TeamRefused, UnarchiveRefused, UnblockRefused,
-    UpdatePipelineRefused,
+    NotAdded, NotInPlan, NotPaused, PauseRefused, PipelineRefused, RebuildRefused,
+    RequestBuildRefused, ResumeRefused, RetryRefused, ScheduleRefused, StopRefused, TeamRefused,
+    UnarchiveRefused, UnblockRefused, UpdatePipelineRefused,
 };
 use crate::engine::recipe::RecipeRefused;
 use crate::http::reply::Reply;
@@ -366,6 +366,30 @@ impl From<AlreadyPaused> for ApiError {
 impl From<NotPaused> for ApiError {
     fn from(_: NotPaused) -> Self {
         Self::new(422, "Cluster queue is not paused")
+    }
+}
+
+impl From<StopRefused> for ApiError {
+    fn from(_: StopRefused) -> Self {
+        Self::new(400, "Can only stop connected agents")
+    }
+}
+
+impl From<PauseRefused> for ApiError {
+    fn from(refused: PauseRefused) -> Self {
+        Self::new(
+            422,
+            match refused {
+                PauseRefused::AlreadyPaused => "Agent is already paused",
+                PauseRefused::NotConnected => "Only connected agents may be paused",
+            },
+        )
+    }
+}
+
+impl From<ResumeRefused> for ApiError {
+    fn from(_: ResumeRefused) -> Self {
+        Self::new(422, "Agent is not paused")
     }
 }
 

@@ -184,11 +184,6 @@ pub(crate) fn answer(
             ));
             ApiError::unmodelled(&format!("{} {template}", request.method)).into_reply()
         }
-        Target::Known(route, _) if unmodelled::is_planned(route) => {
-            answered.note = Some(format!("{} is not modelled", route.path()));
-            answered.unserved = Some(format!("{route} is not modelled by this fake"));
-            ApiError::unmodelled(&route.to_string()).into_reply()
-        }
         Target::Known(route, place) => {
             answered.route = Some(route);
             known(engine, rates, options, request, route, place, &mut answered)

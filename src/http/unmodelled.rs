@@ -3,22 +3,6 @@
 //!
 //! Source: Buildkite docs, "REST API", every page.
 
-use crate::vocabulary::route::Route;
-
-/// Whether a route has a name and no answer yet.
-pub(crate) fn is_planned(route: Route) -> bool {
-    PLANNED.contains(&route)
-}
-
-#[rustfmt::skip]
-const PLANNED: &[Route] = &[
-    Route::ListAgents,
-    Route::GetAgent,
-    Route::StopAgent,
-    Route::PauseAgent,
-    Route::ResumeAgent,
-];
-
 /// The template of the endpoint that `method` and `path` (its segments) mean, if it is one of them.
 pub(crate) fn find(method: &str, path: &[&str]) -> Option<&'static str> {
     ENDPOINTS

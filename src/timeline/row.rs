@@ -143,7 +143,7 @@ impl Row {
             ended_at: job.times.finished_at.or(started_at.map(|_| engine.now())),
             over_at: entered_last.filter(|_| state.is_terminal()),
             history,
-            agent: job.agent.map(|agent| engine.agent(agent).name.clone()),
+            agent: job.agent.map(|agent| engine.agent(agent).name.to_string()),
             unblocked_by: job.unblocked_by.map(name_of_user),
             unblocked_at: job.times.unblocked_at,
             retry_of: job

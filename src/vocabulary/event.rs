@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::vocabulary::ids::{BuildId, JobId, QueueId, ScheduleId, WebhookId};
+use crate::vocabulary::ids::{AgentId, BuildId, JobId, QueueId, ScheduleId, WebhookId};
 use crate::vocabulary::span::instant;
-use crate::vocabulary::states::{BuildState, JobState};
+use crate::vocabulary::states::{AgentState, BuildState, JobState};
 use crate::vocabulary::webhook::WebhookEvent;
 
 /// Something that happened in the fake, at one instant of its clock.
@@ -35,7 +35,7 @@ pub struct Event {
 
 impl Event {
     /// The build it happened to, or in; none if a schedule made none, a webhook was told of something else, or it happened to
-    /// a request.
+    /// an agent or a request.
     #[must_use]
     pub fn build(&self) -> Option<&BuildRef> {
         match &self.kind {
@@ -53,6 +53,9 @@ impl Event {
             EventKind::ScheduleFailed { .. }
             | EventKind::QueuePaused { .. }
             | EventKind::QueueResumed { .. }
+            | EventKind::Agent { .. }
+            | EventKind::AgentPaused { .. }
+            | EventKind::AgentResumed { .. }
             | EventKind::Fault { .. } => None,
         }
     }
@@ -67,6 +70,9 @@ impl Event {
             | EventKind::ScheduleFailed { .. }
             | EventKind::QueuePaused { .. }
             | EventKind::QueueResumed { .. }
+            | EventKind::Agent { .. }
+            | EventKind::AgentPaused { .. }
+            | EventKind::AgentResumed { .. }
             | EventKind::Fault { .. } => None,
             EventKind::Job { job, .. }
             | EventKind::PipelineUploaded { job, .. }
@@ -95,6 +101,33 @@ impl Event {
             | EventKind::WebhookFailed { .. }
             | EventKind::QueuePaused { .. }
             | EventKind::QueueResumed { .. }
+            | EventKind::Agent { .. }
+            | EventKind::AgentPaused { .. }
+            | EventKind::AgentResumed { .. }
+            | EventKind::Fault { .. } => None,
+        }
+    }
+
+    /// The agent it happened to; none if it happened to something else.
+    #[must_use]
+    pub fn agent(&self) -> Option<&AgentRef> {
+        match &self.kind {
+            EventKind::Agent { agent, .. }
+            | EventKind::AgentPaused { agent }
+            | EventKind::AgentResumed { agent } => Some(agent),
+            EventKind::Build { .. }
+            | EventKind::Job { .. }
+            | EventKind::PipelineUploaded { .. }
+            | EventKind::PromisedFailure { .. }
+            | EventKind::Notification { .. }
+            | EventKind::ArtifactUploaded { .. }
+            | EventKind::Annotated { .. }
+            | EventKind::ScheduleFired { .. }
+            | EventKind::ScheduleFailed { .. }
+            | EventKind::QueuePaused { .. }
+            | EventKind::QueueResumed { .. }
+            | EventKind::WebhookDelivered { .. }
+            | EventKind::WebhookFailed { .. }
             | EventKind::Fault { .. } => None,
         }
     }
@@ -191,6 +224,26 @@ pub enum EventKind {
         /// Which queue.
         queue: QueueRef,
     },
+    /// An agent connected (`from` is `None` then), is stopping, or went. Those of the simulated fleet come with a job of
+    /// theirs, and that says so.
+    Agent {
+        /// Which agent.
+        agent: AgentRef,
+        /// The state it left.
+        from: Option<AgentState>,
+        /// The state it entered.
+        to: AgentState,
+    },
+    /// An agent was paused: it stays connected, and is given no other job.
+    AgentPaused {
+        /// Which agent.
+        agent: AgentRef,
+    },
+    /// Somebody resumed an agent, or its pause was over.
+    AgentResumed {
+        /// Which agent.
+        agent: AgentRef,
+    },
     /// A fault that the test ordered came to a request.
     Fault {
         /// Method and path of the request.
@@ -276,6 +329,16 @@ pub struct QueueRef {
     pub id: QueueId,
 }
 
+/// Names an agent in an [`Event`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct AgentRef {
+    /// Its name, which others may have, too.
+    pub name: Arc<str>,
+    /// Its id.
+    pub id: AgentId,
+}
+
 /// Names a webhook in an [`Event`].
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -311,6 +374,12 @@ impl fmt::Display for ScheduleRef {
 impl fmt::Display for QueueRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "queue {} of cluster {}", self.key, self.cluster)
+    }
+}
+
+impl fmt::Display for AgentRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "agent {}", self.name)
     }
 }
 
@@ -405,6 +474,18 @@ impl fmt::Display for Event {
                 note.iter().try_for_each(|note| write!(f, ": {note}"))
             }
             EventKind::QueueResumed { queue } => write!(f, " {queue} resumed"),
+            EventKind::Agent {
+                agent,
+                from: None,
+                to,
+            } => write!(f, " {agent} {to}"),
+            EventKind::Agent {
+                agent,
+                from: Some(from),
+                to,
+            } => write!(f, " {agent} {from} -> {to}"),
+            EventKind::AgentPaused { agent } => write!(f, " {agent} paused"),
+            EventKind::AgentResumed { agent } => write!(f, " {agent} resumed"),
             EventKind::Fault { request, fault } => write!(f, " {request} {fault}"),
             EventKind::WebhookDelivered {
                 webhook,

@@ -186,6 +186,11 @@ id! {
     TeamId
 }
 
+id! {
+    /// The id of an agent; its address in the REST API.
+    AgentId
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -168,6 +168,33 @@ impl JobState {
 }
 
 words! {
+    /// Whether an agent is connected, as REST reports it in `connection_state`.
+    ///
+    /// ```
+    /// use fake_buildkite::{AgentState, Agents, FakeBuildkite, agent};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// assert_eq!(fake.agent("worker").state(), AgentState::Connected);
+    /// ```
+    ///
+    /// Source: Buildkite docs, "Agents API", section "Agent data model".
+    AgentState {
+        /// Registered and not heard of since. No agent of this fake is: each connects when it registers.
+        NeverConnected = "never_connected",
+        /// Ready for a job, or at work on one. Also one that is paused, and one that fell silent and is not given up yet.
+        Connected = "connected",
+        /// It went by itself.
+        Disconnected = "disconnected",
+        /// It was told to stop, and finishes the job it has.
+        Stopping = "stopping",
+        /// It went because it was told to.
+        Stopped = "stopped",
+        /// It was not heard of for three minutes, and given up.
+        Lost = "lost",
+    }
+}
+
+words! {
     /// What kind of job a step becomes.
     JobType {
         /// A command step: runs on an agent.

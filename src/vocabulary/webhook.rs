@@ -4,8 +4,8 @@ use std::fmt;
 
 /// Something that Buildkite tells webhooks of; prints as the `X-Buildkite-Event` header has it.
 ///
-/// Every one can be asked for. What this fake sends is what happens in it: builds and jobs move, agents of the simulated
-/// fleet connect and are lost, and a test pings. Nothing in it disconnects, stops or blocks an agent.
+/// Every one can be asked for. What this fake sends is what happens in it: builds and jobs move, agents come and go, and a
+/// test pings. Nothing in it blocks an agent.
 ///
 /// ```
 /// use fake_buildkite::WebhookEvent;
@@ -37,11 +37,11 @@ pub enum WebhookEvent {
     JobPromisedExitStatus,
     /// An agent connected.
     AgentConnected,
-    /// An agent disconnected. Never sent.
+    /// An agent went by itself.
     AgentDisconnected,
-    /// An agent was asked to stop. Never sent.
+    /// An agent was told to stop, and finishes the job it has.
     AgentStopping,
-    /// An agent stopped. Never sent.
+    /// An agent that was told to stop has gone.
     AgentStopped,
     /// Buildkite gave up an agent it did not hear of.
     AgentLost,

@@ -259,6 +259,18 @@ impl<'e> JobJson<'e> {
     }
 }
 
+impl<'e> JobJson<'e> {
+    /// The job an agent has; that it is with this agent is not said once more.
+    pub(crate) fn of_agent(view: &View<'e>, key: JobKey) -> Self {
+        let mut shape = Self::new(view, key);
+        match &mut shape {
+            Self::Script(script) => script.agent = None,
+            Self::Waiter(_) | Self::Manual(_) | Self::Trigger(_) => {}
+        }
+        shape
+    }
+}
+
 impl<'e> ScriptJson<'e> {
     fn new(view: &View<'e>, job: &'e Job, step: &'e crate::pipeline::CommandStep) -> Self {
         let engine = view.engine;
@@ -321,7 +333,7 @@ impl<'e> ScriptJson<'e> {
             parallel_group_index: job.parallel.map(|(index, _)| index),
             parallel_group_total: job.parallel.map(|(_, total)| total),
             matrix: job.matrix.as_deref().map(Pairs),
-            agent: job.agent.map(|agent| AgentJson::new(view, agent)),
+            agent: job.agent.map(|agent| AgentJson::of_job(view, agent)),
             retried_by: UserJson::maybe(view, job.retried.and_then(|retried| retried.by)),
             cluster_id: cluster.as_ref().map(|cluster| cluster.id),
             cluster_url: cluster.map(|cluster| cluster.url),

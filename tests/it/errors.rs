@@ -172,6 +172,9 @@ const BODIES: &[(Route, &str, u16)] = &[
     (Route::AddWebhook, "", 201),
     (Route::CreateSchedule, r#"{"cronline":"@daily"}"#, 201),
     (Route::DeleteSchedule, "", 204),
+    (Route::StopAgent, "", 204),
+    (Route::PauseAgent, "", 204),
+    (Route::ResumeAgent, "", 204),
     (Route::DeleteJobLog, "", 204),
     (Route::DownloadArtifact, "", 302),
     (Route::DeleteArtifact, "", 204),
@@ -260,10 +263,16 @@ fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
         };
         let schedule = app.schedule("@daily").create().id().to_string();
         let of_job = of_job.id.to_string();
+        let agent = make.agent().expect("it ran");
+        if route == Route::ResumeAgent {
+            agent.pause();
+        }
         let id = if route.path().contains("schedules/{id}") {
             schedule
         } else if route == Route::GetStepUpload {
             upload
+        } else if route.path().contains("agents/{id}") {
+            agent.id().to_string()
         } else {
             of_build
         };
@@ -417,6 +426,9 @@ fn the_token_comes_before_the_scope_before_the_place_before_the_body_before_the_
         }
         if has("/clusters/{") {
             assert_refused(&ask("acme", "app", "1", "1"), 404, "No cluster found");
+        }
+        if has("agents/{id}") {
+            assert_refused(&ask("acme", "app", "1", "1"), 404, "No agent found");
         }
     }
     // The body before the state: a canceled build cannot be canceled, retried or unblocked anyway.

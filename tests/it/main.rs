@@ -4,6 +4,7 @@
 
 mod accounts;
 mod agents;
+mod agents_rest;
 mod annotations;
 mod archive;
 mod arrows;

@@ -244,8 +244,8 @@ fn notes_say_what_was_odd_about_a_request() {
         "there is no such build; the pipeline has got as far as number 1"
     );
     assert_eq!(
-        note("/organizations/acme/agents"),
-        "/v2/organizations/{org.slug}/agents is not modelled"
+        note("/organizations/acme/audit_events"),
+        "/v2/organizations/{org.slug}/audit_events is not modelled"
     );
     assert!(note("/usr").starts_with("no such route; nearest: GET /v2/user"));
     let without_version = note(&format!("{}/organizations/acme/builds", fake.url()));

@@ -6,8 +6,8 @@
 
 use base64::Engine as _;
 use fake_buildkite::{
-    Annotation, AnnotationStyle, BuildSource, FakeBuildkite, FakeBuildkiteBuilder, PipelineHandle,
-    Scope,
+    Agents, Annotation, AnnotationStyle, BuildSource, FakeBuildkite, FakeBuildkiteBuilder,
+    PipelineHandle, Scope, agent,
 };
 
 use crate::support::{Answer, Client, Json, client};
@@ -33,6 +33,19 @@ const NEWER: &[(&str, &str, &str, &str)] = &[
     ("script", "cluster_queue_id", "cluster_url", "Jobs API, examples"),
     ("script", "cluster_queue_url", "cluster_queue_id", "Jobs API, examples"),
     ("agent", "graphql_id", "id", "Agents API, examples"),
+    ("whole agent", "graphql_id", "id", "Agents API, examples"),
+    ("whole agent", "os_id", "version", "Agents API, data model"),
+    ("whole agent", "arch", "os_id", "Agents API, data model"),
+    ("whole agent", "queue", "arch", "Agents API, data model"),
+    ("whole agent", "connected_at", "created_at", "Agents API, data model"),
+    ("whole agent", "disconnected_at", "connected_at", "Agents API, data model"),
+    ("whole agent", "lost_at", "disconnected_at", "Agents API, data model"),
+    ("whole agent", "stopped_at", "lost_at", "Agents API, data model"),
+    ("whole agent", "paused", "meta_data", "go-buildkite, agents.go"),
+    ("whole agent", "paused_at", "paused", "go-buildkite, agents.go"),
+    ("whole agent", "paused_by", "paused_at", "go-buildkite, agents.go"),
+    ("whole agent", "paused_note", "paused_by", "go-buildkite, agents.go"),
+    ("whole agent", "paused_timeout_in_minutes", "paused_note", "go-buildkite, agents.go"),
     ("pipeline", "default_command_step_timeout", "color", "Pipelines API, parameters; go-buildkite, pipelines.go"),
     ("pipeline", "maximum_command_step_timeout", "default_command_step_timeout", "Pipelines API, parameters; go-buildkite, pipelines.go"),
     ("pipeline", "cluster_url", "steps", "recorded in 2024"),
@@ -419,6 +432,32 @@ fn artifacts_are_as_recorded() {
     Comparison::with("build_artifacts_list", "artifacts")
         .known(&[("[].sha1sum", theirs, ours, OTHER_FILE)])
         .holds_for(&client.get(&format!("{build}/artifacts")));
+}
+
+#[test]
+fn an_agent_and_its_stop_are_as_recorded() {
+    let recorded = agent("38cc41b56f5f-1")
+        .hostname("38cc41b56f5f")
+        .version("3.52.0")
+        .user_agent("buildkite-agent/3.52.0.6806 (linux; amd64)")
+        .priority(0)
+        .tags(["queue=default"]);
+    let fake = recorded_builder().agents(Agents::fleet([recorded])).start();
+    let client = client(&fake).with_token("recorded");
+    let path = format!(
+        "/organizations/dean-test/agents/{}",
+        fake.agent("38cc41b56f5f-1").id()
+    );
+    Comparison::with("agent", "whole agent")
+        .known(&[(
+            "ip_address",
+            r#""<IP_ADDRESS>""#,
+            r#""127.0.0.1""#,
+            "masked by its author",
+        )])
+        .holds_for(&client.get(&path));
+    let stop = Comparison::with("agent_stop_204", "nothing");
+    stop.holds_for(&client.put_body(&format!("{path}/stop"), "{}"));
 }
 
 #[test]

@@ -182,6 +182,7 @@ pub(crate) fn world(fake: &FakeBuildkite, organizations: &[&str]) -> String {
             paths.push(format!("{path}/{id}/tokens?per_page=100"));
         }
         paths.push(path);
+        paths.push(format!("/organizations/{organization}/agents?per_page=100"));
     }
     for path in paths {
         let answer = client.get(&path);

@@ -20,16 +20,18 @@ fn a_request_for_what_nobody_serves_fails_the_test_at_its_end() {
         let fake = FakeBuildkite::builder().seed(7).start();
         client(&fake).get("/organisations").expect(404);
         client(&fake).get("/organisations").expect(404);
-        client(&fake).get("/organizations/acme/agents").expect(501);
+        client(&fake)
+            .get("/organizations/acme/audit_events")
+            .expect(501);
         fake.advance(minutes(1));
     });
     assert_eq!(
         said,
         "the fake was not used as it should be:\n  \
          GET /v2/organisations is no route of Buildkite's; nearest: GET /v2/organizations\n  \
-         GET /v2/organizations/{org.slug}/agents is not modelled by this fake\n\
+         GET /v2/organizations/{org.slug}/audit_events is not modelled by this fake\n\
          the clock stands at 2030-01-01T00:01:00.000Z (Manual), the seed is 7; the last requests, newest first:\n  \
-         2030-01-01T00:00:00.000Z GET /v2/organizations/acme/agents 501 (/v2/organizations/{org.slug}/agents is not modelled)\n  \
+         2030-01-01T00:00:00.000Z GET /v2/organizations/acme/audit_events 501 (/v2/organizations/{org.slug}/audit_events is not modelled)\n  \
          2030-01-01T00:00:00.000Z GET /v2/organisations 404 (no such route; nearest: GET /v2/organizations)\n  \
          2030-01-01T00:00:00.000Z GET /v2/organisations 404 (no such route; nearest: GET /v2/organizations)"
     );

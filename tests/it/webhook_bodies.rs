@@ -105,6 +105,48 @@ fn agents_connect_and_are_lost() {
     }
 }
 
+#[test]
+fn agents_stop_and_disconnect() {
+    let fleet = Agents::fleet(["a", "b", "c"].map(agent));
+    let fake = usual().agents(fleet).start();
+    let app = fake.pipeline("app").steps(STEPS).create();
+    let events = [
+        WebhookEvent::AgentDisconnected,
+        WebhookEvent::AgentStopping,
+        WebhookEvent::AgentStopped,
+    ];
+    let told = bodies(&fake, events, || {
+        app.create_build();
+        fake.advance(seconds(2));
+        // One finishes its job first, one has none, and one goes by itself.
+        fake.agent("a").stop_gracefully();
+        fake.agent("b").stop();
+        fake.agent("c").disconnect();
+    });
+    let words: Vec<_> = told
+        .iter()
+        .map(|body| {
+            assert_eq!(body.keys(), ["event", "agent", "sender"]);
+            let agent = &body["agent"];
+            let state = agent["connection_state"].str();
+            format!("{} {} {state}", body["event"].str(), agent["name"].str())
+        })
+        .collect();
+    assert_eq!(
+        words,
+        [
+            "agent.stopping a stopping",
+            "agent.stopping b stopping",
+            "agent.stopped b stopped",
+            "agent.disconnected c disconnected",
+            "agent.stopped a stopped",
+        ]
+    );
+    assert_eq!(told[0]["agent"]["job"]["state"].str(), "running");
+    assert!(told[0]["agent"]["job"]["agent"].is_null());
+    assert!(told[4]["agent"]["job"].is_null());
+}
+
 // --- What only webhooks say --------------------------------------------------------------------------------------------
 
 #[test]

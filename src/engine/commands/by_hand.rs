@@ -131,8 +131,8 @@ impl Command for MakeMove {
             Move::Cancel => engine.change(job, Event::Cancel).expect(CHECKED),
             Move::TimeOut => engine.change(job, Event::TimeOut).expect(CHECKED),
             Move::Expire => engine.change(job, Event::Expire).expect(CHECKED),
-            Move::SilenceAgent => engine.fall_silent(job),
-            Move::LoseAgent => engine.lose_agent(job),
+            Move::SilenceAgent => engine.silence_agent(engine.agent_of(job)),
+            Move::LoseAgent => engine.lose_agent(engine.agent_of(job)),
             Move::PromiseFailure { exit_status } => {
                 PromiseFailure { job, exit_status }
                     .apply(engine)

@@ -76,7 +76,6 @@ impl Engine {
             self.disarm(timer);
         }
         if let Some(agent) = job.agent.filter(|_| job.state.has_agent()) {
-            self.hear_of_agent(key);
             self.free_agent(agent);
         }
         self.leave_queue(key);

@@ -22,6 +22,7 @@ mod delete_schedule;
 mod fill_teams;
 mod fire_schedule;
 mod judge;
+mod move_agent;
 mod promise_failure;
 mod rebuild_build;
 mod reprioritize_job;
@@ -68,6 +69,11 @@ pub(crate) use fill_teams::{
 };
 pub(crate) use fire_schedule::FireSchedule;
 pub(crate) use judge::Judge;
+pub use move_agent::AgentMove;
+pub(crate) use move_agent::{
+    ConnectAgent, Force, MoveAgent, PauseAgent, PauseRefused, ResumeAgent, ResumeRefused,
+    StopAgent, StopRefused,
+};
 pub(crate) use promise_failure::PromiseFailure;
 pub(crate) use rebuild_build::{RebuildBuild, RebuildRefused};
 pub(crate) use reprioritize_job::{NoPriority, ReprioritizeJob};

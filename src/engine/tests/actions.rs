@@ -10,13 +10,15 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::engine::acts::Poll;
+use crate::engine::agent::{Machine, Newcomer, Offer};
 use crate::engine::annotation::{MOST_BODY, Subject};
 use crate::engine::build::{BuildKey, Cancellation, Head};
 use crate::engine::commands::{
-    Annotate, Answers, ArchivePipeline, CancelBuild, CreateBuild, DeleteCluster, DeleteLog,
-    DeletePipeline, DeleteQueue, Failure, MakeMove, Move, NewSlug, PauseQueue, RebuildBuild,
-    ReprioritizeJob, ResumeQueue, RetryFailedJobs, RetryJob, UnarchivePipeline, UnblockJob,
-    UpdateCluster, UpdatePipeline, UploadArtifact, UploadPipeline, WriteLog,
+    AgentMove, Annotate, Answers, ArchivePipeline, CancelBuild, ConnectAgent, CreateBuild,
+    DeleteCluster, DeleteLog, DeletePipeline, DeleteQueue, Failure, MakeMove, Move, MoveAgent,
+    NewSlug, PauseQueue, RebuildBuild, ReprioritizeJob, ResumeQueue, RetryFailedJobs, RetryJob,
+    UnarchivePipeline, UnblockJob, UpdateCluster, UpdatePipeline, UploadArtifact, UploadPipeline,
+    WriteLog,
 };
 use crate::engine::job::{JobKey, State};
 use crate::engine::pipeline::Settings;
@@ -65,6 +67,10 @@ pub(super) enum Action {
     UploadArtifact(PickJob),
     /// The job, or with no job its build.
     Annotate(PickJob, AnnotationScope, bool),
+    /// Whether it is possible or not.
+    MoveAgent(Pick, AgentMove),
+    /// One more agent, if the fleet is fixed.
+    ConnectAgent,
     /// What runs uploads the file of a pipeline of the world, its steps numbered from here.
     Upload {
         job: Pick,
@@ -159,6 +165,9 @@ pub(super) fn action() -> impl Strategy<Value = Action> {
         3 => pick_job().prop_map(Action::UploadArtifact),
         3 => (pick_job(), select(AnnotationScope::ALL), any::<bool>())
             .prop_map(|(job, scope, appends)| Action::Annotate(job, scope, appends)),
+        6 => (pick(), select(AgentMove::ALL))
+            .prop_map(|(agent, wanted)| Action::MoveAgent(agent, wanted)),
+        2 => Just(Action::ConnectAgent),
         8 => in_cluster(),
     ]
 }
@@ -310,6 +319,8 @@ impl Action {
             }
             Self::UploadArtifact(job) => life.upload_artifact(*job),
             Self::Annotate(job, scope, appends) => life.annotate(*job, *scope, *appends),
+            Self::MoveAgent(agent, wanted) => life.move_agent(*agent, *wanted),
+            Self::ConnectAgent => life.connect_agent(),
             Self::Upload {
                 job,
                 pipeline,
@@ -410,7 +421,9 @@ impl Action {
             | Self::Annotate(..)
             | Self::Upload { .. }
             | Self::RetryFailedJobs(..)
-            | Self::Reprioritize(..) => unreachable!("not in a cluster"),
+            | Self::Reprioritize(..)
+            | Self::MoveAgent(..)
+            | Self::ConnectAgent => unreachable!("not in a cluster"),
         }
     }
 }
@@ -603,6 +616,40 @@ impl Life<'_> {
         let _ = self.apply(Annotate {
             subject,
             annotation,
+        });
+    }
+
+    fn move_agent(&mut self, agent: Pick, wanted: AgentMove) {
+        let mut agents: Vec<_> = self.engine.agents().map(|(key, _)| key).collect();
+        agents.reverse();
+        let Some(agent) = of(&agents, agent) else {
+            return;
+        };
+        self.say(|life| format!("{wanted} of {}", life.engine.agent_ref(agent)));
+        let is_possible = self.engine.is_possible_for(agent, wanted);
+        let by = self.user;
+        let made = self.apply(MoveAgent { agent, wanted, by });
+        assert_eq!(made.is_ok(), is_possible);
+    }
+
+    fn connect_agent(&mut self) {
+        if !self.engine.has_fixed_fleet() {
+            return;
+        }
+        self.say(|_| "an agent connects".to_owned());
+        let (organization, _) = self.engine.organizations().next().expect("one");
+        let tags = ["queue=default".to_owned()].into();
+        let Ok(_) = self.apply(ConnectAgent {
+            newcomer: Newcomer {
+                name: "late".into(),
+                offer: Offer {
+                    organization,
+                    queue: None,
+                    tags,
+                },
+                priority: None,
+                machine: Machine::called("late"),
+            },
         });
     }
 

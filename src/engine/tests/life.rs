@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::account::{OrganizationKey, UserKey};
-use crate::engine::agent::Offer;
+use crate::engine::agent::{Machine, Newcomer, Offer};
 use crate::engine::build::{BuildKey, is_over};
 use crate::engine::cluster::{Affinity, ClusterKey, ClusterSettings, HostedCaches};
 use crate::engine::commands::{
@@ -70,7 +70,13 @@ impl<'w> Life<'w> {
                 queue,
                 tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
             };
-            engine.add_agent(&format!("a{n}"), offer, *priority);
+            let name = format!("a{n}");
+            engine.add_agent(Newcomer {
+                machine: Machine::called(&name),
+                name: name.into(),
+                offer,
+                priority: *priority,
+            });
         }
         let user = engine.add_user("A", "a@example.com");
         let mut life = Self {
@@ -410,6 +416,9 @@ impl Heard {
                 | EventKind::ScheduleFailed { .. }
                 | EventKind::QueuePaused { .. }
                 | EventKind::QueueResumed { .. }
+                | EventKind::Agent { .. }
+                | EventKind::AgentPaused { .. }
+                | EventKind::AgentResumed { .. }
                 | EventKind::WebhookDelivered { .. }
                 | EventKind::WebhookFailed { .. }
                 | EventKind::Fault { .. } => {}

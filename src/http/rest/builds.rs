@@ -11,7 +11,7 @@ use crate::engine::build::{Author, Build, BuildKey, Cancellation, Head, PullRequ
 use crate::engine::commands::{
     CancelBuild, CreateBuild, Failure, RebuildBuild, RequestBuild, RetryFailedJobs,
 };
-use crate::engine::job::{Job, State};
+use crate::engine::job::Job;
 use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::json::Fields;

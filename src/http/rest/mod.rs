@@ -1,6 +1,7 @@
 //! The endpoints, one function each: parse, call, render.
 
 mod accounts;
+mod agents;
 mod annotations;
 mod artifacts;
 mod builds;
@@ -110,40 +111,16 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::BuildPage | Route::PipelinePage | Route::ArtifactPage | Route::ArtifactContent => {
             unreachable!("pages and files are answered before tokens")
         }
-        // A line of its own each, so that serving one changes one.
-        Route::ListAgents
-        | Route::GetAgent
-        | Route::StopAgent
-        | Route::PauseAgent
-        | Route::ResumeAgent => unreachable!("what is not served yet is answered before"),
-        Route::ListClusters
-        | Route::GetCluster
-        | Route::CreateCluster
-        | Route::UpdateCluster
-        | Route::DeleteCluster
-        | Route::ListClusterQueues
-        | Route::GetClusterQueue
-        | Route::CreateClusterQueue
-        | Route::UpdateClusterQueue
-        | Route::DeleteClusterQueue
-        | Route::PauseQueueDispatch
-        | Route::ResumeQueueDispatch
-        | Route::ListClusterTokens
-        | Route::GetClusterToken
-        | Route::CreateClusterToken
-        | Route::UpdateClusterToken
-        | Route::RevokeClusterToken
-        | Route::ListClusterMaintainers
-        | Route::GetClusterMaintainer
-        | Route::AddClusterMaintainer
-        | Route::RemoveClusterMaintainer => {
-            unreachable!("what is not served yet is answered before")
-        }
         Route::ListSchedules => schedules::list(cx),
         Route::GetSchedule => schedules::get(cx),
         Route::CreateSchedule => schedules::create(cx),
         Route::UpdateSchedule => schedules::update(cx),
         Route::DeleteSchedule => schedules::delete(cx),
+        Route::ListAgents => agents::list(cx),
+        Route::GetAgent => agents::get(cx),
+        Route::StopAgent => agents::stop(cx),
+        Route::PauseAgent => agents::pause(cx),
+        Route::ResumeAgent => agents::resume(cx),
         Route::ListClusters => clusters::list(cx),
         Route::GetCluster => clusters::get(cx),
         Route::CreateCluster => clusters::create(cx),
