@@ -406,6 +406,7 @@ fn told(
 }
 
 impl fmt::Display for Event {
+    #[expect(clippy::too_many_lines, reason = "a line or two for each kind")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&instant(self.at))?;
         match &self.kind {

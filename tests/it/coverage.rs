@@ -227,6 +227,17 @@ fn every_endpoint_is_served_or_says_that_it_is_not() {
 }
 
 #[test]
+fn everything_of_the_first_two_tiers_is_served() {
+    let all = ask_all();
+    let missing = all.iter().filter(|(row, asked)| {
+        let is_served = matches!(asked, Asked::Served(_));
+        row.tier < 3 && !is_served
+    });
+    let missing: Vec<_> = missing.map(|(row, _)| row.name()).collect();
+    assert!(missing.is_empty(), "not served: {}", missing.join("\n"));
+}
+
+#[test]
 fn every_route_is_in_the_table_with_its_scope() {
     let table = table();
     let mut wrong = Vec::new();

@@ -29,6 +29,7 @@ struct Parts {
     artifact: String,
     of_build: String,
     of_job: String,
+    step_upload: String,
     schedule: String,
 }
 
@@ -40,6 +41,7 @@ fn furnish(pipeline: &PipelineHandle) -> Parts {
     let artifact = make.upload_artifact("a.log", "a").id.to_string();
     let of_build = make.annotate("a").id.to_string();
     let of_job = make.annotate(Annotation::new("a").scope(AnnotationScope::Job));
+    make.upload_pipeline("steps: []");
     make.fail(1);
     let other = pipeline.create_build();
     other.job("make").pass();
@@ -50,6 +52,7 @@ fn furnish(pipeline: &PipelineHandle) -> Parts {
         artifact,
         of_build,
         of_job: of_job.id.to_string(),
+        step_upload: build.step_uploads()[0].id.to_string(),
         schedule: pipeline.schedule("@daily").create().id().to_string(),
     }
 }
@@ -104,6 +107,7 @@ fn paths(route: Route, parts: &Parts) -> Vec<String> {
             .replace("{build.number}", number)
             .replace("{job.id}", job)
             .replace("{annotation.uuid}", annotation)
+            .replace("{uuid}", &parts.step_upload)
             .replace("{id}", id)
     };
     let mut paths = vec![fill(template)];
@@ -128,11 +132,12 @@ fn routes() -> impl Iterator<Item = Route> {
 }
 
 /// What requests need to do something.
-const BODIES: [(Route, &str); 4] = [
+const BODIES: [(Route, &str); 5] = [
     (Route::CreateBuild, r#"{"commit":"HEAD","branch":"main"}"#),
     (Route::CreateSchedule, r#"{"cronline":"@hourly"}"#),
     (Route::CreateBuildAnnotation, r#"{"body":"b"}"#),
     (Route::CreateJobAnnotation, r#"{"body":"b"}"#),
+    (Route::ReprioritizeJob, r#"{"priority":1}"#),
 ];
 
 fn body_of(route: Route) -> Option<&'static str> {

@@ -226,6 +226,7 @@ fn pick_job() -> impl Strategy<Value = PickJob> {
 impl Action {
     /// Does it, as far as there is anything to do it to. Whether the engine refuses is not the action's business: a world
     /// checks that it had no effect then.
+    #[expect(clippy::too_many_lines, reason = "a few for each action")]
     pub(super) fn carry_out(&self, life: &mut Life<'_>) {
         let by = life.user;
         match self {
