@@ -579,6 +579,25 @@ fn an_id_in_the_place_of_the_number_is_read_and_not_written() {
     );
     let failed = fake.existing_pipeline("app").build_number(2);
     let job = failed.job("a").id();
+    for below in [
+        "jobs",
+        "artifacts",
+        "annotations",
+        &format!("jobs/{job}"),
+        &format!("jobs/{job}/log.txt"),
+        &format!("jobs/{job}/env"),
+    ] {
+        let by_number = client.get(&format!("{BUILDS}/2/{below}")).text;
+        let by_id = client.get(&format!("{BUILDS}/{}/{below}", failed.id()));
+        let itself = failed.id().to_string();
+        let by_id = (
+            by_id.status,
+            by_id
+                .text
+                .replace(&format!("builds/{itself}/"), "builds/2/"),
+        );
+        assert_eq!(by_id, (200, by_number), "{below}");
+    }
     for path in [
         format!("{}/cancel", build.id()),
         format!("{}/rebuild", build.id()),

@@ -44,7 +44,7 @@ pub(super) fn list_of_pipeline(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 }
 
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let build = cx.build_for_reading()?;
+    let build = cx.build()?;
     let attempts = attempts(&cx.query);
     let states: Vec<_> = cx.query.all("job_states").collect();
     let jobs = match (cx.query.flag("exclude_jobs"), states.is_empty()) {
@@ -413,23 +413,5 @@ impl Cx<'_> {
         let build = self.build()?;
         self.check_access(self.engine.build(build).pipeline, Access::BuildAndRead)?;
         Ok(build)
-    }
-
-    /// Chosen: an id in the place of the number is understood where nothing changes, because a client does that.
-    fn build_for_reading(&mut self) -> Result<BuildKey, ApiError> {
-        let is_id = self.place.build.len() == 36;
-        let Some(id) = self.place.build.parse::<Uuid>().ok().filter(|_| is_id) else {
-            return self.build();
-        };
-        let pipeline = self.pipeline()?;
-        let pipeline = self.engine.pipeline(pipeline);
-        let found = pipeline
-            .builds
-            .iter()
-            .copied()
-            .find(|key| self.engine.build(*key).id.0 == id);
-        self.note =
-            Some("a build was asked for by its id; Buildkite documents numbers only".to_owned());
-        found.ok_or_else(|| ApiError::not_found("build"))
     }
 }
