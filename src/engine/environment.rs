@@ -53,6 +53,7 @@ const STANDARD: &[&str] = &[
     "BUILDKITE_PROJECT_SLUG",
     "BUILDKITE_PROJECT_PROVIDER",
     "BUILDKITE_SCRIPT_PATH",
+    "BUILDKITE_CLEAN_CHECKOUT",
     "BUILDKITE_PARALLEL_JOB",
     "BUILDKITE_PARALLEL_JOB_COUNT",
     "BUILDKITE_GROUP_KEY",
@@ -166,6 +167,8 @@ impl Engine {
             }
             "BUILDKITE_STEP_KEY" => or_empty(step.common.key.as_deref()),
             "BUILDKITE_STEP_ID" => Some(run.id.to_string()),
+            // Recorded: nothing if nobody asked for it.
+            "BUILDKITE_CLEAN_CHECKOUT" => build.head.clean_checkout.then(|| "true".to_owned()),
             "BUILDKITE_PARALLEL_JOB" => job.parallel.map(|(index, _)| index.to_string()),
             "BUILDKITE_PARALLEL_JOB_COUNT" => job.parallel.map(|(_, count)| count.to_string()),
             "BUILDKITE_GROUP_KEY" => {

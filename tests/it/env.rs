@@ -160,6 +160,32 @@ fn a_job_knows_its_agent_once_it_has_one_and_its_retry_is_counted() {
 }
 
 #[test]
+fn a_clean_checkout_is_told_to_the_jobs_of_a_build_that_asked_for_one() {
+    let fake = FakeBuildkite::start();
+    let client = client(&fake);
+    let app = fake.pipeline("app").create();
+    let asked = [
+        (r#","clean_checkout":true"#, Some("true")),
+        (r#","clean_checkout":false"#, None),
+        ("", None),
+    ];
+    for (number, (field, told)) in (1..).zip(asked) {
+        // When a build is asked for with it, or without
+        let body = format!(r#"{{"commit":"HEAD","branch":"main"{field}}}"#);
+        client
+            .post("/organizations/acme/pipelines/app/builds", &body)
+            .expect(201);
+        // Then its job finds it in its environment, or nothing
+        let job = app.build_number(number).job("true").id();
+        let shown = client.get(&paths(number, job)[1]).expect(200);
+        let name = "BUILDKITE_CLEAN_CHECKOUT";
+        let found = shown["env"].keys().contains(&name);
+        let value = found.then(|| shown["env"][name].str().to_owned());
+        assert_eq!(value.as_deref(), told, "{body}");
+    }
+}
+
+#[test]
 fn every_route_asks_for_a_token_its_scope_and_a_job_with_an_environment() {
     let scopes = Scope::ALL.iter().copied();
     let without: Vec<_> = scopes.filter(|scope| *scope != Scope::ReadJobEnv).collect();
