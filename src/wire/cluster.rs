@@ -122,6 +122,7 @@ impl<'e> MaintainersJson<'e> {
             let json = MaintainerJson::new(view, key);
             match json.actor {
                 ActorJson::User { .. } => all.users.push(json),
+                ActorJson::Team { .. } => all.teams.push(json),
             }
         }
         all
@@ -135,7 +136,7 @@ pub(crate) struct MaintainerJson<'e> {
     actor: ActorJson<'e>,
 }
 
-/// Who it is. A team has its own keys, and ends in its `type`, too.
+/// Who it is. Of a team the documentation shows the name below a cluster and its type elsewhere; here are both.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum ActorJson<'e> {
@@ -144,6 +145,13 @@ enum ActorJson<'e> {
         graphql_id: String,
         name: &'e str,
         email: &'e str,
+        r#type: &'static str,
+    },
+    Team {
+        id: Uuid,
+        graphql_id: String,
+        name: &'e str,
+        slug: &'e str,
         r#type: &'static str,
     },
 }
@@ -164,6 +172,17 @@ impl<'e> MaintainerJson<'e> {
                         name: &user.name,
                         email: &user.email,
                         r#type: "user",
+                    }
+                }
+                Maintainer::Team(key) => {
+                    view.saw(Kind::Team, key, view.engine.team_version(key));
+                    let team = view.engine.team(key);
+                    ActorJson::Team {
+                        id: team.id.0,
+                        graphql_id: graphql_id("Team", team.id.0),
+                        name: &team.settings.name,
+                        slug: &team.slug,
+                        r#type: "team",
                     }
                 }
             },
