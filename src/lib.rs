@@ -290,6 +290,7 @@ pub mod job_transitions {}
 pub mod build_transitions {}
 
 #[doc = include_str!("coverage.md")]
+#[doc = include_str!("clients.md")]
 pub mod coverage {}
 
 /// The examples of the README run with the others.

@@ -1,21 +1,31 @@
 //! A fake for a client that lives in another process: `tests/clients/run` starts one of these for every flow.
 //!
 //! It prints one line of JSON that says where the fake is and what is in it, and serves until its standard input is
-//! closed. Then it says on standard error how many requests there were. If the fake failed while it answered, it lists how
-//! and exits with 1.
+//! closed. Then it prints another line, with the number of requests and, for every route, how often it was asked for. If the
+//! fake failed while it answered, it lists how on standard error and exits with 1.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
-use fake_buildkite::{BuildState, Clock, FakeBuildkite, PipelineHandle, Scope, minutes};
+use fake_buildkite::{
+    Annotation, AnnotationStyle, BuildHandle, BuildState, Clock, FakeBuildkite, Fault, JobScript,
+    PipelineHandle, RequestRecord, Route, Scope, TeamRole, days, minutes, seconds,
+};
 use serde_json::{Value, json};
 
 const USER: (&str, &str) = ("Ada Example", "ada@example.com");
+const COLLEAGUE: (&str, &str) = ("Grace Example", "grace@example.com");
 const READ_ONLY: &str = "only-for-reading";
 const READ_ONLY_SCOPES: [Scope; 2] = [Scope::ReadBuilds, Scope::ReadPipelines];
 
-/// Passes: a job, a wait, a job.
+/// Who calls themselves so is sent away the first time: with 429 for the user, with 429 for a new build.
+const HASTY: &str = "hasty/1.0";
+
+/// Lines of the long log, that of the first job of the pipeline `history`.
+const LONG_LOG: usize = 20_000;
+
+/// Passes: a job, a wait, a job that leaves files and says something of its build.
 const APP: &str = r#"
 steps:
   - label: ":mag: Lint"
@@ -72,6 +82,8 @@ fn main() -> ExitCode {
         .token(READ_ONLY, READ_ONLY_SCOPES)
         .start();
     let history = furnish(&fake);
+    let colleague = hire(&fake);
+    let faults = slow_down(&fake);
     let read_only_scopes = READ_ONLY_SCOPES.map(Scope::as_str);
     let about = json!({
         "url": fake.url(),
@@ -82,8 +94,14 @@ fn main() -> ExitCode {
         "organization": fake.organization(),
         "user": { "name": USER.0, "email": USER.1 },
         "history": history,
+        "colleague": colleague,
+        "hasty_user_agent": HASTY,
+        "long_log_lines": LONG_LOG,
+        "artifacts": artifacts().map(|(path, content)| json!({ "path": path, "hex": hex(&content) })),
     });
-    match serve(&about) {
+    let served = serve(&about);
+    faults.iter().for_each(Fault::lift); // most flows are not hasty
+    match served {
         Ok(()) => report(&fake),
         Err(error) => complain(&error),
     }
@@ -106,12 +124,70 @@ fn furnish(fake: &FakeBuildkite) -> Vec<Value> {
         .exits(1)
         .then()
         .exits(0);
-    fake.pipeline("app")
-        .steps(APP)
-        .create()
-        .on_job("lint")
+    let app = fake.pipeline("app").steps(APP).create();
+    app.on_job("lint")
         .logs("--- Linting\n\u{1b}[32mall <well>\u{1b}[0m\n");
+    leave_traces(app.on_job("test"));
     builds
+}
+
+/// Files, and what the command says of its build: two annotations about the build, and the second in two parts.
+fn leave_traces(test: JobScript) {
+    let test = artifacts().into_iter().fold(test, |test, (path, content)| {
+        test.uploads_artifact(path, content)
+    });
+    let summary = |text| Annotation::new(text).context("summary");
+    test.annotates(Annotation::new("Read **this**").priority(7))
+        .annotates(summary("- linux passed").style(AnnotationStyle::Success))
+        .annotates(summary("- macos passed").append());
+}
+
+/// What the job `test` of the pipeline `app` uploads: a text, and bytes that are none.
+fn artifacts() -> [(&'static str, Vec<u8>); 2] {
+    let bytes = (0..=u8::MAX).cycle().take(3000).collect();
+    [
+        ("log/test.log", b"3 tests passed\n".to_vec()),
+        ("dist/app.bin", bytes),
+    ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a string takes everything");
+    }
+    text
+}
+
+/// Another member, with a token that nobody else needs, and a team of both.
+fn hire(fake: &FakeBuildkite) -> Value {
+    let colleague = fake.add_user(COLLEAGUE.0, COLLEAGUE.1);
+    let token = colleague.token(Scope::ALL.iter().copied());
+    token.expires_in(days(90));
+    let team = fake
+        .team("Platform")
+        .description("Who keeps it running")
+        .default_member_role(TeamRole::Member)
+        .create();
+    team.add_maintainer(&fake.user());
+    team.add_member(&colleague);
+    json!({
+        "id": colleague.id().to_string(),
+        "name": COLLEAGUE.0,
+        "email": COLLEAGUE.1,
+        "token": token.secret(),
+        "expires_at": token.expires_at().map(|at| at.to_rfc3339()),
+        "team": { "id": team.id().to_string(), "name": team.name(), "slug": team.slug() },
+    })
+}
+
+/// Sends hasty clients away, once with each answer. They need not wait: clients wait in real time.
+fn slow_down(fake: &FakeBuildkite) -> [Fault; 2] {
+    let is_hasty = |request: &RequestRecord| request.header("user-agent") == Some(HASTY);
+    [Route::GetUser, Route::CreateBuild].map(|route| {
+        let first = fake.fault(route).matching(is_hasty).first(1);
+        first.rate_limited_for(seconds(0))
+    })
 }
 
 /// 45 builds, ten minutes apart: of three branches in turn, of three releases, passed, failed and canceled.
@@ -130,6 +206,9 @@ fn past(fake: &FakeBuildkite, pipeline: &PipelineHandle) -> Vec<Value> {
             .meta_data("release", &release)
             .meta_data("parity", if n % 2 == 0 { "even" } else { "odd" })
             .create();
+        if n == 0 {
+            print_much(&build);
+        }
         let state = match n % 9 {
             4 => {
                 build.fail();
@@ -158,6 +237,14 @@ fn past(fake: &FakeBuildkite, pipeline: &PipelineHandle) -> Vec<Value> {
     past.collect()
 }
 
+/// The first job runs and prints many lines.
+fn print_much(build: &BuildHandle) {
+    let job = build.job("true"); // the command of a pipeline that was given no steps
+    job.start();
+    let lines = (1..=LONG_LOG).map(|n| format!("line {n} of {LONG_LOG}\n"));
+    job.write_log(&lines.collect::<String>());
+}
+
 /// Prints the line and waits for the end of standard input.
 fn serve(about: &Value) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -167,8 +254,25 @@ fn serve(about: &Value) -> io::Result<()> {
     Ok(())
 }
 
+/// Prints how often each route, in their order, was asked for by requests that were not refused.
 fn report(fake: &FakeBuildkite) -> ExitCode {
-    eprintln!("{} requests", fake.requests().len());
+    let requests = fake.requests();
+    let calls = |route| {
+        let to_it = requests.iter().filter(|one| one.route == Some(route));
+        to_it.filter(|one| one.status < 400).count()
+    };
+    let told = |route: Route| {
+        json!({
+            "route": format!("{route:?}"),
+            "endpoint": route.to_string(),
+            "calls": calls(route),
+        })
+    };
+    let routes: Vec<_> = Route::ALL.iter().map(|route| told(*route)).collect();
+    println!(
+        "{}",
+        json!({ "requests": requests.len(), "routes": routes })
+    );
     match &fake.failures()[..] {
         [] => ExitCode::SUCCESS,
         failures => complain(&failures.join("\n")),

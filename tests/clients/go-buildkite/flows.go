@@ -7,12 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"fake-buildkite/tests/clients/go-support"
+
 	"github.com/buildkite/go-buildkite/v4"
 )
 
 const (
 	sha     = "1f2e3d4c5b6a79880716253443526170deadbeef"
-	noOnes  = "00000000-0000-0000-0000-000000000007"
+	noOnes  = support.NoOnes
 	webhook = "https://webhook.buildkite.com/deliver/"
 )
 
@@ -36,7 +38,7 @@ func account(f *fake) {
 	must(err)
 	check(organization, organizations[0])
 	check(organization.Slug, f.Organization)
-	check(organization.URL, f.at("organizations/"+f.Organization))
+	check(organization.URL, f.At("organizations/"+f.Organization))
 	check(organization.PipelinesURL, organization.URL+"/pipelines")
 	isSet(organization.CreatedAt)
 
@@ -86,7 +88,7 @@ func createAndPoll(f *fake) {
 	})
 	check(created.RebuiltFrom == nil, true)
 	check(created.StartedAt == nil && created.FinishedAt == nil, true)
-	check(created.URL, f.at("organizations/"+f.Organization+"/pipelines/app/builds/1"))
+	check(created.URL, f.At("organizations/"+f.Organization+"/pipelines/app/builds/1"))
 	isID(created.ID)
 	types := []string{}
 	for _, job := range created.Jobs {
@@ -145,7 +147,7 @@ func listThreePages(f *fake) {
 	client := f.client()
 	// Branches with `*`, two states, and an instant: between 19 and 27 of the 45.
 	since := f.History[7].CreatedAt
-	wanted := f.known(func(build past) bool {
+	wanted := f.known(func(build support.Past) bool {
 		return strings.HasPrefix(build.Branch, "feature/") &&
 			(build.State == "passed" || build.State == "failed") &&
 			!build.CreatedAt.Before(since)
@@ -207,24 +209,24 @@ func filters(f *fake) {
 	metaData := func(pairs map[string]string) options {
 		return options{MetaData: buildkite.MetaDataFilters{MetaData: pairs}}
 	}
-	everything := f.known(func(past) bool { return true })
+	everything := f.known(func(support.Past) bool { return true })
 	check(len(everything), 45)
 	check(found(options{}), everything)
 
 	check(found(options{Branch: []string{"main"}}),
-		f.known(func(build past) bool { return build.Branch == "main" }))
+		f.known(func(build support.Past) bool { return build.Branch == "main" }))
 	check(found(options{Branch: []string{"main", "feature/login"}}),
-		f.known(func(build past) bool { return build.Branch != "feature/logout" }))
+		f.known(func(build support.Past) bool { return build.Branch != "feature/logout" }))
 	check(found(options{Branch: []string{"*log*t"}}),
-		f.known(func(build past) bool { return build.Branch == "feature/logout" }))
+		f.known(func(build support.Past) bool { return build.Branch == "feature/logout" }))
 	check(found(options{Branch: []string{"mai"}}), []int{})
 
 	for _, state := range []string{"passed", "failed", "canceled"} {
 		check(found(options{State: []string{state}}),
-			f.known(func(build past) bool { return build.State == state }))
+			f.known(func(build support.Past) bool { return build.State == state }))
 	}
 	check(found(options{State: []string{"failed", "canceled"}}),
-		f.known(func(build past) bool { return build.State != "passed" }))
+		f.known(func(build support.Past) bool { return build.State != "passed" }))
 	check(found(options{State: []string{"finished"}}), everything)
 	check(found(options{State: []string{"running", "scheduled"}}), []int{})
 
@@ -232,18 +234,18 @@ func filters(f *fake) {
 	check(found(options{Commit: f.History[6].Commit[:12]}), []int{})
 
 	check(found(metaData(map[string]string{"release": "v1"})),
-		f.known(func(build past) bool { return build.Release == "v1" }))
+		f.known(func(build support.Past) bool { return build.Release == "v1" }))
 	check(found(metaData(map[string]string{"release": "v1", "parity": "odd"})),
-		f.known(func(build past) bool { return build.Release == "v1" && build.Number%2 == 0 }))
+		f.known(func(build support.Past) bool { return build.Release == "v1" && build.Number%2 == 0 }))
 
 	check(found(options{Creator: user.ID}), everything)
 	check(found(options{Creator: noOnes}), []int{})
 
 	at := func(n int) time.Time { return f.History[n].CreatedAt }
 	check(found(options{CreatedFrom: at(20)}),
-		f.known(func(build past) bool { return build.Number >= 21 }))
+		f.known(func(build support.Past) bool { return build.Number >= 21 }))
 	check(found(options{CreatedTo: at(20)}),
-		f.known(func(build past) bool { return build.Number < 21 }))
+		f.known(func(build support.Past) bool { return build.Number < 21 }))
 	elsewhere := at(20).In(time.FixedZone("elsewhere", 2*60*60))
 	check(found(options{CreatedFrom: elsewhere, CreatedTo: at(22)}), []int{22, 21})
 	// They were moved by hand, each at the instant it was created.
@@ -379,6 +381,84 @@ func retry(f *fake) {
 	refused(err, 400, "Only failed, timed out or canceled jobs can be retried")
 }
 
+// What can be asked about a build that had to be retried, and what can be said when one is made.
+func buildOptions(f *fake) {
+	client := f.client()
+	_, _, err := client.Builds.Create(ctx, f.Organization, "flaky", buildkite.CreateBuild{
+		Commit: "HEAD", Branch: "main", CleanCheckout: true, IgnorePipelineBranchFilters: true,
+		Author: buildkite.Author{Username: "grace", Name: "Grace Example", Email: "grace@example.com"},
+		Env:    map[string]string{"DEPLOY": "no"},
+	})
+	must(err)
+	failed := last(poll(f, client, "flaky", "1"))
+	check(failed.State, "failed")
+	check(failed.Author.Name, "Grace Example")
+	first := job(failed, "test")
+	second, _, err := client.Jobs.RetryJob(ctx, f.Organization, "flaky", "1", first.ID)
+	must(err)
+	check(last(poll(f, client, "flaky", "1")).State, "passed")
+	environment, _, err := client.Jobs.GetJobEnvironmentVariables(ctx, f.Organization, "flaky", "1", second.ID)
+	must(err)
+	check(environment.EnvironmentVariables["DEPLOY"], "no")
+	check(environment.EnvironmentVariables["BUILDKITE_CLEAN_CHECKOUT"], "true")
+
+	jobs := func(build buildkite.Build) []string {
+		return support.Names(build.Jobs, func(job buildkite.Job) string { return job.ID })
+	}
+	get := func(options buildkite.BuildGetOptions) buildkite.Build {
+		build, _, err := client.Builds.Get(ctx, f.Organization, "flaky", "1", &options)
+		must(err)
+		return build
+	}
+	retried := buildkite.BuildsListOptions{IncludeRetriedJobs: true}
+	check(jobs(get(buildkite.BuildGetOptions{})), []string{second.ID})
+	check(jobs(get(buildkite.BuildGetOptions{BuildsListOptions: retried})), []string{first.ID, second.ID})
+	check(jobs(get(buildkite.BuildGetOptions{BuildsListOptions: retried, JobStates: []string{"failed", "canceled"}})),
+		[]string{first.ID})
+	check(jobs(get(buildkite.BuildGetOptions{JobStates: []string{"passed"}})), []string{second.ID})
+	check(get(buildkite.BuildGetOptions{IncludeTestEngine: true}).State, "passed")
+
+	retried.Branch, retried.State, retried.ExcludePipeline = []string{"main"}, []string{"passed"}, true
+	retried.CreatedFrom, retried.FinishedFrom = failed.CreatedAt.Time, failed.CreatedAt.Time
+	isThisBuild := func(builds []buildkite.Build, _ *buildkite.Response, err error) {
+		must(err)
+		check(len(builds), 1)
+		check(builds[0].ID, failed.ID)
+		check(builds[0].Pipeline == nil, true)
+		check(jobs(builds[0]), []string{first.ID, second.ID})
+	}
+	isThisBuild(client.Builds.ListByPipeline(ctx, f.Organization, "flaky", &retried))
+	isThisBuild(client.Builds.ListByOrg(ctx, f.Organization, &retried))
+	isThisBuild(client.Builds.List(ctx, &retried))
+}
+
+// A job that waits goes further to the front, and one that does not wait keeps its place.
+func reprioritize(f *fake) {
+	client := f.client()
+	created, _, err := client.Builds.Create(ctx, f.Organization, "app",
+		buildkite.CreateBuild{Commit: "HEAD", Branch: "main"})
+	must(err)
+	test := job(created, "test")
+	check(test.Priority.Number, 0)
+	urgent, response, err := client.Jobs.ReprioritizeJob(ctx, f.Organization, "app", "1", test.ID,
+		&buildkite.JobReprioritizationOptions{Priority: 5})
+	must(err)
+	check(response.StatusCode, 200)
+	check(urgent.ID, test.ID)
+	check(urgent.Priority.Number, 5)
+	build, _, err := client.Builds.Get(ctx, f.Organization, "app", "1", nil)
+	must(err)
+	check(job(build, "test").Priority.Number, 5)
+	check(job(build, "lint").Priority.Number, 0)
+	waiter := slices.IndexFunc(build.Jobs, func(job buildkite.Job) bool { return job.Type == "waiter" })
+	_, _, err = client.Jobs.ReprioritizeJob(ctx, f.Organization, "app", "1", build.Jobs[waiter].ID,
+		&buildkite.JobReprioritizationOptions{Priority: 1})
+	refused(err, 400, "This job type cannot be reprioritized")
+	_, _, err = client.Jobs.ReprioritizeJob(ctx, f.Organization, "app", "1", noOnes,
+		&buildkite.JobReprioritizationOptions{Priority: 1})
+	refused(err, 404, "No job found")
+}
+
 func logs(f *fake) {
 	client := f.client()
 	created, _, err := client.Builds.Create(ctx, f.Organization, "app",
@@ -457,19 +537,23 @@ func unblock(f *fake) {
 
 func pipelines(f *fake) {
 	client := f.client()
-	slugs := [][]string{}
+	// There may be more than this flow knows of.
+	known := []string{"app", "flaky", "gate", "slow", "history"}
+	slugs, pages := []string{}, 1
 	options := &buildkite.PipelineListOptions{ListOptions: buildkite.ListOptions{PerPage: 2}}
-	for {
+	for ; ; pages++ {
 		page, response, err := client.Pipelines.List(ctx, f.Organization, options)
 		must(err)
-		slugs = append(slugs, slugsOf(page))
+		slugs = append(slugs, slugsOf(page)...)
+		check(response.PrevPage, pages-1)
 		if response.NextPage == 0 {
 			break
 		}
-		check(response.LastPage == 3 || response.LastPage == 0, true)
+		check(len(page), 2)
 		options.Page = response.NextPage
 	}
-	check(slugs, [][]string{{"app", "flaky"}, {"gate", "slow"}, {"history"}})
+	check(pages, (len(slugs)+1)/2)
+	check(slices.DeleteFunc(slugs, func(slug string) bool { return !slices.Contains(known, slug) }), known)
 	named, _, err := client.Pipelines.List(ctx, f.Organization, &buildkite.PipelineListOptions{Name: "LO"})
 	must(err)
 	check(slugsOf(named), []string{"slow"})
@@ -479,7 +563,7 @@ func pipelines(f *fake) {
 	check(app.Name, "app")
 	check(app.DefaultBranch, "main")
 	check(app.Repository, "https://github.com/"+f.Organization+"/app.git")
-	check(app.URL, f.at("organizations/"+f.Organization+"/pipelines/app"))
+	check(app.URL, f.At("organizations/"+f.Organization+"/pipelines/app"))
 	check(app.BuildsURL, app.URL+"/builds")
 	check(app.Visibility, "private")
 	isID(app.ID)
@@ -529,7 +613,7 @@ func pipelines(f *fake) {
 	_, _, err = client.Pipelines.Create(ctx, f.Organization, buildkite.CreatePipeline{
 		Name: "Empty", Repository: "git@github.com:acme/empty.git",
 	})
-	check(fields(refused(err, 422, "Validation Failed")), []string{"configuration"})
+	check(refused(err, 422, "Validation Failed").Fields(), []string{"configuration"})
 
 	// The settings of another provider decode into another type.
 	elsewhere, _, err := client.Pipelines.Create(ctx, f.Organization, buildkite.CreatePipeline{
@@ -628,14 +712,14 @@ func pipelineLife(f *fake) {
 	check(last(poll(f, client, "tidy-up", "1")).State, "passed")
 	_, _, err = client.Pipelines.Update(ctx, f.Organization, "tidy-up",
 		buildkite.UpdatePipeline{Steps: []buildkite.Step{{Type: "waiter"}}})
-	check(fields(refused(err, 422, "Validation Failed")), []string{"steps"})
+	check(refused(err, 422, "Validation Failed").Fields(), []string{"steps"})
 	_, _, err = client.Pipelines.Update(ctx, f.Organization, "tidy-up", buildkite.UpdatePipeline{Name: "app"})
-	check(fields(refused(err, 422, "Validation Failed")), []string{"name"})
+	check(refused(err, 422, "Validation Failed").Fields(), []string{"name"})
 
 	// Renamed: every address follows.
 	moved := update("tidy-up", buildkite.UpdatePipeline{Name: "Spotless"})
 	check(moved.Slug, "spotless")
-	check(moved.URL, f.at("organizations/"+f.Organization+"/pipelines/spotless"))
+	check(moved.URL, f.At("organizations/"+f.Organization+"/pipelines/spotless"))
 	_, _, err = client.Pipelines.Get(ctx, f.Organization, "tidy-up")
 	refused(err, 404, "No pipeline found")
 
@@ -731,7 +815,7 @@ func scheduleLife(f *fake) {
 	check(nightly.Branch, "release")
 	check(nightly.Env, map[string]string{"DEPLOY_ENV": "staging"})
 	check(nightly.Enabled, true)
-	check(nightly.URL, f.at("organizations/"+f.Organization+"/pipelines/app/schedules/"+nightly.ID))
+	check(nightly.URL, f.At("organizations/"+f.Organization+"/pipelines/app/schedules/"+nightly.ID))
 	check(nightly.CreatedBy.Email, f.User.Email)
 	check(nightly.Pipeline.Slug, "app")
 	check(nightly.FailedMessage, "")
@@ -843,10 +927,10 @@ func errorsOfEveryKind(f *fake) {
 
 	// 422
 	body := refused(create(client, buildkite.CreateBuild{Branch: "main"}), 422, "Validation Failed")
-	check(fields(body), []string{"commit"})
+	check(body.Fields(), []string{"commit"})
 	check(body.Errors[0].Code, "missing")
 	body = refused(create(client, buildkite.CreateBuild{}), 422, "Validation Failed")
-	check(fields(body), []string{"commit", "branch"})
+	check(body.Fields(), []string{"commit", "branch"})
 	_, err = client.Builds.Cancel(ctx, f.Organization, "history", "1")
 	refused(err, 422, "Build can't be canceled because it's already finished.")
 	builds, _, err = client.Builds.ListByPipeline(ctx, f.Organization, "app", nil)

@@ -1,22 +1,14 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"reflect"
-	"regexp"
-	"runtime"
 	"slices"
+
+	"fake-buildkite/tests/clients/go-support"
 
 	"github.com/buildkite/go-buildkite/v4"
 )
-
-// More polls than any build here needs: one that stands still fails the flow instead of hanging it.
-const mostPolls = 30
-
-var id = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // --- Polling ---
 
@@ -26,12 +18,12 @@ func poll(f *fake, client *buildkite.Client, pipeline, number string) []buildkit
 }
 
 func pollUntil(f *fake, client *buildkite.Client, pipeline, number, state string) buildkite.Build {
-	return last(answers(f, client, pipeline, number, state))
+	return support.Last(answers(f, client, pipeline, number, state))
 }
 
 func answers(f *fake, client *buildkite.Client, pipeline, number string, enough ...string) []buildkite.Build {
 	seen := []buildkite.Build{}
-	for len(seen) < mostPolls {
+	for len(seen) < support.MostPolls {
 		build, _, err := client.Builds.Get(ctx, f.Organization, pipeline, number, nil)
 		must(err)
 		seen = append(seen, build)
@@ -39,7 +31,7 @@ func answers(f *fake, client *buildkite.Client, pipeline, number string, enough 
 			return seen
 		}
 	}
-	fail("%s#%s was %v after %d polls", pipeline, number, states(seen), mostPolls)
+	fail("%s#%s was %v after %d polls", pipeline, number, states(seen), support.MostPolls)
 	return nil
 }
 
@@ -67,8 +59,6 @@ func job(build buildkite.Build, key string) buildkite.Job {
 	return build.Jobs[n]
 }
 
-func last(builds []buildkite.Build) buildkite.Build { return builds[len(builds)-1] }
-
 func numbers(builds []buildkite.Build) []int {
 	all := []int{}
 	for _, build := range builds {
@@ -86,7 +76,7 @@ func slugsOf(pipelines []buildkite.Pipeline) []string {
 }
 
 // known are the numbers of the past builds that fit, newest first.
-func (f *fake) known(fits func(past) bool) []int {
+func (f *fake) known(fits func(support.Past) bool) []int {
 	all := []int{}
 	for _, build := range slices.Backward(f.History) {
 		if fits(build) {
@@ -98,17 +88,14 @@ func (f *fake) known(fits func(past) bool) []int {
 
 // --- Expectations ---
 
-func check(found, expected any) {
-	if !reflect.DeepEqual(found, expected) {
-		fail("expected %#v, found %#v", expected, found)
-	}
-}
+var (
+	check = support.Check
+	must  = support.Must
+	fail  = support.Fail
+	isID  = support.IsID
+)
 
-func isID(text string) {
-	if !id.MatchString(text) {
-		fail("no id: %q", text)
-	}
-}
+func last(builds []buildkite.Build) buildkite.Build { return support.Last(builds) }
 
 func isSet(at *buildkite.Timestamp) {
 	if at == nil || at.IsZero() {
@@ -125,50 +112,23 @@ func increasing(instants ...*buildkite.Timestamp) {
 	}
 }
 
-// refusal is the body of an error, with what the client does not decode.
-type refusal struct {
-	Errors []struct {
-		Field string `json:"field"`
-		Code  string `json:"code"`
-	} `json:"errors"`
-}
-
 // refused checks the error that the client makes of an answer.
-func refused(err error, status int, message string) refusal {
+func refused(err error, status int, message string) support.Refusal {
 	var response *buildkite.ErrorResponse
 	if !errors.As(err, &response) {
 		fail("expected %d %q, found %v", status, message, err)
 	}
 	check(response.Response.StatusCode, status)
 	check(response.Message, message)
-	body := refusal{}
-	must(json.Unmarshal(response.RawBody, &body))
-	return body
+	request := response.Response.Request
+	check(response.Error(), fmt.Sprintf("%s %s: %d %s", request.Method, request.URL, status, message))
+	return support.Refused(response.RawBody)
 }
 
-func fields(body refusal) []string {
-	all := []string{}
-	for _, entry := range body.Errors {
-		all = append(all, entry.Field)
+// answered checks the error and the status of an answer without a body.
+func answered(status int) func(*buildkite.Response, error) {
+	return func(response *buildkite.Response, err error) {
+		must(err)
+		check(response.StatusCode, status)
 	}
-	return all
-}
-
-func must(err error) {
-	if err != nil {
-		fail("%v", err)
-	}
-}
-
-// fail ends the flow, and says where it was.
-func fail(format string, details ...any) {
-	fmt.Fprintf(os.Stderr, format+"\n", details...)
-	for skip := 1; ; skip++ {
-		pc, file, line, ok := runtime.Caller(skip)
-		if !ok {
-			break
-		}
-		fmt.Fprintf(os.Stderr, "  %s %s:%d\n", runtime.FuncForPC(pc).Name(), file, line)
-	}
-	os.Exit(1)
 }

@@ -1,0 +1,3 @@
+module fake-buildkite/tests/clients/go-support
+
+go 1.25
