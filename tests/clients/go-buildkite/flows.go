@@ -20,6 +20,7 @@ const (
 
 var ctx = context.Background()
 
+// The user, the organization, and what two tokens may do.
 func account(f *fake) {
 	client := f.client()
 	user, response, err := client.User.CurrentUser(ctx)
@@ -55,6 +56,7 @@ func account(f *fake) {
 	check(readOnly.UUID != token.UUID, true)
 }
 
+// A build is made with everything there is to say, and watched until it has passed.
 func createAndPoll(f *fake) {
 	client := f.client()
 	created, response, err := client.Builds.Create(ctx, f.Organization, "app", buildkite.CreateBuild{
@@ -143,6 +145,7 @@ func createAndPoll(f *fake) {
 	check(chosen.Pipeline.Slug, "app")
 }
 
+// Filters, page by page, in each of the three lists.
 func listThreePages(f *fake) {
 	client := f.client()
 	// Branches with `*`, two states, and an instant: between 19 and 27 of the 45.
@@ -195,6 +198,7 @@ func listThreePages(f *fake) {
 	check(len(beyond), 0)
 }
 
+// Every filter of a list.
 func filters(f *fake) {
 	client := f.client()
 	user, _, err := client.User.CurrentUser(ctx)
@@ -262,6 +266,7 @@ func filters(f *fake) {
 	check(bare[0].Pipeline == nil, true)
 }
 
+// A build is canceled while it runs, and another before anything runs of it.
 func cancel(f *fake) {
 	client := f.client()
 	start := func() {
@@ -298,6 +303,7 @@ func cancel(f *fake) {
 	check(canceled.State, "canceled")
 }
 
+// A build is made once more.
 func rebuild(f *fake) {
 	client := f.client()
 	original, _, err := client.Builds.Create(ctx, f.Organization, "app", buildkite.CreateBuild{
@@ -335,6 +341,7 @@ func rebuild(f *fake) {
 	check(first.RebuiltFrom == nil, true)
 }
 
+// A failed job is retried, once, and the build passes.
 func retry(f *fake) {
 	client := f.client()
 	_, _, err := client.Builds.Create(ctx, f.Organization, "flaky",
@@ -459,6 +466,7 @@ func reprioritize(f *fake) {
 	refused(err, 404, "No job found")
 }
 
+// What a job prints is seen while it runs, until it is deleted; and its environment.
 func logs(f *fake) {
 	client := f.client()
 	created, _, err := client.Builds.Create(ctx, f.Organization, "app",
@@ -494,6 +502,7 @@ func logs(f *fake) {
 	check(log.Content, "")
 }
 
+// A person lets a build go on, and says why.
 func unblock(f *fake) {
 	client := f.client()
 	_, _, err := client.Builds.Create(ctx, f.Organization, "gate",
@@ -535,6 +544,7 @@ func unblock(f *fake) {
 	refused(err, 400, "This job type cannot be unblocked")
 }
 
+// Pipelines are listed, described, made and deleted.
 func pipelines(f *fake) {
 	client := f.client()
 	// There may be more than this flow knows of.
@@ -623,7 +633,7 @@ func pipelines(f *fake) {
 	check(elsewhere.Provider.Settings.(*buildkite.BitbucketSettings).Repository, "acme/elsewhere")
 }
 
-// pipelineLife is everything that can become of a pipeline, of both kinds.
+// Everything that can become of a pipeline, of both kinds.
 func pipelineLife(f *fake) {
 	client := f.client()
 	get := func(slug string) buildkite.Pipeline {
@@ -879,6 +889,7 @@ func scheduleLife(f *fake) {
 	check(len(none), 0)
 }
 
+// What is refused, and in which words.
 func errorsOfEveryKind(f *fake) {
 	client := f.client()
 	create := func(client *buildkite.Client, build buildkite.CreateBuild) error {
