@@ -9,8 +9,9 @@ use std::io::{self, Read, Write};
 use std::process::ExitCode;
 
 use fake_buildkite::{
-    Annotation, AnnotationStyle, BuildHandle, BuildState, Clock, FakeBuildkite, Fault, JobScript,
-    PipelineHandle, RequestRecord, Route, Scope, TeamRole, days, minutes, seconds,
+    Agents, Annotation, AnnotationStyle, BuildHandle, BuildState, Clock, FakeBuildkite, Fault,
+    JobScript, PipelineHandle, Received, RequestRecord, Route, Scope, TeamRole, WebhookEvent,
+    WebhookReceiver, agent, days, minutes, seconds,
 };
 use serde_json::{Value, json};
 
@@ -21,6 +22,9 @@ const READ_ONLY_SCOPES: [Scope; 2] = [Scope::ReadBuilds, Scope::ReadPipelines];
 
 /// Who calls themselves so is sent away the first time: with 429 for the user, with 429 for a new build.
 const HASTY: &str = "hasty/1.0";
+
+/// What webhooks are signed with.
+const SECRET: &str = "s3cret";
 
 /// Lines of the long log, that of the first job of the pipeline `history`.
 const LONG_LOG: usize = 20_000;
@@ -97,6 +101,8 @@ fn main() -> ExitCode {
         "colleague": colleague,
         "hasty_user_agent": HASTY,
         "long_log_lines": LONG_LOG,
+        "webhook_secret": SECRET,
+        "deliveries": deliveries(),
         "artifacts": artifacts().map(|(path, content)| json!({ "path": path, "hex": hex(&content) })),
     });
     let served = serve(&about);
@@ -149,6 +155,34 @@ fn artifacts() -> [(&'static str, Vec<u8>); 2] {
         ("log/test.log", b"3 tests passed\n".to_vec()),
         ("dist/app.bin", bytes),
     ]
+}
+
+/// What webhooks said of one build, from its agent's coming to its agent's going: another fake's, because a client that
+/// looks at them need not be a server. That one has a clock that stands where it is put, so it is the same in every run.
+fn deliveries() -> Vec<Value> {
+    let fake = FakeBuildkite::builder()
+        .user(USER.0, USER.1)
+        .agents(Agents::fleet([]))
+        .start();
+    let receiver = WebhookReceiver::start();
+    let webhook = fake.webhook(receiver.url()).signed_with(SECRET);
+    let webhook = webhook.events(WebhookEvent::ALL.iter().copied()).create();
+    webhook.ping();
+    let agent = fake.connect_agent(agent("porter"));
+    let app = fake.pipeline("app").steps(FLAKY).create();
+    app.on_job("test").exits(1);
+    app.create_build();
+    fake.run_until_idle();
+    agent.stop();
+    fake.settled().blocking();
+    let told = |one: &Received| {
+        json!({
+            "event": one.event(),
+            "signature": one.header("x-buildkite-signature"),
+            "body": String::from_utf8_lossy(&one.body),
+        })
+    };
+    receiver.received().iter().map(told).collect()
 }
 
 fn hex(bytes: &[u8]) -> String {

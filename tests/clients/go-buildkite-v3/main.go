@@ -30,6 +30,7 @@ func main() {
 		flow("cluster_at_work", clusterAtWork),
 		flow("teams", teams),
 		flow("pipeline_life", pipelineLife),
+		flow("webhooks", webhooks),
 		flow("errors", errorsOfEveryKind),
 	})
 }

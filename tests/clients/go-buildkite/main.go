@@ -43,6 +43,7 @@ func main() {
 		flow("pipelines", pipelines),
 		flow("pipeline_life", pipelineLife),
 		flow("schedule_life", scheduleLife),
+		flow("webhooks", webhooks),
 		flow("errors", errorsOfEveryKind),
 	})
 }

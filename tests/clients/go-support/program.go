@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -34,6 +35,8 @@ type Host struct {
 	HastyUserAgent string     `json:"hasty_user_agent"`
 	LongLogLines   int        `json:"long_log_lines"`
 	Artifacts      []Artifact `json:"artifacts"`
+	WebhookSecret  string     `json:"webhook_secret"`
+	Deliveries     []Delivery `json:"deliveries"`
 }
 
 // Person is a user.
@@ -70,6 +73,23 @@ type Colleague struct {
 type Artifact struct {
 	Path string `json:"path"`
 	Hex  string `json:"hex"`
+}
+
+// Delivery is what a webhook said of one event.
+type Delivery struct {
+	Event     string `json:"event"`
+	Signature string `json:"signature"`
+	Body      string `json:"body"`
+}
+
+// Request is the request that said so.
+func (d Delivery) Request() *http.Request {
+	request, err := http.NewRequest("POST", "http://program.test/hooks", strings.NewReader(d.Body))
+	Must(err)
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("X-Buildkite-Event", d.Event)
+	request.Header.Set("X-Buildkite-Signature", d.Signature)
+	return request
 }
 
 // Content is its bytes.
