@@ -32,6 +32,8 @@ use crate::engine::job::JobKey;
 use crate::engine::judging::Question;
 use crate::engine::{Applied, Command, Engine};
 use crate::fault::{Effect, Faults, Plan};
+#[cfg(feature = "cli")]
+use crate::http::reply::Answering;
 use crate::http::request::Request;
 use crate::http::{self, Answered, Options, Rates, Tags};
 use crate::journal::{Journal, RequestRecord};
@@ -91,6 +93,20 @@ pub(crate) struct Driver {
     doubt: OnceLock<String>,
     /// Requests that wait.
     held: Arc<Held>,
+    /// Who answers for levers, if anybody does.
+    #[cfg(feature = "cli")]
+    levers: OnceLock<Levers>,
+}
+
+/// Answers requests below `/_fake/`.
+#[cfg(feature = "cli")]
+pub(crate) struct Levers(Box<dyn Fn(Request) -> Answering + Send + Sync>);
+
+#[cfg(feature = "cli")]
+impl std::fmt::Debug for Levers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Levers")
+    }
 }
 
 /// How many different requests for what nobody serves are kept: the first 20.
@@ -138,6 +154,8 @@ impl Driver {
             changed: Arc::new(Notify::new()),
             doubt: OnceLock::new(),
             held: Arc::default(),
+            #[cfg(feature = "cli")]
+            levers: OnceLock::new(),
             unserved: Mutex::default(),
             asking: Mutex::default(),
         }
@@ -146,6 +164,21 @@ impl Driver {
     /// What was asked for that nobody serves, in sentences; each once.
     pub(crate) fn unserved(&self) -> Vec<String> {
         self.unserved.lock().clone()
+    }
+
+    /// Whatever was asked for so far is forgiven.
+    #[cfg(feature = "cli")]
+    pub(crate) fn forget_unserved(&self) {
+        self.unserved.lock().clear();
+    }
+
+    /// Levers are answered by this from now on.
+    #[cfg(feature = "cli")]
+    pub(crate) fn answer_levers(
+        &self,
+        answer: impl Fn(Request) -> Answering + Send + Sync + 'static,
+    ) {
+        self.levers.get_or_init(|| Levers(Box::new(answer)));
     }
 
     /// The world as it is.

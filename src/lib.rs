@@ -232,6 +232,7 @@
 //! | `webhook` | telling somebody outside: addresses, signatures, the request |
 //! | `driver` | the one lock, who carries out deliveries, and the real clock for those that go by one |
 //! | `fake` | what a test holds |
+//! | `levers` | the same as JSON over HTTP, for tests in other languages (feature `cli`) |
 
 mod clock;
 mod driver;
@@ -240,6 +241,8 @@ mod fake;
 mod fault;
 mod http;
 mod journal;
+#[cfg(feature = "cli")]
+mod levers;
 mod pipeline;
 mod schedule;
 mod script;
@@ -275,13 +278,17 @@ pub use vocabulary::ids::{
 pub use vocabulary::role::{MemberRole, SsoMode, TeamPrivacy, TeamRole};
 pub use vocabulary::route::Route;
 pub use vocabulary::scope::Scope;
-pub use vocabulary::span::{days, hours, millis, minutes, seconds};
+pub use vocabulary::span::{days, hours, millis, minutes, seconds, span_of};
 pub use vocabulary::states::{
     AgentState, AnnotationScope, AnnotationStyle, ArtifactState, BuildSource, BuildState, JobState,
     JobType, SignalReason, StepUploadState,
 };
 pub use vocabulary::webhook::WebhookEvent;
 pub use webhook::Delivery;
+
+#[cfg(feature = "cli")]
+#[doc = include_str!("levers/reference.md")]
+pub mod levers_over_http {}
 
 #[doc = include_str!("engine/job/transitions.md")]
 pub mod job_transitions {}

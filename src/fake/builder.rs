@@ -77,6 +77,7 @@ pub struct FakeBuildkiteBuilder {
     starting_at: DateTime<Utc>,
     clock: Clock,
     host: Host,
+    port: u16,
     agents: Agents,
     event_limit: usize,
     enforces_limits: bool,
@@ -98,6 +99,7 @@ impl FakeBuildkiteBuilder {
             starting_at: EPOCH.parse().expect("the epoch is an instant"),
             clock: Clock::Manual,
             host: Host::default(),
+            port: 0,
             agents: Agents::unlimited(),
             event_limit: EVENT_LIMIT,
             enforces_limits: false,
@@ -244,6 +246,18 @@ impl FakeBuildkiteBuilder {
     /// ```
     pub fn on_current_runtime(mut self) -> Self {
         self.host = Host::CurrentRuntime;
+        self
+    }
+
+    /// The port of 127.0.0.1 on which the fake listens, instead of any free one. For programs that cannot be told where the
+    /// fake is: tests that run side by side cannot share a port.
+    ///
+    /// ```no_run
+    /// let fake = fake_buildkite::FakeBuildkite::builder().port(8_989).start();
+    /// assert_eq!(fake.url(), "http://127.0.0.1:8989");
+    /// ```
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
         self
     }
 
@@ -505,6 +519,7 @@ impl FakeBuildkiteBuilder {
         FakeBuildkite::serve(
             driver,
             self.host,
+            self.port,
             self.limits,
             home,
             token,

@@ -57,12 +57,13 @@ impl Host {
         driver: &Arc<Driver>,
         clock: Clock,
         epoch: DateTime<Utc>,
+        port: u16,
         limits: Limits,
     ) -> io::Result<Server> {
         let mut server = match self.runtime(clock) {
             None => {
                 let driver = Arc::clone(driver);
-                Server::start(limits, Arc::new(move |request| driver.serve(request)))?
+                Server::start(port, limits, Arc::new(move |request| driver.serve(request)))?
             }
             Some(runtime) => {
                 // Its tasks end when the runtime comes to it, which may be long after the fake is gone.
@@ -72,7 +73,7 @@ impl Host {
                     None => Answering::Now(gone()),
                 };
                 let check = (clock == Clock::FollowTokio).then(|| check(driver));
-                Server::start_on(runtime, limits, Arc::new(answer), check)?
+                Server::start_on(runtime, port, limits, Arc::new(answer), check)?
             }
         };
         let speed = match clock {

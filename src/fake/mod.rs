@@ -18,6 +18,7 @@ mod connection;
 mod events;
 mod explore;
 mod fault;
+mod find;
 mod gate;
 mod host;
 mod job;
@@ -170,14 +171,16 @@ impl FakeBuildkite {
     fn serve(
         driver: Arc<Driver>,
         host: Host,
+        port: u16,
         limits: Limits,
         home: Home,
         token: String,
         family: Family,
     ) -> Self {
         let (mode, epoch) = (driver.mode(), driver.read(Engine::now));
-        let server = host.serve(&driver, mode, epoch, limits.clone());
-        let server = server.unwrap_or_else(|error| panic!("no server for the fake: {error}"));
+        let server = host.serve(&driver, mode, epoch, port, limits.clone());
+        let server =
+            server.unwrap_or_else(|error| panic!("no server for the fake on port {port}: {error}"));
         let fake = Self {
             driver,
             server,

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use crate::http::connection::Limits;
 use crate::http::reply::{Answering, Reply, Served};
-use crate::http::server::Server;
+use crate::http::server::{FREE_PORT, Server};
 
 /// A server on a free port of this machine that keeps what webhooks tell it, and answers as the test says. It is gone when
 /// it is dropped.
@@ -107,7 +107,7 @@ impl WebhookReceiver {
                 }
             }))
         };
-        match Server::start(Limits::default(), Arc::new(serve)) {
+        match Server::start(FREE_PORT, Limits::default(), Arc::new(serve)) {
             Ok(server) => Self { server, got },
             Err(error) => panic!("no receiver of webhooks could be started: {error}"),
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::driver::World;
 use crate::fake::{FakeBuildkite, host};
+use crate::http::server::FREE_PORT;
 use crate::vocabulary::span::instant;
 use crate::wire::build::reported_state;
 
@@ -113,6 +114,7 @@ impl FakeBuildkite {
         let fork = Self::serve(
             driver,
             self.host,
+            FREE_PORT,
             self.limits.clone(),
             self.home,
             self.token.clone(),

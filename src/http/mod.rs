@@ -22,7 +22,7 @@ mod io;
 mod json;
 mod pages;
 mod pagination;
-mod query;
+pub(crate) mod query;
 mod rates;
 pub(crate) mod reply;
 pub(crate) mod request;

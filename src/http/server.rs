@@ -89,18 +89,21 @@ struct Thread {
     handle: JoinHandle<()>,
 }
 
+/// Any port that is free.
+pub(crate) const FREE_PORT: u16 = 0;
+
 /// How many connections may wait to be accepted, as in the standard library.
 const BACKLOG: u32 = 128;
 
 impl Server {
-    /// Binds a free port of 127.0.0.1 and serves it from a thread of its own. On return connections are accepted.
+    /// Binds a port of 127.0.0.1 and serves it from a thread of its own. On return connections are accepted.
     ///
     /// # Errors
-    /// When the system has no port, descriptor or thread left.
-    pub(crate) fn start(limits: Limits, answer: Arc<Answer>) -> io::Result<Self> {
+    /// When the port is taken, or the system has no port, descriptor or thread left.
+    pub(crate) fn start(port: u16, limits: Limits, answer: Arc<Answer>) -> io::Result<Self> {
         let runtime = OwnRuntime::new()?;
         let handle = runtime.get().handle().clone();
-        let (mut server, reception) = Self::open(limits, answer, handle, Timers::Own)?;
+        let (mut server, reception) = Self::open(port, limits, answer, handle, Timers::Own)?;
         let (ending, ended) = mpsc::channel();
         let thread = thread::Builder::new()
             .name(THREAD_NAME.to_owned())
@@ -113,7 +116,7 @@ impl Server {
         Ok(server)
     }
 
-    /// Binds a free port of 127.0.0.1 and serves it from a task of this runtime. On return connections queue up; they are
+    /// Binds a port of 127.0.0.1 and serves it from a task of this runtime. On return connections queue up; they are
     /// served when the runtime runs, the first one after `check`.
     ///
     /// # Errors
@@ -123,23 +126,25 @@ impl Server {
     /// When the runtime has no I/O.
     pub(crate) fn start_on(
         runtime: Handle,
+        port: u16,
         limits: Limits,
         answer: Arc<Answer>,
         check: Option<Check>,
     ) -> io::Result<Self> {
-        let (server, mut reception) = Self::open(limits, answer, runtime, Timers::Borrowed)?;
+        let (server, mut reception) = Self::open(port, limits, answer, runtime, Timers::Borrowed)?;
         reception.check = check;
         server.handle.spawn(reception.run());
         Ok(server)
     }
 
     fn open(
+        port: u16,
         limits: Limits,
         answer: Arc<Answer>,
         handle: Handle,
         timers: Timers,
     ) -> io::Result<(Self, Reception)> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let listener = {

@@ -58,3 +58,69 @@ pub const fn hours(count: u64) -> Duration {
 pub const fn days(count: u64) -> Duration {
     Duration::from_secs(count.saturating_mul(24 * 60 * 60))
 }
+
+/// A span from a text: numbers with units, one behind the other. None, if it is something else.
+///
+/// ```
+/// use fake_buildkite::{minutes, span_of};
+///
+/// assert_eq!(span_of("1h30m"), Some(minutes(90)));
+/// assert_eq!(span_of("90s"), Some(minutes(1) + minutes(1) / 2));
+/// assert_eq!(span_of("soon"), None);
+/// ```
+///
+/// Units are `ms`, `s`, `m`, `h` and `d`.
+#[must_use]
+pub fn span_of(text: &str) -> Option<Duration> {
+    let mut rest = text.trim();
+    let mut total = Duration::ZERO;
+    if rest.is_empty() {
+        return None;
+    }
+    while !rest.is_empty() {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let (number, behind) = rest.split_at(digits);
+        let letters = behind.bytes().take_while(u8::is_ascii_alphabetic).count();
+        let (unit, behind) = behind.split_at(letters);
+        let millis: u64 = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            _ => return None,
+        };
+        let part = number.parse::<u64>().ok()?.checked_mul(millis)?;
+        total = total.checked_add(Duration::from_millis(part))?;
+        rest = behind;
+    }
+    Some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_numbers_with_units() {
+        let table = [
+            ("90s", Some(90_000)),
+            ("1h30m", Some(5_400_000)),
+            ("500ms", Some(500)),
+            ("2d", Some(172_800_000)),
+            (" 3m ", Some(180_000)),
+            ("0s", Some(0)),
+            ("", None),
+            ("3", None),
+            ("m", None),
+            ("3 m", None),
+            ("-3m", None),
+            ("3w", None),
+            ("99999999999999999999s", None),
+            ("99999999999999999d", None),
+        ];
+        for (text, millis) in table {
+            assert_eq!(span_of(text), millis.map(Duration::from_millis), "{text:?}");
+        }
+    }
+}

@@ -32,6 +32,8 @@ mod headers;
 mod hosting;
 mod intermediate;
 mod jobs_api;
+#[cfg(feature = "cli")]
+mod levers;
 mod life;
 mod lists;
 mod logs;
@@ -58,6 +60,8 @@ mod settings;
 mod slots;
 mod snapshots;
 mod soft;
+#[cfg(feature = "cli")]
+mod standalone;
 mod step_uploads;
 mod story;
 mod streams;

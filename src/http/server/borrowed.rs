@@ -21,6 +21,7 @@ fn echo(request: Request) -> Reply {
 fn serve() -> Server {
     Server::start_on(
         Handle::current(),
+        FREE_PORT,
         Limits::default(),
         Arc::new(|request| echo(request).into()),
         None,
@@ -142,6 +143,7 @@ async fn a_check_is_done_once_and_before_the_first_socket_is_served() {
     };
     let server = Server::start_on(
         Handle::current(),
+        FREE_PORT,
         Limits::default(),
         Arc::new(answer),
         Some(check),

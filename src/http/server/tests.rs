@@ -43,8 +43,12 @@ fn echo(request: Request) -> Reply {
 }
 
 fn serve(answer: impl Fn(Request) -> Reply + Send + Sync + 'static) -> Server {
-    Server::start(short(), Arc::new(move |request| answer(request).into()))
-        .expect("a port and a thread")
+    Server::start(
+        FREE_PORT,
+        short(),
+        Arc::new(move |request| answer(request).into()),
+    )
+    .expect("a port and a thread")
 }
 
 struct Client(TcpStream);
@@ -281,7 +285,7 @@ fn a_body_in_pieces_is_one_body() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_second_address_opens_when_it_is_asked_for_and_closes_with_the_first() {
-    let mut server = Server::start(short(), Arc::new(|request| echo(request).into()))
+    let mut server = Server::start(FREE_PORT, short(), Arc::new(|request| echo(request).into()))
         .expect("a port and a thread");
     let ask = |server: &Server| {
         let _entered = server.runtime().enter();
@@ -517,7 +521,7 @@ fn a_connection_nobody_uses_is_closed() {
         idle_timeout: Duration::from_millis(30),
         ..Limits::default()
     };
-    let server = Server::start(limits, Arc::new(|request| echo(request).into()))
+    let server = Server::start(FREE_PORT, limits, Arc::new(|request| echo(request).into()))
         .expect("a port and a thread");
     let mut unused = Client::of(&server);
     let mut used = Client::of(&server);
@@ -706,6 +710,7 @@ fn stopping_closes_the_port_and_every_idle_connection_and_may_be_repeated() {
 fn stopping_gives_up_what_is_half_done() {
     let answer = |_| Reply::json(200, vec![b'x'; 64 << 20]);
     let server = Server::start(
+        FREE_PORT,
         Limits::default(),
         Arc::new(move |request| answer(request).into()),
     )

@@ -1,0 +1,3 @@
+module retrybot
+
+go 1.22

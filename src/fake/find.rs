@@ -1,0 +1,76 @@
+//! Things by the names that others gave them: the program under test, or whoever pulls a lever.
+
+#[cfg(feature = "cli")]
+use crate::fake::{BuildHandle, PipelineHandle};
+use crate::fake::{FakeBuildkite, JobHandle};
+#[cfg(feature = "cli")]
+use crate::http::reply::Answering;
+#[cfg(feature = "cli")]
+use crate::http::request::Request;
+use crate::vocabulary::ids::JobId;
+
+impl FakeBuildkite {
+    /// The job with this id, which the program under test came by.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// let id = build.job("test").id().to_string();
+    /// assert_eq!(fake.existing_job(&id).name(), "test");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    #[must_use]
+    #[track_caller]
+    pub fn existing_job(&self, id: &str) -> JobHandle {
+        let found = self.find_job(id);
+        found.unwrap_or_else(|| panic!("there is no job with the id `{id}`"))
+    }
+
+    pub(crate) fn find_job(&self, id: &str) -> Option<JobHandle> {
+        let id = id.parse().ok().map(JobId)?;
+        let key = self.driver.read(|engine| engine.job_by_id(id))?;
+        Some(JobHandle::new(self.tie(), self.home, key))
+    }
+
+    #[cfg(feature = "cli")]
+    /// A pipeline of the fake's own organization.
+    pub(crate) fn find_pipeline(&self, slug: &str) -> Option<PipelineHandle> {
+        let organization = self.home.organization;
+        let find = |engine: &crate::engine::Engine| engine.pipeline_by_slug(organization, slug);
+        let key = self.driver.read(find)?;
+        Some(PipelineHandle {
+            tie: self.tie(),
+            home: self.home,
+            key,
+        })
+    }
+}
+
+/// For levers.
+#[cfg(feature = "cli")]
+impl FakeBuildkite {
+    /// Requests below `/_fake/` are answered by this from now on.
+    pub(crate) fn answer_levers(
+        &self,
+        answer: impl Fn(Request) -> Answering + Send + Sync + 'static,
+    ) {
+        self.driver.answer_levers(answer);
+    }
+
+    /// Requests so far for what nobody serves are forgiven.
+    pub(crate) fn forget_unserved(&self) {
+        self.driver.forget_unserved();
+    }
+}
+
+#[cfg(feature = "cli")]
+impl PipelineHandle {
+    pub(crate) fn find_build(&self, number: u64) -> Option<BuildHandle> {
+        let find = |engine: &crate::engine::Engine| engine.build_by_number(self.key, number);
+        let key = self.tie.driver().read(find)?;
+        Some(BuildHandle::new(self.tie.clone(), self.home, key))
+    }
+}

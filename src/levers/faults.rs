@@ -1,0 +1,173 @@
+//! Faults and gates, ordered in JSON.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use crate::fake::{FakeBuildkite, Fault, FaultBuilder, Gate};
+use crate::levers::Refusal;
+use crate::levers::given::{RouteName, Span, instant};
+
+/// What goes wrong, for which requests, and when.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "words of a JSON object")]
+pub(super) struct FaultGiven {
+    /// Any request, if it is left out.
+    route: Option<RouteName>,
+    // When.
+    nth: Option<u64>,
+    first: Option<u64>,
+    times: Option<u64>,
+    during: Option<During>,
+    probability: Option<f64>,
+    #[serde(default)]
+    before_effect: bool,
+    #[serde(default)]
+    after_effect: bool,
+    // What: one of these.
+    status: Option<u16>,
+    /// With `status`: what it says, instead of what Buildkite would.
+    body: Option<String>,
+    rate_limited: Option<Span>,
+    delay: Option<Span>,
+    #[serde(default)]
+    reset: bool,
+    #[serde(default)]
+    half_close: bool,
+    #[serde(default)]
+    stall: bool,
+    #[serde(default)]
+    garbage: bool,
+    truncate_after: Option<usize>,
+    wrong_content_length: Option<i64>,
+    slow_body: Option<Slow>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct During {
+    #[serde(deserialize_with = "instant")]
+    from: DateTime<Utc>,
+    #[serde(deserialize_with = "instant")]
+    to: DateTime<Utc>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Slow {
+    pieces: usize,
+    /// In real time.
+    pause: Span,
+}
+
+/// What goes wrong.
+enum Verdict<'g> {
+    Status(u16, Option<&'g str>),
+    RateLimited(Duration),
+    Delay(Duration),
+    Reset,
+    HalfClose,
+    Stall,
+    Garbage,
+    TruncateAfter(usize),
+    WrongLength(i64),
+    Slow(Slow),
+}
+
+impl FaultGiven {
+    pub(super) fn order(&self, fake: &FakeBuildkite) -> Result<Fault, Refusal> {
+        let verdict = self.verdict()?;
+        let builder = self.when(match self.route {
+            Some(RouteName(route)) => fake.fault(route),
+            None => fake.fault_any(),
+        });
+        Ok(match verdict {
+            Verdict::Status(status, None) => builder.status(status),
+            Verdict::Status(status, Some(body)) => builder.answers(status, body.to_owned()),
+            Verdict::RateLimited(reset) => builder.rate_limited_for(reset),
+            Verdict::Delay(by) => builder.delay(by),
+            Verdict::Reset => builder.reset(),
+            Verdict::HalfClose => builder.half_close(),
+            Verdict::Stall => builder.stall(),
+            Verdict::Garbage => builder.garbage(),
+            Verdict::TruncateAfter(bytes) => builder.truncate_after(bytes),
+            Verdict::WrongLength(by) => builder.wrong_content_length(by),
+            Verdict::Slow(slow) => builder.slow_body(slow.pieces, slow.pause.0),
+        })
+    }
+
+    fn when(&self, mut builder: FaultBuilder) -> FaultBuilder {
+        if let Some(n) = self.nth {
+            builder = builder.nth(n);
+        }
+        if let Some(n) = self.first {
+            builder = builder.first(n);
+        }
+        if let Some(n) = self.times {
+            builder = builder.times(n);
+        }
+        if let Some(during) = &self.during {
+            builder = builder.during(during.from..during.to);
+        }
+        if let Some(probability) = self.probability {
+            builder = builder.probability(probability);
+        }
+        if self.before_effect {
+            builder = builder.before_effect();
+        }
+        if self.after_effect {
+            builder = builder.after_effect();
+        }
+        builder
+    }
+
+    fn verdict(&self) -> Result<Verdict<'_>, Refusal> {
+        let flag = |is_said: bool, verdict| is_said.then_some(verdict);
+        let said = [
+            self.status
+                .map(|status| Verdict::Status(status, self.body.as_deref())),
+            self.rate_limited
+                .map(|Span(reset)| Verdict::RateLimited(reset)),
+            self.delay.map(|Span(by)| Verdict::Delay(by)),
+            flag(self.reset, Verdict::Reset),
+            flag(self.half_close, Verdict::HalfClose),
+            flag(self.stall, Verdict::Stall),
+            flag(self.garbage, Verdict::Garbage),
+            self.truncate_after.map(Verdict::TruncateAfter),
+            self.wrong_content_length.map(Verdict::WrongLength),
+            self.slow_body.map(Verdict::Slow),
+        ];
+        let mut said = said.into_iter().flatten();
+        match (said.next(), said.next()) {
+            (Some(verdict), None) => Ok(verdict),
+            (None, _) | (Some(_), Some(_)) => Err(Refusal::new(
+                400,
+                "a fault says what goes wrong, once: `status`, `rate_limited`, `delay`, `reset`, `half_close`, `stall`, \
+                 `garbage`, `truncate_after`, `wrong_content_length` or `slow_body`",
+            )),
+        }
+    }
+}
+
+/// Requests that are held back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GateGiven {
+    route: RouteName,
+    /// All of them, and not the next one alone.
+    #[serde(default)]
+    every: bool,
+}
+
+impl GateGiven {
+    pub(super) fn set(&self, fake: &FakeBuildkite) -> Gate {
+        let RouteName(route) = self.route;
+        if self.every {
+            fake.hold_every(route)
+        } else {
+            fake.hold(route)
+        }
+    }
+}

@@ -1,0 +1,461 @@
+//! Levers over HTTP, the way a test in another language pulls them: with a plain client, and as the reference says.
+
+use std::sync::Arc;
+
+use fake_buildkite::{BuildState, Clock, FakeBuildkite, JobHandle, JobState, minutes};
+
+use crate::support::{Answer, Client, client};
+
+const STEPS: &str = "steps: [{command: make, key: test}, {block: Release?, key: gate}]";
+
+fn fake() -> Arc<FakeBuildkite> {
+    let fake = Arc::new(FakeBuildkite::start());
+    fake.serve_levers();
+    fake
+}
+
+/// Pulls a lever; its body may be empty.
+fn pull(fake: &FakeBuildkite, method: &str, path: &str, body: &str) -> Answer {
+    let url = format!("{}/_fake/{path}", fake.url());
+    nobody(fake).send(method, &url, &[], (!body.is_empty()).then_some(body))
+}
+
+/// Levers need no token.
+fn nobody(fake: &FakeBuildkite) -> Client {
+    client(fake).without_token()
+}
+
+// --- The reference ---------------------------------------------------------------------------------------------------
+
+/// A line of curl: method, path, body.
+fn read(line: &str) -> (String, String, String) {
+    let quoted = |text: &str, quote: char| {
+        let from = text.find(quote)?;
+        let to = from + 1 + text[from + 1..].find(quote)?;
+        Some(text[from + 1..to].to_owned())
+    };
+    let (address, body) = match line.split_once(" -d ") {
+        Some((address, body)) => (address, quoted(body, '\'').expect("a body in quotes")),
+        None => (line.split('#').next().expect("a line"), String::new()),
+    };
+    let method = match address.split_once("-X ") {
+        Some((_, rest)) => rest.split(' ').next().expect("a method"),
+        None => "GET",
+    };
+    let path = quoted(address, '"');
+    let path = path.unwrap_or_else(|| {
+        address
+            .split_whitespace()
+            .last()
+            .expect("a path")
+            .to_owned()
+    });
+    let path = path.strip_prefix("$FAKE/").expect("a lever").to_owned();
+    (method.to_owned(), path, body)
+}
+
+/// A job for which a lever makes sense.
+fn job_for(fake: &FakeBuildkite, lever: &str) -> JobHandle {
+    let build = fake.existing_pipeline("hands").create_build();
+    let job = build.job("test");
+    match lever {
+        "unblock" => return build.job("gate"),
+        "start" | "expire" | "" => {}
+        "retry" => job.fail(1),
+        _ => job.start(),
+    }
+    job
+}
+
+/// Somebody who cancels a build, and comes as far as the gate.
+fn wait_at_gate(fake: &FakeBuildkite) -> std::thread::JoinHandle<u16> {
+    let build = fake.existing_pipeline("hands").create_build().number();
+    let path = format!("/organizations/acme/pipelines/hands/builds/{build}/cancel");
+    let other = client(fake);
+    let canceling = std::thread::spawn(move || other.put(&path).status);
+    while pull(fake, "GET", "gates/1", "").expect(200)["waiting"].number() == 0 {}
+    canceling
+}
+
+#[test]
+fn every_line_of_the_reference_works_and_every_lever_is_in_it() {
+    // Given a receiver of webhooks where the reference has one
+    let fake = fake();
+    fake.pipeline("hands").steps(STEPS).create();
+    let list = pull(&fake, "GET", "", "").expect(200);
+    let mut levers: Vec<_> = list["levers"]
+        .items()
+        .iter()
+        .map(|it| it.str().to_owned())
+        .collect();
+    let reference = include_str!("../../src/levers/reference.md");
+    let lines = reference.lines().filter(|line| line.starts_with("curl "));
+    let mut count = 0;
+    for line in lines {
+        let (method, mut path, body) = read(line);
+        if let Some(lever) = path.strip_prefix("jobs/$JOB") {
+            let job = job_for(&fake, lever.trim_start_matches('/'));
+            path = format!("jobs/{}{lever}", job.id());
+        }
+        let waiting = path.ends_with("let_one_pass").then(|| wait_at_gate(&fake));
+        let answer = pull(&fake, &method, &path, &body);
+        if let Some(waiting) = waiting {
+            assert_eq!(waiting.join().expect("no panic"), 200);
+        }
+        assert!(
+            matches!(answer.status, 200 | 201 | 204),
+            "{line}: {} {}",
+            answer.status,
+            answer.text
+        );
+        let path = path.split('?').next().expect("a path");
+        levers.retain(|lever| !is_meant(lever, &method, path));
+        count += 1;
+    }
+    assert_eq!(levers, Vec::<String>::new(), "not in the reference");
+    assert!(count > 45, "{count} lines");
+    assert!(fake.verify().is_ok());
+}
+
+/// Whether a line of the list is about this method and path.
+fn is_meant(lever: &str, method: &str, path: &str) -> bool {
+    let (name, _) = lever.split_once(": ").expect("a lever and what it does");
+    let (known, template) = name.split_once(' ').expect("a method and a path");
+    let template = template.strip_prefix("/_fake/").expect("below the prefix");
+    let (template, path): (Vec<_>, Vec<_>) =
+        (template.split('/').collect(), path.split('/').collect());
+    let mut pairs = template.iter().zip(&path);
+    known == method
+        && template.len() == path.len()
+        && pairs.all(|(wanted, given)| wanted.starts_with('{') || wanted == given)
+}
+
+// --- What they do ----------------------------------------------------------------------------------------------------
+
+#[test]
+fn a_test_in_another_language_tells_scripts_moves_the_clock_and_asks_what_happened() {
+    // Given a pipeline whose test fails once
+    let fake = fake();
+    pull(
+        &fake,
+        "POST",
+        "pipelines",
+        &format!("{{\"name\": \"App\", \"steps\": \"{STEPS}\"}}"),
+    )
+    .expect(201);
+    let script = r#"{"job": "test", "attempts": [{"takes": "3m", "exits": 1, "logs": "oh no\n"}, {"takes": 120}]}"#;
+    assert_eq!(
+        pull(&fake, "POST", "pipelines/app/scripts", script).status,
+        204
+    );
+    // When the program under test makes a build, and time passes
+    client(&fake).create_build("app");
+    let moved = pull(&fake, "POST", "clock/advance", r#"{"by": "4m"}"#).expect(200);
+    // Then it failed after three minutes, and a retry passes
+    assert_eq!(moved["now"].str(), "2030-01-01T00:04:00.000Z");
+    let last = moved["events"].items().last().expect("events").clone();
+    assert_eq!(
+        last["text"].str(),
+        "2030-01-01T00:03:01.000Z app#1 running -> failed"
+    );
+    assert_eq!(last["build"]["number"].number(), 1);
+    let build = pull(&fake, "GET", "pipelines/app/builds/1", "").expect(200);
+    let job = build["jobs"].items()[0].clone();
+    assert_eq!(job["exit_status"].number(), 1);
+    let id = job["id"].str().to_owned();
+    let shown = pull(&fake, "GET", &format!("jobs/{id}"), "").expect(200);
+    assert_eq!(shown["log"].str(), "oh no\n");
+    let retried = pull(&fake, "POST", &format!("jobs/{id}/retry"), "").expect(200);
+    assert_eq!(retried["attempt"].number(), 2);
+    let idle = pull(&fake, "POST", "clock/run_until_idle", "").expect(200);
+    assert_eq!(idle["now"].str(), "2030-01-01T00:06:01.000Z");
+    assert_eq!(
+        idle["waiting_on"].items()[0].str(),
+        "app#1 gate is blocked: it waits for a person"
+    );
+    // And only the program's own requests are recorded
+    let requests = pull(&fake, "GET", "requests?route=CreateBuild", "").expect(200);
+    assert_eq!(requests["count"].number(), 1);
+    assert_eq!(fake.requests().len(), 1);
+    let events = pull(&fake, "GET", "events?after=2", "").expect(200);
+    assert_eq!(
+        events["count"].number() - 2,
+        i64::try_from(events["events"].items().len()).expect("few")
+    );
+}
+
+/// What is told wrong: method, path, body, status, a part of the message.
+const REFUSED: [(&str, &str, &str, u16, &str); 16] = [
+    (
+        "POST",
+        "clock/advance",
+        r#"{"bye": "3m"}"#,
+        400,
+        "unknown field `bye`, expected `by`",
+    ),
+    (
+        "POST",
+        "clock/advance",
+        r#"{"by": "soon"}"#,
+        400,
+        "a span of time",
+    ),
+    (
+        "POST",
+        "clock/advance",
+        "{",
+        400,
+        "this lever cannot read its body",
+    ),
+    ("POST", "clock/advance", "", 400, "missing field `by`"),
+    (
+        "POST",
+        "clock/step",
+        r#"{"by": 1}"#,
+        400,
+        "unknown field `by`",
+    ),
+    (
+        "POST",
+        "clock/advance_to",
+        r#"{"instant": "2029-01-01T00:00:00Z"}"#,
+        422,
+        "does not go back",
+    ),
+    (
+        "POST",
+        "clock/advance_to",
+        r#"{"instant": "tomorrow"}"#,
+        400,
+        "`tomorrow` is no instant",
+    ),
+    (
+        "POST",
+        "pipelines/none/builds",
+        "",
+        404,
+        "there is no pipeline `none`",
+    ),
+    (
+        "GET",
+        "pipelines/app/builds/7",
+        "",
+        404,
+        "there is no build `7`",
+    ),
+    (
+        "POST",
+        "jobs/01b8dac5-b400-7381-a831-727f2f5ce37c/start",
+        "",
+        404,
+        "there is no job `01b8dac5-b400-7381-a831-727f2f5ce37c`",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "tset"}"#,
+        422,
+        "tset",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"hangs": true, "takes": "1m"}]}"#,
+        400,
+        "`takes`, `takes_polls` and `hangs`",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"route": "GetBuilt", "status": 502}"#,
+        400,
+        "there is no route `GetBuilt`; there are Root, ",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"route": "GetBuild"}"#,
+        400,
+        "a fault says what goes wrong, once",
+    ),
+    (
+        "POST",
+        "snapshots/1/rewind",
+        "",
+        404,
+        "there is no snapshot `1`",
+    ),
+    (
+        "GET",
+        "pipelines/app/builds/1/timeline?as=pdf",
+        "",
+        400,
+        "not as `pdf`",
+    ),
+];
+
+#[test]
+fn what_is_told_wrong_is_refused_and_changes_nothing() {
+    let fake = fake();
+    let app = fake.pipeline("app").steps(STEPS).create();
+    let build = app.create_build();
+    let job = build.job("test");
+    let events = fake.events().len();
+    let by_hand = |lever: &str| format!("jobs/{}/{lever}", job.id());
+    let by_hand = [
+        (
+            "POST",
+            by_hand("time_out"),
+            "",
+            422,
+            "possible now: start(), cancel(), expire()",
+        ),
+        (
+            "POST",
+            by_hand("log"),
+            r#"{"text": "x"}"#,
+            422,
+            "app#1 test",
+        ),
+    ];
+    let refused = REFUSED
+        .map(|(method, path, body, status, text)| (method, path.to_owned(), body, status, text));
+    for (method, path, body, status, text) in refused.into_iter().chain(by_hand) {
+        let answer = pull(&fake, method, &path, body);
+        let message = answer.message(status);
+        assert!(message.contains(text), "{method} {path} {body}: {message}");
+    }
+    let lost = pull(&fake, "PUT", "clock", "");
+    assert!(lost.expect(404)["levers"].items().len() > 40);
+    assert_eq!(fake.events().len(), events);
+    assert_eq!(fake.clock().now().to_rfc3339(), "2030-01-01T00:00:00+00:00");
+    assert!(fake.requests().is_empty() && fake.verify().is_ok());
+}
+
+#[test]
+fn reset_goes_back_to_the_beginning_and_forgets_what_levers_made() {
+    let fake = fake();
+    let app = fake.pipeline("app").steps(STEPS).create();
+    let untouched = Arc::new(fake.fork());
+    untouched.serve_levers();
+    drop(app);
+    client(&untouched).create_build("app");
+    client(&untouched).get("/nowhere").message(404);
+    pull(
+        &untouched,
+        "POST",
+        "faults",
+        r#"{"route": "GetUser", "nth": 1, "status": 502}"#,
+    )
+    .expect(201);
+    pull(&untouched, "POST", "snapshots", "").expect(201);
+    pull(&untouched, "POST", "clock/advance", r#"{"by": "1d"}"#).expect(200);
+    let verified = pull(&untouched, "GET", "verify", "").expect(200);
+    assert!(!verified["ok"].bool());
+    assert_eq!(verified["problems"].items().len(), 2);
+    let clock = pull(&untouched, "POST", "reset", "").expect(200);
+    assert_eq!(clock["now"].str(), "2030-01-01T00:00:00.000Z");
+    assert!(pull(&untouched, "GET", "verify", "").expect(200)["ok"].bool());
+    assert_eq!(
+        pull(&untouched, "GET", "faults", "").expect(200)["faults"].items(),
+        []
+    );
+    pull(&untouched, "POST", "snapshots/1/rewind", "").message(404);
+    pull(&untouched, "GET", "pipelines/app/builds/1", "").message(404);
+    let again = client(&untouched).create_build("app");
+    assert_eq!(again["number"].number(), 1);
+}
+
+#[test]
+fn a_gate_set_by_a_lever_holds_requests_while_levers_go_on() {
+    let fake = fake();
+    let build = fake.pipeline("app").steps(STEPS).create_build();
+    build.job("test").start();
+    pull(&fake, "POST", "gates", r#"{"route": "CancelBuild"}"#).expect(201);
+    let (other, arrived) = (
+        client(&fake),
+        fake.next_request(fake_buildkite::Route::CancelBuild),
+    );
+    std::thread::scope(|scope| {
+        let canceling = scope.spawn(move || {
+            other
+                .put("/organizations/acme/pipelines/app/builds/1/cancel")
+                .status
+        });
+        // It has not been answered, so it is on no record yet: the gate knows it.
+        while pull(&fake, "GET", "gates/1", "").expect(200)["waiting"].number() == 0 {}
+        assert_eq!(build.state(), BuildState::Running);
+        assert_eq!(pull(&fake, "DELETE", "gates/1", "").status, 204);
+        assert_eq!(canceling.join().expect("no panic"), 200);
+    });
+    assert_eq!(arrived.blocking().status, 200);
+    assert_eq!(build.state(), BuildState::Canceling);
+    pull(&fake, "GET", "gates/1", "").message(422);
+}
+
+#[test]
+fn a_fork_made_by_a_lever_has_a_port_and_levers_of_its_own() {
+    let fake = fake();
+    let build = fake.pipeline("app").steps(STEPS).create_build();
+    let fork = pull(&fake, "POST", "forks", "").expect(201);
+    let levers = fork["levers_url"].str().to_owned();
+    let there = nobody(&fake);
+    let job = format!("{levers}jobs/{}/start", build.job("test").id());
+    there.send("POST", &job, &[], None).expect(200);
+    assert_eq!(build.job("test").state(), JobState::Scheduled);
+    assert_eq!(pull(&fake, "DELETE", "forks/1", "").status, 204);
+    let gone = reqwest::blocking::get(levers);
+    assert!(gone.expect_err("nobody listens").is_connect());
+}
+
+#[test]
+fn levers_move_no_clock_and_meet_no_fault() {
+    let fake = Arc::new(
+        FakeBuildkite::builder()
+            .clock(Clock::PerRequest(minutes(1)))
+            .start(),
+    );
+    fake.serve_levers();
+    fake.pipeline("app").create();
+    fake.fault_any().always().status(503);
+    let clock = pull(&fake, "GET", "clock", "").expect(200);
+    assert_eq!(clock["mode"].str(), "PerRequest(60s)");
+    assert_eq!(
+        pull(&fake, "GET", "clock", "").expect(200)["now"].str(),
+        "2030-01-01T00:00:00.000Z"
+    );
+    assert_eq!(client(&fake).get("/user").status, 503);
+}
+
+#[test]
+fn without_levers_their_paths_are_nothing() {
+    let fake = FakeBuildkite::builder().allow_unknown_routes().start();
+    let message = pull(&fake, "GET", "clock", "").message(404);
+    assert_eq!(message, "No route matches _fake/clock");
+}
+
+#[test]
+fn a_webhook_made_by_a_lever_is_answered_before_the_lever_is() {
+    let fake = fake();
+    let receiver = fake_buildkite::WebhookReceiver::start();
+    fake.pipeline("app").create_build();
+    let body = format!(
+        r#"{{"url": "{}", "events": ["build.finished"]}}"#,
+        receiver.url()
+    );
+    pull(&fake, "POST", "webhooks", &body).expect(201);
+    pull(&fake, "POST", "clock/advance", r#"{"by": "1m"}"#).expect(200);
+    assert_eq!(receiver.received().len(), 1);
+    let deliveries = pull(&fake, "GET", "webhooks/1/deliveries", "").expect(200);
+    let delivery = deliveries["deliveries"].items()[0].clone();
+    assert_eq!(delivery["event"].str(), "build.finished");
+    assert_eq!(delivery["status"].number(), 200);
+    assert_eq!(delivery["body"]["build"]["state"].str(), "passed");
+    pull(
+        &fake,
+        "POST",
+        "webhooks",
+        r#"{"url": "http://127.0.0.1:9/", "events": ["build.done"]}"#,
+    )
+    .message(400);
+}

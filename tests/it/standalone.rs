@@ -1,0 +1,278 @@
+//! The server as a program: its ready line, its options, and how it ends.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn command(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fake-buildkite"));
+    command.args(arguments).stdin(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A server that runs until it is dropped, or stopped.
+struct Standalone {
+    child: Option<Child>,
+    about: Value,
+}
+
+impl Standalone {
+    fn start(arguments: &[&str]) -> Self {
+        let arguments = [&["serve", "--stop-with-stdin"], arguments].concat();
+        let mut child = command(&arguments).spawn().expect("the program");
+        let mut line = String::new();
+        let out = child.stdout.as_mut().expect("a pipe");
+        BufReader::new(out).read_line(&mut line).expect("a line");
+        let about = serde_json::from_str(&line);
+        Self {
+            about: about.unwrap_or_else(|error| panic!("{error} in {line:?}")),
+            child: Some(child),
+        }
+    }
+
+    fn text(&self, key: &str) -> &str {
+        self.about[key].as_str().expect("a text")
+    }
+
+    fn get(&self, path: &str, token: &str) -> (u16, Value) {
+        let url = format!("{}{path}", self.text("api_url"));
+        let http = reqwest::blocking::Client::new();
+        let answer = http.get(url).bearer_auth(token).send().expect("an answer");
+        let status = answer.status().as_u16();
+        (status, answer.json().expect("JSON"))
+    }
+
+    fn pull(&self, path: &str, body: &str) -> Value {
+        let url = format!("{}{path}", self.text("levers_url"));
+        let http = reqwest::blocking::Client::new();
+        let answer = http
+            .post(url)
+            .body(body.to_owned())
+            .send()
+            .expect("an answer");
+        assert!(
+            answer.status().is_success(),
+            "{}",
+            answer.text().expect("a text")
+        );
+        answer.json().expect("JSON")
+    }
+
+    /// Closes its standard input.
+    fn stop(mut self) -> Output {
+        let mut child = self.child.take().expect("it runs");
+        drop(child.stdin.take());
+        child.wait_with_output().expect("an end")
+    }
+}
+
+impl Drop for Standalone {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// A file of this test's own.
+fn file(name: &str, text: &str) -> String {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut file = std::fs::File::create(&path).expect("a file");
+    file.write_all(text.as_bytes()).expect("space");
+    path.to_str().expect("UTF-8").to_owned()
+}
+
+#[test]
+fn everything_the_command_line_says_holds() {
+    // Given a server with all of it
+    let steps = file("standalone.yml", "steps: [{command: make, key: test}]");
+    let script = file(
+        "standalone.json",
+        r#"{"app": [{"job": "test", "attempts": [{"takes": "2m", "exits": 3}]}]}"#,
+    );
+    let server = Standalone::start(&[
+        "--listen",
+        "127.0.0.1:0",
+        "--organization",
+        "initech",
+        "--token",
+        "t",
+        "--token",
+        "r=read_builds,read_user",
+        "--user",
+        "Ada Example <ada@example.com>",
+        "--seed",
+        "7",
+        "--starting-at",
+        "2031-02-03T04:05:06Z",
+        "--clock",
+        "per-request:5s",
+        "--pipeline",
+        &format!("app={steps}"),
+        "--script",
+        &script,
+    ]);
+    // Then it says where it is and with what to come in
+    assert_eq!(server.text("token"), "t");
+    assert_eq!(server.text("organization"), "initech");
+    assert_eq!(server.text("now"), "2031-02-03T04:05:06.000Z");
+    assert_eq!(server.text("clock"), "PerRequest(5s)");
+    let (status, user) = server.get("user", "t");
+    assert_eq!(
+        (status, &user["name"], &user["email"]),
+        (200, &"Ada Example".into(), &"ada@example.com".into())
+    );
+    let (_, token) = server.get("access-token", "r");
+    assert_eq!(
+        token["scopes"],
+        serde_json::json!(["read_builds", "read_user"])
+    );
+    let (status, refused) = server.get("organizations/initech/pipelines/app", "r");
+    assert_eq!(
+        (status, &refused["message"]),
+        (
+            403,
+            &"Your access token doesn't have the read_pipelines scope".into()
+        )
+    );
+    // And what jobs do is as told
+    server.pull("pipelines/app/builds", "");
+    server.pull("clock/advance", r#"{"by": "3m"}"#);
+    let (_, build) = server.get("organizations/initech/pipelines/app/builds/1", "t");
+    assert_eq!(build["jobs"][0]["exit_status"], 3);
+    let ended = server.stop();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_in_every_process() {
+    let build = || {
+        let server = Standalone::start(&["--seed", "11"]);
+        server.pull("pipelines", r#"{"name": "app"}"#);
+        server.pull("pipelines/app/builds", "")["id"].clone()
+    };
+    assert_eq!(build(), build());
+}
+
+#[test]
+fn what_went_wrong_is_said_at_the_end_and_counts_if_asked_for() {
+    for (arguments, code) in [(&[][..], 0), (&["--strict"][..], 1)] {
+        let server = Standalone::start(arguments);
+        assert_eq!(server.get("nowhere", server.text("token")).0, 404);
+        let ended = server.stop();
+        assert_eq!(ended.status.code(), Some(code));
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(
+            said.contains("GET /v2/nowhere is no route of Buildkite's"),
+            "{said}"
+        );
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn signals_stop_it_cleanly() {
+    for signal in ["INT", "TERM"] {
+        let mut server = Standalone::start(&[]);
+        let child = server.child.as_mut().expect("it runs");
+        let kill = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .status();
+        assert!(kill.expect("kill").success());
+        assert_eq!(child.wait().expect("an end").code(), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn a_command_line_that_is_wrong_is_refused_with_what_would_be_right() {
+    let steps = file("wrong.yml", "steps: [{command: make, key: test}]");
+    let script = file("wrong.json", r#"{"ap": []}"#);
+    let pipeline = format!("app={steps}");
+    let table: [(&[&str], &str); 14] = [
+        (&[], "which command? There is `serve`; `--help` says more"),
+        (
+            &["server"],
+            "there is no command `server`; there is `serve`",
+        ),
+        (&["serve", "--clok"], "invalid option '--clok'"),
+        (
+            &["serve", "--clock"],
+            "missing argument for option '--clock'",
+        ),
+        (
+            &["serve", "--clock", "fast"],
+            "there is no clock `fast`; there are manual, wall:SPEED, per-request:SPAN and step-per-poll",
+        ),
+        (&["serve", "--clock", "wall:x"], "`x` is no speed"),
+        (
+            &["serve", "--listen", "0.0.0.0:80"],
+            "a fake listens on its own machine only",
+        ),
+        (&["serve", "--listen", "here"], "and not at `here`"),
+        (&["serve", "--token", "t=read"], "there is no scope `read`"),
+        (
+            &["serve", "--user", "Ada"],
+            "--user takes 'NAME <EMAIL>', not `Ada`",
+        ),
+        (
+            &["serve", "--pipeline", "app"],
+            "--pipeline takes SLUG=FILE",
+        ),
+        (
+            &["serve", "--pipeline", "app=/nowhere.yml"],
+            "`/nowhere.yml` cannot be read",
+        ),
+        (
+            &["serve", "--pipeline", &pipeline, "--script", &script],
+            "there is no pipeline `ap`",
+        ),
+        (&["serve", "extra"], "unexpected argument \"extra\""),
+    ];
+    for (arguments, text) in table {
+        let ended = command(arguments).output().expect("the program");
+        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {said}");
+        assert!(
+            said.starts_with("fake-buildkite: ") && said.contains(text),
+            "{arguments:?}: {said}"
+        );
+        assert!(ended.stdout.is_empty());
+    }
+    for (argument, text) in [
+        ("--help", "fake-buildkite serve [OPTIONS]"),
+        ("--version", env!("CARGO_PKG_VERSION")),
+    ] {
+        let ended = command(&[argument]).output().expect("the program");
+        assert!(ended.status.success());
+        assert!(String::from_utf8_lossy(&ended.stdout).contains(text));
+    }
+}
+
+#[test]
+fn a_port_that_is_taken_is_refused() {
+    let first = Standalone::start(&[]);
+    let address = first
+        .text("url")
+        .strip_prefix("http://")
+        .expect("http")
+        .to_owned();
+    let mut second = command(&["serve", "--listen", &address])
+        .spawn()
+        .expect("the program");
+    let mut said = String::new();
+    let err = second.stderr.as_mut().expect("a pipe");
+    err.read_to_string(&mut said).expect("a text");
+    assert_eq!(second.wait().expect("an end").code(), Some(2));
+    assert!(
+        said.contains(&format!(
+            "no server for the fake on port {}",
+            address.rsplit(':').next().expect("a port")
+        )),
+        "{said}"
+    );
+}
