@@ -211,7 +211,7 @@ impl FakeBuildkite {
         format!("{}/v2/", self.url())
     }
 
-    /// Where the GraphQL API would be. It is not modelled and answers so.
+    /// Where the GraphQL API is, as far as it is served: see [`Route::GraphQl`](crate::Route::GraphQl).
     #[must_use]
     pub fn graphql_url(&self) -> String {
         format!("{}/v1/graphql", self.url())

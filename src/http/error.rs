@@ -45,6 +45,10 @@ struct EntryJson<'a> {
 }
 
 impl ApiError {
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn new(status: u16, message: impl Into<String>) -> Self {
         Self {
             status,

@@ -22,7 +22,6 @@ fn fits(template: &str, path: &[&str]) -> bool {
 
 #[rustfmt::skip]
 const ENDPOINTS: &[(&str, &str)] = &[
-    ("POST", "/v1/graphql"),
     ("GET", "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks"),
     ("PUT", "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks"),
     ("DELETE", "/v2/organizations/{org.slug}/pipelines/{slug}/github-webhooks"),

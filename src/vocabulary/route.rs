@@ -314,6 +314,9 @@ routes! {
     UpdateTeamPipeline = "PATCH" "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}" Some(Scope::WriteTeams),
     /// Takes a pipeline from a team.
     RemoveTeamPipeline = "DELETE" "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}" Some(Scope::WriteTeams),
+    /// GraphQL, as far as it is served: `mutation jobTypeCommandCancel`, which cancels one job. Anything else is answered with
+    /// 501.
+    GraphQl = "POST" "/v1/graphql" Some(Scope::GraphQl),
     /// The page of a build, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).
     BuildPage = "GET" "/{org.slug}/{pipeline.slug}/builds/{build.number}" None,
     /// The page of a pipeline, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).

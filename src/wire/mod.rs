@@ -14,6 +14,7 @@ pub(crate) mod artifact;
 pub(crate) mod build;
 pub(crate) mod cluster;
 pub(crate) mod environment;
+pub(crate) mod graphql;
 pub(crate) mod job;
 pub(crate) mod log;
 pub(crate) mod pipeline;

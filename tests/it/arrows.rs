@@ -54,7 +54,6 @@ const EDGE_FILES: &[&str] = &[
     "webhook/send.rs",
     "http/failures.rs",
     "levers/door.rs",
-    "bin/fake-buildkite/main.rs",
 ];
 
 struct Source {

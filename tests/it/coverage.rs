@@ -47,7 +47,7 @@ const INFERRED: &[&str] = &["/step-uploads"];
 
 /// By what is in a path, the first that fits: what it is about.
 const FAMILIES: &[(&str, &str)] = &[
-    ("/v1/graphql", "GraphQL"),
+    ("/v1/graphql", "GraphQL: `jobTypeCommandCancel` alone"),
     ("/v2/analytics", "Test Engine"),
     ("/v2/packages", "Package registries"),
     ("/annotations", "Annotations"),

@@ -62,8 +62,10 @@ fn routes_with_token() -> impl Iterator<Item = Route> {
         .iter()
         .copied()
         .filter(|route| {
-            !matches!(route, Route::Root | Route::GetMeta | Route::ArtifactContent)
-                && !route.is_page()
+            !matches!(
+                route,
+                Route::Root | Route::GetMeta | Route::GraphQl | Route::ArtifactContent
+            ) && !route.is_page()
         })
         .filter(|route| is_served(*route))
 }

@@ -26,6 +26,7 @@ mod expansion;
 mod explore;
 mod faults;
 mod golden;
+mod graphql;
 mod groups;
 mod hands;
 mod headers;

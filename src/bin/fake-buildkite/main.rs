@@ -5,14 +5,13 @@
 
 mod arguments;
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::panic;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use fake_buildkite::FakeBuildkite;
-use tokio::sync::oneshot;
 
 use arguments::{Arguments, HELP, Serve};
 
@@ -50,13 +49,13 @@ fn main() -> ExitCode {
 }
 
 fn run(serve: &Serve) -> Result<ExitCode, String> {
+    let (ended, end) = mpsc::channel();
     // Before the fake: a signal that comes while it starts stops it, too.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .map_err(|error| format!("no runtime to wait for signals on: {error}"))?;
-    let _entered = runtime.enter();
-    let signals = signals().map_err(|error| format!("signals cannot be waited for: {error}"))?;
+    let signaled = ended.clone();
+    ctrlc::set_handler(move || {
+        let _ = signaled.send(());
+    })
+    .map_err(|error| format!("signals cannot be waited for: {error}"))?;
     let fake = Arc::new(serve.builder.clone().start());
     serve.furnish(&fake)?;
     fake.serve_levers();
@@ -65,19 +64,15 @@ fn run(serve: &Serve) -> Result<ExitCode, String> {
         .and_then(|()| out.flush())
         .map_err(|error| format!("nobody reads where the fake is: {error}"))?;
     drop(out);
-    let (ended, end) = oneshot::channel();
     if serve.stops_with_stdin {
         // It ends with the process.
         thread::spawn(move || {
-            let _ = io::copy(&mut io::stdin().lock().by_ref(), &mut io::sink());
+            let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
             let _ = ended.send(());
         });
-        runtime.block_on(first_of(signals, async {
-            let _ = end.await;
-        }));
-    } else {
-        runtime.block_on(signals);
     }
+    // The handler of signals keeps a sender for as long as the process lives.
+    let _ = end.recv();
     Ok(finish(&fake, serve.is_strict))
 }
 
@@ -85,52 +80,13 @@ fn run(serve: &Serve) -> Result<ExitCode, String> {
 fn finish(fake: &FakeBuildkite, is_strict: bool) -> ExitCode {
     let verified = fake.verify();
     fake.stop();
-    match verified {
-        Err(report) => {
-            eprintln!("fake-buildkite: {report}");
-            if is_strict {
-                return ExitCode::FAILURE;
-            }
-            ExitCode::SUCCESS
-        }
-        Ok(()) => ExitCode::SUCCESS,
+    let Err(report) = verified else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("fake-buildkite: {report}");
+    if is_strict {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
     }
-}
-
-async fn first_of(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
-    let (mut one, mut other) = (std::pin::pin!(one), std::pin::pin!(other));
-    std::future::poll_fn(|cx| {
-        if one.as_mut().poll(cx).is_ready() {
-            return std::task::Poll::Ready(());
-        }
-        other.as_mut().poll(cx)
-    })
-    .await;
-}
-
-/// Ready when somebody wants this to end. Listens from now on, and not from when it is awaited.
-#[cfg(unix)]
-fn signals() -> io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    Ok(async move {
-        let either = first_of(
-            async {
-                interrupt.recv().await;
-            },
-            async {
-                terminate.recv().await;
-            },
-        );
-        either.await;
-    })
-}
-
-#[cfg(not(unix))]
-fn signals() -> io::Result<impl Future<Output = ()>> {
-    Ok(async {
-        let _ = tokio::signal::ctrl_c().await;
-    })
 }

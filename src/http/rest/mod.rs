@@ -110,6 +110,7 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::ListJobAnnotations => annotations::list_of_job(cx),
         Route::CreateJobAnnotation => annotations::create_for_job(cx),
         Route::DeleteJobAnnotation => annotations::delete_of_job(cx),
+        Route::GraphQl => unreachable!("it is no REST, and is answered before"),
         Route::BuildPage | Route::PipelinePage | Route::ArtifactPage | Route::ArtifactContent => {
             unreachable!("pages and files are answered before tokens")
         }

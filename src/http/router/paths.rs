@@ -16,6 +16,7 @@ pub(super) fn known<'p>(method: &str, segments: &[&'p str]) -> Found<'p> {
             };
             of_organization(method, rest, at)
         }
+        ["v1", "graphql"] if method == "POST" => Some((Route::GraphQl, nowhere)),
         ["v2", rest @ ..] => of_token(method, rest).map(|route| (route, nowhere)),
         ["_artifacts", artifact, _] if method == "GET" => {
             let at = Place {
