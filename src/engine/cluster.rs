@@ -20,7 +20,6 @@ use crate::engine::build::is_over;
 use crate::engine::graph::Placed;
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::table::{Key as _, Table, key};
-use crate::engine::team::TeamKey;
 use crate::pipeline::Step;
 use crate::vocabulary::event::QueueRef;
 use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId};
@@ -250,8 +249,6 @@ pub(crate) struct Maintenance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Maintainer {
     User(UserKey),
-    /// All its members.
-    Team(TeamKey),
 }
 
 /// Where a command job waits.
@@ -688,16 +685,6 @@ impl Engine {
             .maintainers_by_cluster
             .remove_mut(&(cluster, key));
         self.clusters.maintainers.remove(key);
-    }
-
-    /// Takes a team that is going away from the clusters it maintains.
-    pub(super) fn forget_team_maintainer(&mut self, team: TeamKey) {
-        let all = self.clusters.maintainers.iter();
-        let gone = all.filter(|(_, one)| one.maintainer == Maintainer::Team(team));
-        let gone: Vec<_> = gone.map(|(key, _)| key).collect();
-        for key in gone {
-            self.remove_maintainer(key);
-        }
     }
 }
 

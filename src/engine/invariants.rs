@@ -8,7 +8,6 @@ use crate::engine::Engine;
 use crate::engine::agent::{self, AgentKey, Fleet};
 use crate::engine::build::{self, BuildKey};
 use crate::engine::change::counts_of;
-use crate::engine::cluster::Maintainer;
 use crate::engine::concurrency::concurrency_of;
 use crate::engine::graph::{Because, Class, Edge, Readiness, StepRun, class_of_job};
 use crate::engine::job::{Job, State};
@@ -305,10 +304,6 @@ impl Engine {
         assert_eq!(tables.tokens_by_cluster.size(), tables.token_ids.size());
         for (key, maintenance) in tables.maintainers.iter() {
             assert!(self.maintainers_of(maintenance.cluster).contains(&key));
-            if let Maintainer::Team(team) = maintenance.maintainer {
-                let owner = self.cluster(maintenance.cluster).organization;
-                assert_eq!(self.team(team).organization, owner);
-            }
         }
         let count = tables.maintainers.iter().count();
         assert_eq!(tables.maintainers_by_cluster.size(), count);

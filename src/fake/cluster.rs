@@ -17,7 +17,7 @@ use crate::engine::commands::{
 };
 use crate::engine::{Command, Engine};
 use crate::fake::{FakeBuildkite, Home, JobHandle, PipelineBuilder, PipelineHandle, Tie};
-use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId, TeamId, UserId};
+use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId, UserId};
 
 /// The queue a cluster of a test begins with, unless it names others.
 const FIRST_QUEUE: &str = "default";
@@ -484,29 +484,14 @@ impl ClusterHandle {
         })
     }
 
-    /// The users who maintain it, in the order in which they became it. Teams are [`maintaining_teams`](Self::maintaining_teams).
+    /// The users who maintain it, in the order in which they became it.
     #[must_use]
     #[track_caller]
     pub fn maintainers(&self) -> Vec<UserId> {
         self.read(|engine, _| {
             let keys = engine.maintainers_of(self.key).into_iter();
-            keys.filter_map(|key| match engine.maintenance(key).maintainer {
-                Maintainer::User(user) => Some(engine.user(user).id),
-                Maintainer::Team(_) => None,
-            })
-            .collect()
-        })
-    }
-
-    /// The teams that maintain it, in the order in which they became it.
-    #[must_use]
-    #[track_caller]
-    pub fn maintaining_teams(&self) -> Vec<TeamId> {
-        self.read(|engine, _| {
-            let keys = engine.maintainers_of(self.key).into_iter();
-            keys.filter_map(|key| match engine.maintenance(key).maintainer {
-                Maintainer::Team(team) => Some(engine.team(team).id),
-                Maintainer::User(_) => None,
+            keys.map(|key| match engine.maintenance(key).maintainer {
+                Maintainer::User(user) => engine.user(user).id,
             })
             .collect()
         })

@@ -122,7 +122,6 @@ impl<'e> MaintainersJson<'e> {
             let json = MaintainerJson::new(view, key);
             match json.actor {
                 ActorJson::User { .. } => all.users.push(json),
-                ActorJson::Team { .. } => all.teams.push(json),
             }
         }
         all
@@ -136,7 +135,7 @@ pub(crate) struct MaintainerJson<'e> {
     actor: ActorJson<'e>,
 }
 
-/// Who it is. Of a team the documentation shows the name below a cluster and its type elsewhere; here are both.
+/// Who it is. A team has its own keys, and ends in its `type`, too.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum ActorJson<'e> {
@@ -145,13 +144,6 @@ enum ActorJson<'e> {
         graphql_id: String,
         name: &'e str,
         email: &'e str,
-        r#type: &'static str,
-    },
-    Team {
-        id: Uuid,
-        graphql_id: String,
-        name: &'e str,
-        slug: &'e str,
         r#type: &'static str,
     },
 }
@@ -172,17 +164,6 @@ impl<'e> MaintainerJson<'e> {
                         name: &user.name,
                         email: &user.email,
                         r#type: "user",
-                    }
-                }
-                Maintainer::Team(key) => {
-                    view.saw(Kind::Team, key, view.engine.team_version(key));
-                    let team = view.engine.team(key);
-                    ActorJson::Team {
-                        id: team.id.0,
-                        graphql_id: graphql_id("Team", team.id.0),
-                        name: &team.settings.name,
-                        slug: &team.slug,
-                        r#type: "team",
                     }
                 }
             },

@@ -628,57 +628,6 @@ fn a_user_becomes_a_maintainer_and_stops_being_one() {
 }
 
 #[test]
-fn a_team_maintains_a_cluster_until_it_is_gone() {
-    let (fake, client, path) = linux();
-    let maintainers = format!("{path}/maintainers");
-    let team = fake.team("Night Shift").create();
-    let body = format!(r#"{{"team":"{}"}}"#, team.id());
-    let added = client.post(&maintainers, &body).expect(201);
-    let actor = &added["actor"];
-    assert_eq!(actor.keys(), ["id", "graphql_id", "name", "slug", "type"]);
-    assert_eq!(id_of(actor), team.id().to_string());
-    assert_eq!(decoded(actor), format!("Team---{}", team.id()));
-    assert_eq!(
-        ["name", "slug", "type"].map(|key| actor[key].str()),
-        ["Night Shift", "night-shift", "team"]
-    );
-    let one = format!("{maintainers}/{}", id_of(&added));
-    assert_eq!(client.get(&one).expect(200), added);
-    let again = client.post(&maintainers, &body);
-    assert_refused(&again, 422, &invalid("Team has already been taken"));
-    let handle = fake.existing_cluster("Linux");
-    assert_eq!(handle.maintaining_teams(), [team.id()]);
-    assert!(handle.maintainers().is_empty());
-
-    // Its name is shown as it is now.
-    let shown = client.get(&path);
-    assert_eq!(shown.expect(200)["maintainers"]["users"].items(), []);
-    assert_eq!(shown.expect(200)["maintainers"]["teams"][0], added);
-    let of_team = format!("/organizations/acme/teams/{}", team.id());
-    client
-        .patch(&of_team, r#"{"name":"Day Shift"}"#)
-        .expect(200);
-    let etag = ("if-none-match", shown.header("etag").expect("one"));
-    let now = client.send("GET", &path, &[etag], None).expect(200);
-    let actor = &now["maintainers"]["teams"][0]["actor"];
-    assert_eq!(actor["name"].str(), "Day Shift");
-
-    // A new cluster can have it from the start; one of another organization cannot.
-    let body = format!(r#"{{"name":"Macs","maintainers":[{body}]}}"#);
-    let made = client.post(CLUSTERS, &body).expect(201);
-    assert_eq!(made["maintainers"]["teams"].items().len(), 1);
-    fake.add_organization("other");
-    let elsewhere = client.post("/organizations/other/clusters", &body);
-    assert_refused(&elsewhere, 422, &invalid("Team must exist"));
-
-    // With the team its maintaining is over.
-    team.delete();
-    assert_refused(&client.get(&one), 404, "No cluster maintainer found");
-    assert_eq!(client.get(&maintainers).expect(200).items(), []);
-    assert!(fake.existing_cluster("Macs").maintaining_teams().is_empty());
-}
-
-#[test]
 fn who_cannot_maintain_is_refused() {
     let (fake, client, path) = linux();
     let maintainers = format!("{path}/maintainers");

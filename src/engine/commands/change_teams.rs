@@ -86,7 +86,6 @@ impl Command for DeleteTeam {
 
     fn apply(self, engine: &mut Engine) -> Result<(), Infallible> {
         let id = engine.team(self.team).id;
-        engine.forget_team_maintainer(self.team);
         engine.teams.by_id.remove_mut(&id);
         engine.teams.all.remove(self.team);
         Ok(())

@@ -23,7 +23,6 @@ impl Command for AddMaintainer {
         if engine.is_maintained_by(self.cluster, self.maintainer) {
             let field = match self.maintainer {
                 Maintainer::User(_) => "User",
-                Maintainer::Team(_) => "Team",
             };
             return Err(Invalid::Taken(field).into());
         }

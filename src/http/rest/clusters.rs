@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use crate::engine::account::OrganizationKey;
 use crate::engine::cluster::{
     Affinity, ClusterKey, ClusterSettings, ClusterTokenKey, Invalid, Maintainer, MaintainerKey,
     NotValid, QueueKey,
@@ -24,7 +23,7 @@ use crate::http::json::Fields;
 use crate::http::query;
 use crate::http::reply::Reply;
 use crate::http::rest::listed;
-use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId, TeamId, UserId};
+use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId, UserId};
 use crate::wire::cluster::{ClusterJson, ClusterTokenJson, MaintainerJson, QueueJson, Secret};
 
 // --- Clusters --------------------------------------------------------------------------------------------------------
@@ -55,7 +54,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let maintainers = body.objects("maintainers").unwrap_or_default();
     let mut wanted = Vec::with_capacity(maintainers.len());
     for (n, mut one) in maintainers.into_iter().enumerate() {
-        wanted.push(maintainer(cx, organization, &mut one));
+        wanted.push(maintainer(cx, &mut one));
         body.absorb(&format!("maintainers[{n}]"), one);
     }
     body.check_in_words()?;
@@ -339,8 +338,7 @@ pub(super) fn get_maintainer(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 pub(super) fn add_maintainer(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let cluster = cx.cluster()?;
     let mut body = Fields::parse(&cx.request.body)?;
-    let organization = cx.engine.cluster(cluster).organization;
-    let maintainer = maintainer(cx, organization, &mut body);
+    let maintainer = maintainer(cx, &mut body);
     body.check_in_words()?;
     let maintainer = maintainer.map_err(NotValid::from)?;
     let added = cx.apply(AddMaintainer {
@@ -363,22 +361,15 @@ fn show_maintainer(cx: &Cx<'_>, status: u16, maintainer: MaintainerKey) -> Reply
 
 /// Who is to maintain: `{user: id}` or `{team: id}`. What is no id is marked in the body.
 ///
-/// Chosen: of both, the user.
-fn maintainer(
-    cx: &Cx<'_>,
-    organization: OrganizationKey,
-    body: &mut Fields,
-) -> Result<Maintainer, Invalid> {
+/// Chosen: of both, the user. This fake has no teams, so every team is one that does not exist.
+fn maintainer(cx: &Cx<'_>, body: &mut Fields) -> Result<Maintainer, Invalid> {
     let (user, team) = (body.id("user"), body.id("team"));
     match (user, team) {
         (Some(id), _) => {
             let found = cx.engine.user_by_id(UserId(id));
             found.map(Maintainer::User).ok_or(Invalid::Unknown("User"))
         }
-        (None, Some(id)) => {
-            let found = cx.engine.team_by_id(organization, TeamId(id));
-            found.map(Maintainer::Team).ok_or(Invalid::Unknown("Team"))
-        }
+        (None, Some(_)) => Err(Invalid::Unknown("Team")),
         (None, None) => Err(Invalid::NoMaintainer),
     }
 }
