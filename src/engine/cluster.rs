@@ -20,6 +20,7 @@ use crate::engine::build::is_over;
 use crate::engine::graph::Placed;
 use crate::engine::job::{Job, JobKey, State};
 use crate::engine::table::{Key as _, Table, key};
+use crate::engine::team::TeamKey;
 use crate::pipeline::Step;
 use crate::vocabulary::event::QueueRef;
 use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId};
@@ -249,6 +250,7 @@ pub(crate) struct Maintenance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Maintainer {
     User(UserKey),
+    Team(TeamKey),
 }
 
 /// Where a command job waits.
@@ -454,6 +456,16 @@ impl Engine {
         all.take_while(|(of, _)| *of == cluster)
             .map(|(_, maintainer)| *maintainer)
             .collect()
+    }
+
+    /// Whether somebody is shown a maintainer. `None` is nobody in particular, who is shown everything.
+    ///
+    /// Chosen: a secret team that maintains a cluster is as secret there as elsewhere.
+    pub(crate) fn sees_maintainer(&self, reader: Option<UserKey>, key: MaintainerKey) -> bool {
+        match (reader, self.maintenance(key).maintainer) {
+            (Some(reader), Maintainer::Team(team)) => self.sees_team(reader, team),
+            (Some(_), Maintainer::User(_)) | (None, _) => true,
+        }
     }
 
     pub(crate) fn queue_ref(&self, key: QueueKey) -> QueueRef {
@@ -685,6 +697,19 @@ impl Engine {
             .maintainers_by_cluster
             .remove_mut(&(cluster, key));
         self.clusters.maintainers.remove(key);
+    }
+
+    /// Somebody is not there any more, or not in the organization: they maintain none of its clusters.
+    pub(super) fn stop_maintaining(&mut self, organization: OrganizationKey, who: Maintainer) {
+        let all = self.clusters.maintainers.iter();
+        let all = all.filter(|(_, maintenance)| {
+            let owner = self.cluster(maintenance.cluster).organization;
+            maintenance.maintainer == who && owner == organization
+        });
+        let all: Vec<_> = all.map(|(key, _)| key).collect();
+        for key in all {
+            self.remove_maintainer(key);
+        }
     }
 }
 

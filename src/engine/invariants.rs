@@ -8,6 +8,7 @@ use crate::engine::Engine;
 use crate::engine::agent::{self, AgentKey, Fleet};
 use crate::engine::build::{self, BuildKey};
 use crate::engine::change::counts_of;
+use crate::engine::cluster::Maintainer;
 use crate::engine::concurrency::concurrency_of;
 use crate::engine::graph::{Because, Class, Edge, Readiness, StepRun, class_of_job};
 use crate::engine::job::{Job, State};
@@ -304,6 +305,15 @@ impl Engine {
         assert_eq!(tables.tokens_by_cluster.size(), tables.token_ids.size());
         for (key, maintenance) in tables.maintainers.iter() {
             assert!(self.maintainers_of(maintenance.cluster).contains(&key));
+            let organization = self.cluster(maintenance.cluster).organization;
+            let is_here = match maintenance.maintainer {
+                Maintainer::User(user) => self.is_member(organization, user),
+                Maintainer::Team(team) => {
+                    let team = self.find_team(team);
+                    team.is_some_and(|team| team.organization == organization)
+                }
+            };
+            assert!(is_here, "{maintenance:?} is of somebody who is not there");
         }
         let count = tables.maintainers.iter().count();
         assert_eq!(tables.maintainers_by_cluster.size(), count);

@@ -11,13 +11,15 @@ use crate::engine::cluster::{
     Cluster, ClusterKey, ClusterSettings, Maintainer, NotValid, Queue, QueueKey,
 };
 use crate::engine::commands::{
-    AlreadyPaused, CreateCluster, CreateClusterToken, CreateQueue, DeleteCluster,
+    AddMaintainer, AlreadyPaused, CreateCluster, CreateClusterToken, CreateQueue, DeleteCluster,
     DeleteClusterRefused, DeleteQueue, DeleteQueueRefused, NotPaused, PauseQueue, ResumeQueue,
     UpdateCluster,
 };
 use crate::engine::{Command, Engine};
-use crate::fake::{FakeBuildkite, Home, JobHandle, PipelineBuilder, PipelineHandle, Tie};
-use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId, UserId};
+use crate::fake::{
+    FakeBuildkite, Home, JobHandle, PipelineBuilder, PipelineHandle, TeamHandle, Tie, UserHandle,
+};
+use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId};
 
 /// The queue a cluster of a test begins with, unless it names others.
 const FIRST_QUEUE: &str = "default";
@@ -484,16 +486,80 @@ impl ClusterHandle {
         })
     }
 
-    /// The users who maintain it, in the order in which they became it.
+    /// The users who maintain it, in the order in which they became it. Teams may, too: [`maintaining_teams`](Self::maintaining_teams).
     #[must_use]
     #[track_caller]
-    pub fn maintainers(&self) -> Vec<UserId> {
+    pub fn maintainers(&self) -> Vec<UserHandle> {
+        let all = self.all_maintainers().into_iter();
+        all.filter_map(|one| match one {
+            Maintainer::User(user) => Some(UserHandle::new(self.tie.clone(), user)),
+            Maintainer::Team(_) => None,
+        })
+        .collect()
+    }
+
+    /// The teams that maintain it, in the order in which they became it.
+    #[must_use]
+    #[track_caller]
+    pub fn maintaining_teams(&self) -> Vec<TeamHandle> {
+        let all = self.all_maintainers().into_iter();
+        all.filter_map(|one| match one {
+            Maintainer::Team(team) => Some(TeamHandle::new(self.tie.clone(), self.home, team)),
+            Maintainer::User(_) => None,
+        })
+        .collect()
+    }
+
+    /// Makes a user a maintainer of it.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// linux.add_maintainer(&fake.add_user("Ada", "ada@example.com"));
+    /// linux.add_maintaining_team(&fake.team("Platform").create());
+    /// assert_eq!(linux.maintainers()[0].name(), "Ada");
+    /// assert_eq!(linux.maintaining_teams()[0].slug(), "platform");
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If they maintain it already, or are no member of its organization.
+    #[track_caller]
+    pub fn add_maintainer(&self, user: &UserHandle) {
+        self.tie.must_be(&user.tie, || user.email());
+        self.add(Maintainer::User(user.key), &user.email());
+    }
+
+    /// Makes a team a maintainer of it: see [`add_maintainer`](Self::add_maintainer).
+    ///
+    /// # Panics
+    ///
+    /// If it maintains it already, or is of another organization.
+    #[track_caller]
+    pub fn add_maintaining_team(&self, team: &TeamHandle) {
+        self.tie.must_be(&team.tie, || team.slug());
+        self.add(Maintainer::Team(team.key), &team.slug());
+    }
+
+    #[track_caller]
+    fn add(&self, maintainer: Maintainer, who: &str) {
+        let name = self.name();
+        let added = self.tie.driver().apply(AddMaintainer {
+            cluster: self.key,
+            maintainer,
+        });
+        if let Err(refused) = added {
+            panic!("`{who}` does not become a maintainer of cluster `{name}`: {refused}");
+        }
+    }
+
+    #[track_caller]
+    fn all_maintainers(&self) -> Vec<Maintainer> {
         self.read(|engine, _| {
             let keys = engine.maintainers_of(self.key).into_iter();
-            keys.map(|key| match engine.maintenance(key).maintainer {
-                Maintainer::User(user) => engine.user(user).id,
-            })
-            .collect()
+            keys.map(|key| engine.maintenance(key).maintainer).collect()
         })
     }
 

@@ -5,7 +5,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use fake_buildkite::{Agents, FakeBuildkite, Route, agent, minutes};
+use fake_buildkite::{Agents, FakeBuildkite, Route, Scope, agent, minutes};
 
 use crate::pipelines::{APP, assert_refused, assert_wrong};
 use crate::support::{Client, Json, client, world};
@@ -121,7 +121,7 @@ fn a_cluster_is_what_was_sent() {
     let handle = fake.existing_cluster("Open Source");
     assert_eq!(handle.id().to_string(), id);
     assert_eq!(handle.description().as_deref(), Some("A place"));
-    assert_eq!(handle.maintainers()[0].to_string(), id_of(&user));
+    assert_eq!(handle.maintainers()[0].id().to_string(), id_of(&user));
     assert_eq!(format!("{handle:?}"), "ClusterHandle(Open Source)");
     assert_eq!(fake.clusters().len(), 1);
 }
@@ -645,6 +645,121 @@ fn who_cannot_maintain_is_refused() {
         assert_refused(&client.post(&maintainers, body), 422, &invalid(reasons));
     }
     assert_eq!(world(&fake, &["acme"]), before);
+}
+
+#[test]
+fn a_team_becomes_a_maintainer_and_goes_with_itself() {
+    let (fake, client, path) = linux();
+    let maintainers = format!("{path}/maintainers");
+    let ops = fake.team("Ops").create();
+    let body = format!(r#"{{"team":"{}"}}"#, ops.id());
+    let added = client.post(&maintainers, &body).expect(201);
+    assert_eq!(added.keys(), ["id", "actor"]);
+    let actor = &added["actor"];
+    assert_eq!(actor.keys(), ["id", "graphql_id", "slug", "type"]);
+    assert_eq!(id_of(actor), ops.id().to_string());
+    assert_eq!(decoded(actor), format!("Team---{}", ops.id()));
+    assert_eq!((actor["slug"].str(), actor["type"].str()), ("ops", "team"));
+    let one = format!("{maintainers}/{}", id_of(&added));
+    assert_eq!(client.get(&one).expect(200), added);
+    let cluster = client.get(&path);
+    assert_eq!(cluster.json()["maintainers"]["teams"][0], added);
+    assert_eq!(cluster.json()["maintainers"]["users"].items(), []);
+    let again = client.post(&maintainers, &body);
+    assert_refused(&again, 422, &invalid("Team has already been taken"));
+    // Renamed, it shows with its new slug: the tag of the cluster is another.
+    let team = format!("/organizations/acme/teams/{}", ops.id());
+    client.patch(&team, r#"{"name":"Run"}"#).expect(200);
+    let etag = ("if-none-match", cluster.header("etag").expect("one"));
+    let now = client.send("GET", &path, &[etag], None).expect(200);
+    assert_eq!(now["maintainers"]["teams"][0]["actor"]["slug"].str(), "run");
+    let handle = fake.existing_cluster("Linux");
+    assert_eq!(handle.maintaining_teams()[0].id(), ops.id());
+    assert_eq!(client.delete(&team).status, 204);
+    assert_refused(&client.get(&one), 404, "No cluster maintainer found");
+    assert!(handle.maintaining_teams().is_empty());
+    // With the cluster itself, and named twice.
+    let dev = fake.team("Dev").create().id();
+    let body =
+        format!(r#"{{"name":"Macs","maintainers":[{{"team":"{dev}"}},{{"team":"{dev}"}}]}}"#);
+    let made = client.post(CLUSTERS, &body).expect(201);
+    assert_eq!(made["maintainers"]["teams"].items().len(), 1);
+}
+
+#[test]
+fn maintainers_are_members_and_teams_of_the_cluster_s_own_organization() {
+    let fake = FakeBuildkite::builder().organization("acme").start();
+    let linux = fake.cluster("Linux").create();
+    let client = client(&fake);
+    let other = fake.add_organization("globex");
+    let foreign = other.team("Foreign").create();
+    let eve = fake.add_user("Eve", "eve@example.com");
+    let home = fake.existing_organization("acme");
+    linux.add_maintainer(&eve);
+    assert_eq!(linux.maintainers().len(), 1);
+    // Who leaves maintains nothing any more, and cannot begin to.
+    home.remove_member(&eve);
+    assert!(linux.maintainers().is_empty());
+    let before = world(&fake, &["acme", "globex"]);
+    let maintainers = format!("{CLUSTERS}/{}/maintainers", linux.id());
+    for (what, id, field) in [
+        ("user", eve.id().to_string(), "User"),
+        ("team", foreign.id().to_string(), "Team"),
+    ] {
+        let reason = invalid(&format!("{field} must exist"));
+        let one = format!(r#"{{"{what}":"{id}"}}"#);
+        assert_refused(&client.post(&maintainers, &one), 422, &reason);
+        let new = format!(r#"{{"name":"New","maintainers":[{one}]}}"#);
+        assert_refused(&client.post(CLUSTERS, &new), 422, &reason);
+    }
+    assert_eq!(world(&fake, &["acme", "globex"]), before);
+}
+
+#[test]
+fn a_secret_team_that_maintains_is_shown_to_those_who_see_it() {
+    let fake = FakeBuildkite::start();
+    let linux = fake.cluster("Linux").create();
+    let ada = fake.add_user("Ada", "ada@example.com");
+    let hers = client(&fake).with_token(&fake.token_for(&ada, Scope::ALL.iter().copied()));
+    let ops = fake.team("Ops").secret().create();
+    let path = format!("{CLUSTERS}/{}", linux.id());
+    let maintainers = format!("{path}/maintainers");
+    let body = format!(r#"{{"team":"{}"}}"#, ops.id());
+    let refused = hers.post(&maintainers, &body);
+    assert_refused(&refused, 422, &invalid("Team must exist"));
+    linux.add_maintaining_team(&ops);
+    let admin = client(&fake);
+    let one = admin.get(&maintainers).expect(200)[0]["id"]
+        .str()
+        .to_owned();
+    let one = format!("{maintainers}/{one}");
+    let counts = |client: &Client| {
+        [
+            client.get(&maintainers).expect(200).items().len(),
+            client.get(&path).expect(200)["maintainers"]["teams"]
+                .items()
+                .len(),
+        ]
+    };
+    assert_eq!((counts(&admin), counts(&hers)), ([1, 1], [0, 0]));
+    for refused in [hers.get(&one), hers.delete(&one)] {
+        assert_refused(&refused, 404, "No cluster maintainer found");
+    }
+    ops.add_member(&ada);
+    assert_eq!(counts(&hers), [1, 1]);
+    hers.get(&one).expect(200);
+}
+
+#[test]
+#[should_panic(
+    expected = "`ada@example.com` does not become a maintainer of cluster `Linux`: User has already been taken"
+)]
+fn nobody_maintains_a_cluster_twice() {
+    let fake = FakeBuildkite::start();
+    let linux = fake.cluster("Linux").create();
+    let ada = fake.add_user("Ada", "ada@example.com");
+    linux.add_maintainer(&ada);
+    linux.add_maintainer(&ada);
 }
 
 // --- Handles ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 //! Source: Buildkite docs, "Organization members API".
 
 use crate::engine::account::{Membership, OrganizationKey, UserKey};
+use crate::engine::cluster::Maintainer;
 use crate::engine::{Command, Engine};
 use crate::vocabulary::role::{MemberRole, SsoMode};
 
@@ -24,7 +25,7 @@ pub(crate) struct UpdateMember {
     pub(crate) sso_mode: Option<SsoMode>,
 }
 
-/// A user leaves an organization and its teams. What they made stays, and so do their tokens, which open it no more.
+/// A user leaves an organization, its teams and the clusters they maintain. What they made stays, and so do their tokens, which open it no more.
 #[derive(Debug)]
 pub(crate) struct RemoveMember {
     pub(crate) organization: OrganizationKey,
@@ -88,6 +89,7 @@ impl Command for RemoveMember {
         }
         engine.check_others_administer(self.organization, self.user)?;
         engine.leave_teams(self.organization, self.user);
+        engine.stop_maintaining(self.organization, Maintainer::User(self.user));
         let organization = engine.organizations.change(self.organization);
         organization.members.remove_mut(&self.user);
         Ok(())

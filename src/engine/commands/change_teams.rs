@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use rpds::RedBlackTreeMapSync;
 
 use crate::engine::account::{OrganizationKey, UserKey};
+use crate::engine::cluster::Maintainer;
 use crate::engine::pipeline;
 use crate::engine::team::{Team, TeamKey, TeamMember, TeamPipeline, TeamSettings};
 use crate::engine::{Command, Engine};
@@ -27,7 +28,7 @@ pub(crate) struct UpdateTeam {
     pub(crate) settings: TeamSettings,
 }
 
-/// Its members and pipelines stay in the organization.
+/// Its members and pipelines stay in the organization. It maintains no cluster any more.
 #[derive(Debug)]
 pub(crate) struct DeleteTeam {
     pub(crate) team: TeamKey,
@@ -85,7 +86,10 @@ impl Command for DeleteTeam {
     type Refused = Infallible;
 
     fn apply(self, engine: &mut Engine) -> Result<(), Infallible> {
-        let id = engine.team(self.team).id;
+        let Team {
+            id, organization, ..
+        } = *engine.team(self.team);
+        engine.stop_maintaining(organization, Maintainer::Team(self.team));
         engine.teams.by_id.remove_mut(&id);
         engine.teams.all.remove(self.team);
         Ok(())

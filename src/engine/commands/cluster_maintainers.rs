@@ -4,6 +4,7 @@
 
 use std::convert::Infallible;
 
+use crate::engine::account::OrganizationKey;
 use crate::engine::cluster::{
     ClusterKey, Invalid, Maintainer, MaintainerKey, Maintenance, NotValid,
 };
@@ -20,13 +21,20 @@ impl Command for AddMaintainer {
     type Refused = NotValid;
 
     fn apply(self, engine: &mut Engine) -> Result<MaintainerKey, NotValid> {
+        let organization = engine.cluster(self.cluster).organization;
+        engine.check_maintainer(organization, self.maintainer)?;
         if engine.is_maintained_by(self.cluster, self.maintainer) {
-            let field = match self.maintainer {
-                Maintainer::User(_) => "User",
-            };
-            return Err(Invalid::Taken(field).into());
+            return Err(Invalid::Taken(word(self.maintainer)).into());
         }
         Ok(engine.insert_maintainer(self.cluster, self.maintainer))
+    }
+}
+
+/// What Buildkite's messages call a maintainer of this kind.
+const fn word(maintainer: Maintainer) -> &'static str {
+    match maintainer {
+        Maintainer::User(_) => "User",
+        Maintainer::Team(_) => "Team",
     }
 }
 
@@ -45,6 +53,22 @@ impl Command for RemoveMaintainer {
 }
 
 impl Engine {
+    /// A cluster is maintained by members and teams of its own organization.
+    pub(super) fn check_maintainer(
+        &self,
+        organization: OrganizationKey,
+        maintainer: Maintainer,
+    ) -> Result<(), Invalid> {
+        let is_here = match maintainer {
+            Maintainer::User(user) => self.is_member(organization, user),
+            Maintainer::Team(team) => self.team(team).organization == organization,
+        };
+        if is_here {
+            return Ok(());
+        }
+        Err(Invalid::Unknown(word(maintainer)))
+    }
+
     pub(super) fn is_maintained_by(&self, cluster: ClusterKey, maintainer: Maintainer) -> bool {
         let mut known = self.maintainers_of(cluster).into_iter();
         known.any(|key| self.maintenance(key).maintainer == maintainer)

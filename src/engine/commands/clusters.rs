@@ -24,6 +24,9 @@ impl Command for CreateCluster {
     fn apply(self, engine: &mut Engine) -> Result<ClusterKey, NotValid> {
         let wrong = engine.check_cluster(self.organization, None, &self.settings);
         NotValid::unless_empty(wrong)?;
+        for maintainer in &self.maintainers {
+            engine.check_maintainer(self.organization, *maintainer)?;
+        }
         let key = engine.clusters.all.next_key();
         let id = ClusterId(engine.mint(Kind::Cluster, key));
         engine.clusters.all.push(Cluster {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
+use crate::engine::account::OrganizationKey;
 use crate::engine::cluster::{
     Affinity, ClusterKey, ClusterSettings, ClusterTokenKey, Invalid, Maintainer, MaintainerKey,
     NotValid, QueueKey,
@@ -23,7 +24,7 @@ use crate::http::json::Fields;
 use crate::http::query;
 use crate::http::reply::Reply;
 use crate::http::rest::listed;
-use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId, UserId};
+use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId, TeamId, UserId};
 use crate::wire::cluster::{ClusterJson, ClusterTokenJson, MaintainerJson, QueueJson, Secret};
 
 // --- Clusters --------------------------------------------------------------------------------------------------------
@@ -54,7 +55,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let maintainers = body.objects("maintainers").unwrap_or_default();
     let mut wanted = Vec::with_capacity(maintainers.len());
     for (n, mut one) in maintainers.into_iter().enumerate() {
-        wanted.push(maintainer(cx, &mut one));
+        wanted.push(maintainer(cx, organization, &mut one));
         body.absorb(&format!("maintainers[{n}]"), one);
     }
     body.check_in_words()?;
@@ -324,9 +325,13 @@ fn expires_at(body: &mut Fields) -> Option<DateTime<Utc>> {
 /// All of them, on one page.
 pub(super) fn list_maintainers(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let cluster = cx.cluster()?;
-    let all = cx.engine.maintainers_of(cluster).into_iter();
+    let mut all = cx.engine.maintainers_of(cluster);
+    all.retain(|key| cx.engine.sees_maintainer(Some(cx.user), *key));
     let view = cx.view();
-    let all: Vec<_> = all.map(|key| MaintainerJson::new(&view, key)).collect();
+    let all: Vec<_> = all
+        .into_iter()
+        .map(|key| MaintainerJson::new(&view, key))
+        .collect();
     Ok(Cx::show(&view, 200, &all))
 }
 
@@ -338,7 +343,8 @@ pub(super) fn get_maintainer(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 pub(super) fn add_maintainer(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let cluster = cx.cluster()?;
     let mut body = Fields::parse(&cx.request.body)?;
-    let maintainer = maintainer(cx, &mut body);
+    let organization = cx.engine.cluster(cluster).organization;
+    let maintainer = maintainer(cx, organization, &mut body);
     body.check_in_words()?;
     let maintainer = maintainer.map_err(NotValid::from)?;
     let added = cx.apply(AddMaintainer {
@@ -361,15 +367,23 @@ fn show_maintainer(cx: &Cx<'_>, status: u16, maintainer: MaintainerKey) -> Reply
 
 /// Who is to maintain: `{user: id}` or `{team: id}`. What is no id is marked in the body.
 ///
-/// Chosen: of both, the user. This fake has no teams, so every team is one that does not exist.
-fn maintainer(cx: &Cx<'_>, body: &mut Fields) -> Result<Maintainer, Invalid> {
+/// Chosen: of both, the user; a team that the reader does not see does not exist for them.
+fn maintainer(
+    cx: &Cx<'_>,
+    organization: OrganizationKey,
+    body: &mut Fields,
+) -> Result<Maintainer, Invalid> {
     let (user, team) = (body.id("user"), body.id("team"));
     match (user, team) {
         (Some(id), _) => {
             let found = cx.engine.user_by_id(UserId(id));
             found.map(Maintainer::User).ok_or(Invalid::Unknown("User"))
         }
-        (None, Some(_)) => Err(Invalid::Unknown("Team")),
+        (None, Some(id)) => {
+            let found = cx.engine.team_by_id(organization, TeamId(id));
+            let found = found.filter(|team| cx.engine.sees_team(cx.user, *team));
+            found.map(Maintainer::Team).ok_or(Invalid::Unknown("Team"))
+        }
         (None, None) => Err(Invalid::NoMaintainer),
     }
 }
@@ -425,6 +439,8 @@ impl Cx<'_> {
         let id = self.place.maintainer.parse().ok();
         let mut all = self.engine.maintainers_of(cluster).into_iter();
         let found = all.find(|key| Some(self.engine.maintenance(*key).id) == id);
-        found.ok_or_else(|| ApiError::not_found("cluster maintainer"))
+        found
+            .filter(|key| self.engine.sees_maintainer(Some(self.user), *key))
+            .ok_or_else(|| ApiError::not_found("cluster maintainer"))
     }
 }
