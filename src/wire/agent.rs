@@ -69,10 +69,13 @@ struct PauseJson<'e> {
 
 impl<'e> AgentJson<'e> {
     /// An agent with the job it has.
+    ///
+    /// Chosen: to whoever does not see the job's pipeline, the agent looks as if it had none.
     pub(crate) fn new(view: &View<'e>, key: AgentKey) -> Self {
         let agent = view.engine.agent(key);
         let pause = agent.state.pause();
         let job = view.engine.job_of_agent(key);
+        let job = job.filter(|job| view.sees_build(view.engine.job(*job).build));
         Self {
             place: Some(PlaceJson {
                 os_id: &agent.machine.os_id,

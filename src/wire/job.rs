@@ -181,6 +181,10 @@ pub(crate) struct TriggerJson<'e> {
 }
 
 /// The build a trigger job made.
+///
+/// Chosen: whoever sees the job is told of the build, seen or not, as its id, number and address are of the job's own step;
+/// the address answers 404 to those who do not see it. So it is with `triggered_from` on the other side, of which the
+/// build's own environment tells as much.
 #[derive(Debug, Serialize)]
 struct TriggeredBuildJson {
     id: Uuid,

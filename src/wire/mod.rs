@@ -136,6 +136,14 @@ impl<'e> View<'e> {
         self.seen.set(seen);
     }
 
+    /// Whether the reader sees a build where it is a part of something else. Not asked of what a trigger step names: see
+    /// `TriggeredBuildJson`.
+    pub(crate) fn sees_build(&self, key: BuildKey) -> bool {
+        let pipeline = self.engine.build(key).pipeline;
+        let access = |reader| self.engine.access_of(reader, pipeline);
+        self.reader.is_none_or(|reader| access(reader).is_some())
+    }
+
     /// Records something else that the body depends on.
     pub(crate) fn saw_text(&self, text: &str) {
         let mut seen = self.seen.get().with(text.len() as u64);
