@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Answered, Options, Rates, auth, error::ApiError, finish, rest, router};
 use crate::engine::Engine;
 use crate::fault::{Asked, Plan, Verdict};
+use crate::http::rates::Payer;
 use crate::http::reply::{Delivery, Reply};
 use crate::http::request::Request;
 use crate::http::router::{Place, Target};
@@ -139,8 +140,13 @@ fn rate_limited(
     request: &Request,
     reset: Option<u64>,
 ) -> Reply {
-    let user = auth::token(engine, request).map(|token| engine.token(token).user);
-    let usage = rates.count(engine.now(), user, options.rates);
+    let payer = auth::token(engine, request).map(|token| {
+        with_target(request, |target| match target {
+            Target::Known(_, place) => Payer::new(engine, token, place.organization),
+            Target::Unmodelled(_) | Target::Unknown => Payer::new(engine, token, ""),
+        })
+    });
+    let usage = rates.count(engine.now(), payer, options.rates);
     let usage = usage.exceeded(reset);
     let reply = usage.refusal().expect("it is said to be exceeded");
     usage.write_on(reply)

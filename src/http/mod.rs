@@ -43,7 +43,7 @@ use crate::engine::job::JobKey;
 use crate::engine::{Applied, Command, Engine};
 use crate::http::error::ApiError;
 use crate::http::query::Query;
-use crate::http::rates::Usage;
+use crate::http::rates::{Payer, Usage};
 use crate::http::reply::Reply;
 use crate::http::request::{Method, Request};
 use crate::http::router::{Place, Target};
@@ -244,7 +244,8 @@ fn known(
         return with_scopes(engine, token, route, reply);
     }
     let user = engine.token(token).user;
-    let usage = rates.count(engine.now(), Some(user), options.rates);
+    let payer = Payer::new(engine, token, place.organization);
+    let usage = rates.count(engine.now(), Some(payer), options.rates);
     let handle = |engine: &mut Engine, answered: &mut Answered| {
         auth::check_scope(engine, token, route)?;
         let query = Query::parse(&request.query);

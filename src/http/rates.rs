@@ -2,7 +2,8 @@
 //!
 //! Always counted, enforced when a test asks. Chosen: as long as nothing is enforced, the remaining number stops at 1,
 //! because a client that backs off at 0 would stall for ever before a clock that stands still. Requests that are sent away
-//! count, as the documented `current` above the `limit` shows. Of two limits that are exceeded, the user's is named.
+//! count, as the documented `current` above the `limit` shows. Of two limits that are exceeded, the user's is named. A user's
+//! requests count together, whichever organization they are for.
 //! Source: Buildkite docs, "API limits".
 
 use std::collections::BTreeMap;
@@ -10,7 +11,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use crate::engine::account::UserKey;
+use crate::engine::Engine;
+use crate::engine::account::{OrganizationKey, TokenKey, UserKey};
 use crate::http::reply::Reply;
 use crate::wire;
 
@@ -31,7 +33,7 @@ const WARNING: &str = "You have exceeded your API rate limit.";
 pub(crate) struct RateLimits {
     /// For one user. Default: 50.
     pub(crate) user: u64,
-    /// For all users together. Default: 200.
+    /// For all users of an organization together. Default: 200.
     pub(crate) organization: u64,
     pub(crate) are_enforced: bool,
 }
@@ -50,8 +52,31 @@ impl Default for RateLimits {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Rates {
     window: i64,
-    all: u64,
+    by_organization: BTreeMap<OrganizationKey, u64>,
     by_user: BTreeMap<UserKey, u64>,
+}
+
+/// For whom a request counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Payer {
+    user: UserKey,
+    organization: Option<OrganizationKey>,
+}
+
+impl Payer {
+    /// The user of a token, and the organization that the path names.
+    ///
+    /// Chosen: a request that is below no organization, or below one that the token does not open, counts for the oldest one
+    /// that it opens. With a token that opens none there is none to count for.
+    pub(crate) fn new(engine: &Engine, token: TokenKey, slug: &str) -> Self {
+        let named = engine.organization_by_slug(slug);
+        let all = engine.organizations().map(|(key, _)| key);
+        let mut opened = named.into_iter().chain(all);
+        Self {
+            user: engine.token(token).user,
+            organization: opened.find(|key| engine.opens(token, *key)),
+        }
+    }
 }
 
 /// Where a user stands, this request included.
@@ -101,7 +126,7 @@ impl Rates {
     pub(crate) fn count(
         &mut self,
         now: DateTime<Utc>,
-        user: Option<UserKey>,
+        payer: Option<Payer>,
         limits: RateLimits,
     ) -> Usage {
         let window = now.timestamp().div_euclid(WINDOW);
@@ -111,18 +136,22 @@ impl Rates {
                 ..Self::default()
             };
         }
-        let mut of_user = 0;
-        if let Some(user) = user {
-            self.all += 1;
+        let (mut of_user, mut of_all) = (0, 0);
+        if let Some(Payer { user, organization }) = payer {
             let counted = self.by_user.entry(user).or_default();
             *counted += 1;
             of_user = *counted;
+            if let Some(organization) = organization {
+                let counted = self.by_organization.entry(organization).or_default();
+                *counted += 1;
+                of_all = *counted;
+            }
         }
         let passed = now.timestamp().rem_euclid(WINDOW);
         Usage {
             limits,
             of_user,
-            of_all: self.all,
+            of_all,
             reset: (WINDOW - passed).unsigned_abs(),
             is_ordered: false,
         }
@@ -164,8 +193,8 @@ impl Usage {
         Some(Reply::json(429, body))
     }
 
-    /// How much of the limits is used, this request included. Chosen: all organizations of the fake count together, as in the
-    /// headers; nothing of GraphQL, which is not modelled, is ever used.
+    /// How much of its limits the organization of this request has used, the request included. Chosen: nothing of GraphQL,
+    /// which is not modelled, is ever used.
     pub(super) fn status(&self, now: DateTime<Utc>) -> StatusJson {
         let enforced = self.limits.are_enforced;
         let scope = |limit, current, window| {
@@ -227,6 +256,13 @@ mod tests {
         DateTime::from_timestamp(seconds, 0).expect("an instant")
     }
 
+    fn payer(user: u32, organization: u32) -> Payer {
+        Payer {
+            user: UserKey::from_row(user),
+            organization: Some(OrganizationKey::from_row(organization)),
+        }
+    }
+
     fn headers(reply: &Reply) -> [&str; 3] {
         [
             "ratelimit-remaining",
@@ -237,16 +273,17 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_is_counted_for_all_and_for_each_user() {
-        let (a, b) = (UserKey::from_row(0), UserKey::from_row(1));
+    fn a_minute_is_counted_for_each_organization_and_for_each_user() {
+        let (a, b, elsewhere) = (payer(0, 0), payer(1, 0), payer(0, 1));
         let mut rates = Rates::default();
-        let mut ask = |seconds, user| {
-            let usage = rates.count(at(seconds), Some(user), RateLimits::default());
+        let mut ask = |seconds, payer| {
+            let usage = rates.count(at(seconds), Some(payer), RateLimits::default());
             assert_eq!(usage.refusal(), None);
             headers(&usage.write_on(Reply::new(200))).map(ToOwned::to_owned)
         };
         assert_eq!(ask(0, a), ["199", "49", "60"]);
         assert_eq!(ask(59, b), ["198", "49", "1"]);
+        assert_eq!(ask(59, elsewhere), ["199", "48", "1"]);
         assert_eq!(ask(60, a), ["199", "49", "60"]);
         for _ in 0..300 {
             ask(61, a);
@@ -260,15 +297,15 @@ mod tests {
 
     #[test]
     fn limits_that_hold_send_away_whoever_asks_too_often() {
-        let (a, b) = (UserKey::from_row(0), UserKey::from_row(1));
+        let (a, b) = (payer(0, 0), payer(1, 0));
         let limits = RateLimits {
             user: 2,
             organization: 3,
             are_enforced: true,
         };
         let mut rates = Rates::default();
-        let mut ask = |seconds, user| {
-            let usage = rates.count(at(seconds), Some(user), limits);
+        let mut ask = |seconds, payer| {
+            let usage = rates.count(at(seconds), Some(payer), limits);
             let refusal = usage.refusal();
             let reply = usage.write_on(refusal.unwrap_or(Reply::new(200)));
             let [all, user, _] = headers(&reply);

@@ -397,6 +397,39 @@ fn the_rate_limit_says_what_was_used_in_this_window() {
     }
 }
 
+#[test]
+fn each_organization_has_a_rate_limit_of_its_own() {
+    let fake = FakeBuildkite::builder()
+        .rate_limit(9, 3)
+        .enforce_rate_limits()
+        .start();
+    fake.add_organization("globex");
+    let client = client(&fake);
+    let used = |slug: &str| {
+        let answer = client.get(&format!("/organizations/{slug}/rate_limit"));
+        answer.expect(200)["scopes"]["rest"]["current"].number()
+    };
+    assert_eq!([used("acme"), used("acme"), used("globex")], [1, 2, 1]);
+    // What is below none, or below one that is not there, counts for the oldest.
+    client.get("/user").expect(200);
+    for path in ["/organizations/acme", "/builds", "/organizations/nowhere"] {
+        let refused = client.get(path);
+        assert_eq!(refused.status, 429, "{path}");
+        assert!(refused.text.contains("\"scope\":\"rest\""), "{path}");
+    }
+    assert_eq!(used("globex"), 2);
+    // The user's own requests count together.
+    let tenth = [
+        client.get("/organizations/globex"),
+        client.get("/organizations/globex"),
+    ];
+    assert!(
+        tenth[1].text.contains("\"scope\":\"rest_user\""),
+        "{}",
+        tenth[1].text
+    );
+}
+
 // --- Slips -----------------------------------------------------------------------------------------------------------
 
 #[test]
