@@ -133,6 +133,8 @@ struct Agenda {
     groups: BTreeSet<GroupKey>,
     /// An agent has nothing to do.
     offer_jobs: bool,
+    /// How many builds were triggered at once.
+    triggered: usize,
 }
 
 /// The world.
@@ -190,6 +192,8 @@ pub(crate) struct Engine {
     annotations_by_build: RedBlackTreeSetSync<(BuildKey, AnnotationKey)>,
     step_uploads: StepUploads,
     clusters: Clusters,
+    /// How many trigger jobs failed because too many builds were triggered at once.
+    not_triggered: usize,
     steps_created: u64,
     /// Whether the platform's documented limits hold, which not every organization is held to.
     enforces_limits: bool,
@@ -243,6 +247,7 @@ impl Engine {
             annotations_by_build: RedBlackTreeSetSync::new_sync(),
             step_uploads: StepUploads::new(),
             clusters: Clusters::new(),
+            not_triggered: 0,
             steps_created: 0,
             enforces_limits: false,
             expiry: Expiry::Exact,

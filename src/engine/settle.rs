@@ -15,7 +15,7 @@ impl Engine {
     /// Carries out everything on the agenda, and what that adds to it, until nothing is left.
     ///
     /// It ends: within one instant jobs only move forward along their tables, and the only way back (`dependency_retried`)
-    /// needs a retry: a command, or a rule, and rules have limits.
+    /// needs a retry: a command, or a rule, and rules have limits. New builds come of triggers alone, which have limits, too.
     pub(super) fn settle(&mut self) {
         loop {
             if let Some((build, step)) = self.agenda.finished.pop_front() {
@@ -50,6 +50,7 @@ impl Engine {
                 self.offer_jobs();
                 continue;
             }
+            self.agenda.triggered = 0;
             return;
         }
     }

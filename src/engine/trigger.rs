@@ -14,7 +14,26 @@ use crate::vocabulary::states::{BuildSource, BuildState};
 /// Source: Buildkite docs, "Platform limits".
 const MOST_LEVELS: usize = 10;
 
+/// How many builds may be triggered at once, by whatever a command or a due thing leads to.
+/// Chosen: pipelines with several steps that trigger each other in a circle would make as many builds as that number to the
+/// power of the levels, and fill the memory.
+const MOST_AT_ONCE: usize = 10_000;
+
 impl Engine {
+    /// What a test has to know that ran into this fake's own limit.
+    pub(crate) fn untriggered(&self) -> Option<String> {
+        let failed = match self.not_triggered {
+            0 => return None,
+            1 => "1 trigger step".to_owned(),
+            count => format!("{count} trigger steps"),
+        };
+        Some(format!(
+            "{failed} failed where Buildkite would go on: {MOST_AT_ONCE} builds had been triggered at one instant. Do \
+             pipelines trigger each other in a circle? Each of its {MOST_LEVELS} levels multiplies the builds by the number of \
+             trigger steps"
+        ))
+    }
+
     /// Makes the build of a trigger job that may go on.
     pub(super) fn trigger(&mut self, key: JobKey) {
         // Its build may have been canceled meanwhile.
@@ -43,6 +62,10 @@ impl Engine {
         }
         let pipeline = self.pipeline_by_slug(parent.organization, &step.pipeline)?;
         if !self.may_trigger(self.jobs.get(key).build, pipeline) {
+            return None;
+        }
+        if self.agenda.triggered >= MOST_AT_ONCE {
+            self.not_triggered += 1;
             return None;
         }
         let wanted = &step.build;
@@ -79,6 +102,7 @@ impl Engine {
             triggered_from: Some(key),
             changed_files: None,
         };
+        self.agenda.triggered += 1;
         CreateBuild {
             pipeline,
             head,

@@ -88,6 +88,7 @@ impl FakeBuildkite {
         });
         problems.extend(unused);
         problems.extend(self.driver.read(Engine::unmet_scripts));
+        problems.extend(self.driver.read(Engine::untriggered));
         problems.extend(self.driver.faults(|faults| faults.unfinished()));
         let failures = self.server.failures();
         problems.extend(

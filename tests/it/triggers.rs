@@ -222,6 +222,57 @@ fn a_pipeline_that_triggers_itself_stops_ten_builds_deep() {
     assert!(all_failed);
 }
 
+/// Two pipelines in a circle, each with so many steps that trigger the other, and one build by hand.
+fn circle(steps: usize) -> (FakeBuildkite, usize) {
+    let fake = FakeBuildkite::start();
+    let all = |other: &str| {
+        format!(
+            "steps: [{}]",
+            vec![format!("{{trigger: {other}}}"); steps].join(",")
+        )
+    };
+    let a = fake.pipeline("a").steps(all("b")).create();
+    let b = fake.pipeline("b").steps(all("a")).create();
+    a.create_build();
+    fake.run_until_idle();
+    let builds: Vec<_> = a.builds().into_iter().chain(b.builds()).collect();
+    let are_over = builds
+        .iter()
+        .all(|build| build.state() == BuildState::Failed);
+    assert!(are_over, "a circle ends, and ends badly");
+    (fake, builds.len())
+}
+
+#[test]
+fn a_circle_multiplies_at_each_of_ten_levels() {
+    let (fake, builds) = circle(2);
+    assert_eq!(builds, (1 << 11) - 1);
+    assert!(fake.verify().is_ok());
+}
+
+#[test]
+fn a_circle_that_would_fill_the_memory_is_cut_and_reported() {
+    // Three to the power of ten would be 59,049 builds on the lowest level alone.
+    let (fake, builds) = circle(3);
+    assert_eq!(builds, 10_001, "one by hand, and those that it led to");
+    let report = fake.verify().expect_err("a report");
+    let [problem] = &report.problems[..] else {
+        panic!("{report}")
+    };
+    let said = "trigger steps failed where Buildkite would go on: 10000 builds had been triggered at one instant. Do \
+        pipelines trigger each other in a circle? Each of its 10 levels multiplies the builds by the number of trigger steps";
+    assert!(problem.ends_with(said), "{problem}");
+    // The next instant has its own builds.
+    let free = fake
+        .pipeline("free")
+        .steps("steps: [{trigger: lib}]")
+        .create();
+    fake.pipeline("lib").create();
+    free.create_build();
+    fake.run_until_idle();
+    assert_eq!(free.latest_build().state(), BuildState::Passed);
+}
+
 #[test]
 fn what_a_trigger_step_does_not_say_comes_from_its_label_the_other_pipeline_and_the_parent() {
     // Given a build of its own branch, environment and author, and a pipeline with another default branch
