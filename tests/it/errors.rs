@@ -58,27 +58,17 @@ fn fill(path: &str, organization: &str, pipeline: &str, build: &str, id: &str) -
 }
 
 fn routes_with_token() -> impl Iterator<Item = Route> {
+    // GraphQL is no REST, and has tests of its own.
+    let is_apart = |route: &Route| {
+        matches!(
+            route,
+            Route::Root | Route::GetMeta | Route::GraphQl | Route::ArtifactContent
+        ) || route.is_page()
+    };
     Route::ALL
         .iter()
         .copied()
-        .filter(|route| {
-            !matches!(
-                route,
-                Route::Root | Route::GetMeta | Route::GraphQl | Route::ArtifactContent
-            ) && !route.is_page()
-        })
-        .filter(|route| is_served(*route))
-}
-
-/// Whether a route has an answer yet.
-fn is_served(route: Route) -> bool {
-    let fake = FakeBuildkite::builder().allow_unknown_routes().start();
-    let path = path_of(route, "acme", "app", "1", "1");
-    client(&fake)
-        .without_token()
-        .send(route.method(), &path, &[], None)
-        .status
-        != 501
+        .filter(move |route| !is_apart(route))
 }
 
 #[track_caller]
