@@ -468,6 +468,20 @@ impl Engine {
         }
     }
 
+    /// Whether a user may change a cluster, what is in it, and the agents that serve its queues: administrators, and who
+    /// maintains it.
+    ///
+    /// Chosen: a team maintains it whether teams decide who sees pipelines or not.
+    /// Source: Buildkite docs, "Manage clusters", section "Manage maintainers on a cluster".
+    pub(crate) fn maintains_cluster(&self, user: UserKey, cluster: ClusterKey) -> bool {
+        let is_user = |key: MaintainerKey| match self.maintenance(key).maintainer {
+            Maintainer::User(known) => known == user,
+            Maintainer::Team(team) => self.team(team).members.contains_key(&user),
+        };
+        self.is_admin(self.cluster(cluster).organization, user)
+            || self.maintainers_of(cluster).into_iter().any(is_user)
+    }
+
     pub(crate) fn queue_ref(&self, key: QueueKey) -> QueueRef {
         let queue = self.cluster_queue(key);
         QueueRef {

@@ -132,8 +132,16 @@ impl<'e> AgentJson<'e> {
     }
 }
 
-/// Where people look at an agent that belongs to no cluster.
+/// Where people look at an agent: below its queue, if it serves one of a cluster.
 fn web_url(view: &View<'_>, agent: &Agent) -> String {
+    let queue = agent.offer.queue;
+    if let Some((key, queue)) =
+        queue.and_then(|key| Some((key, view.engine.find_cluster_queue(key)?)))
+    {
+        view.saw(Kind::ClusterQueue, key, 0);
+        let cluster = view.cluster_web_url(queue.cluster);
+        return format!("{cluster}/queues/{}/agents/{}", queue.id, agent.id);
+    }
     let slug = &view.engine.organization(agent.offer.organization).slug;
     format!("{}/organizations/{slug}/agents/{}", view.origin, agent.id)
 }

@@ -122,10 +122,14 @@ impl<'e> MaintainersJson<'e> {
             if !view.engine.sees_maintainer(view.reader, key) {
                 continue;
             }
-            let json = MaintainerJson::new(view, key);
-            match json.actor {
-                ActorJson::User { .. } => all.users.push(json),
-                ActorJson::Team { .. } => all.teams.push(json),
+            let mut json = MaintainerJson::new(view, key);
+            match (&mut json.actor, view.engine.maintenance(key).maintainer) {
+                // Here a team has a name, too.
+                (ActorJson::Team { name, .. }, Maintainer::Team(team)) => {
+                    *name = Some(&view.engine.team(team).settings.name);
+                    all.teams.push(json);
+                }
+                (ActorJson::User { .. } | ActorJson::Team { .. }, _) => all.users.push(json),
             }
         }
         all
@@ -153,6 +157,8 @@ enum ActorJson<'e> {
     Team {
         id: Uuid,
         graphql_id: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<&'e str>,
         slug: &'e str,
         r#type: &'static str,
     },
@@ -182,6 +188,7 @@ impl<'e> MaintainerJson<'e> {
                     ActorJson::Team {
                         id: team.id.0,
                         graphql_id: graphql_id("Team", team.id.0),
+                        name: None,
                         slug: &team.slug,
                         r#type: "team",
                     }

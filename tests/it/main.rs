@@ -38,6 +38,7 @@ mod levers;
 mod life;
 mod lists;
 mod logs;
+mod maintainers;
 mod members;
 mod notify;
 mod odd;

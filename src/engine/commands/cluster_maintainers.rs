@@ -1,5 +1,6 @@
-//! Who maintains a cluster. The users of the fake may do everything, so nothing goes by it.
+//! Who maintains a cluster: users and teams of its organization.
 //!
+//! Elsewhere: what a maintainer may do (`Engine::maintains_cluster`).
 //! Source: Buildkite docs, "Cluster maintainers".
 
 use std::convert::Infallible;

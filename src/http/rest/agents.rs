@@ -1,4 +1,4 @@
-//! Agents: list, get, stop, pause, resume.
+//! Agents: list, get, stop, pause, resume. Administrators stop, pause and resume, and who maintains the agent's cluster.
 //!
 //! Source: Buildkite docs, "Agents API".
 
@@ -51,7 +51,7 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 }
 
 pub(super) fn stop(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let agent = cx.agent()?;
+    let agent = cx.agent_to_change()?;
     let mut body = Fields::parse(&cx.request.body)?;
     let force = match body.flag("force") {
         None | Some(true) => Force::CancelJob,
@@ -64,7 +64,7 @@ pub(super) fn stop(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 /// Chosen: a timeout of 0 minutes is none, as the agent's own command has it, and a blank note is none.
 pub(super) fn pause(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let agent = cx.agent()?;
+    let agent = cx.agent_to_change()?;
     let mut body = Fields::parse(&cx.request.body)?;
     let note = body.text("note").filter(|text| !text.trim().is_empty());
     let minutes = body
@@ -81,13 +81,27 @@ pub(super) fn pause(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 }
 
 pub(super) fn resume(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let agent = cx.agent()?;
+    let agent = cx.agent_to_change()?;
     Fields::parse(&cx.request.body)?;
     cx.apply(ResumeAgent { agent })?;
     Ok(Reply::new(204))
 }
 
 impl Cx<'_> {
+    /// The agent of the path, if the user may stop, pause and resume it.
+    fn agent_to_change(&mut self) -> Result<AgentKey, ApiError> {
+        let agent = self.agent()?;
+        let offer = &self.engine.agent(agent).offer;
+        let queue = offer
+            .queue
+            .and_then(|key| self.engine.find_cluster_queue(key));
+        match queue {
+            Some(queue) => self.check_maintains_cluster(queue.cluster)?,
+            None => self.check_admin(offer.organization)?,
+        }
+        Ok(agent)
+    }
+
     /// The agent of the path, if it is of that organization.
     fn agent(&mut self) -> Result<AgentKey, ApiError> {
         let organization = self.organization()?;

@@ -2,6 +2,9 @@
 //!
 //! Updates are the same with `PUT` and `PATCH`: what is not sent stays.
 //!
+//! Who may what: every member looks at all of it; administrators make clusters and say who maintains them; maintainers
+//! change and delete their cluster and what is in it.
+//!
 //! Source: Buildkite docs, "Clusters API", "Queues", "Agent tokens", "Cluster maintainers".
 
 use std::sync::Arc;
@@ -44,6 +47,7 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let organization = cx.organization()?;
+    cx.check_admin(organization)?;
     let mut body = Fields::parse(&cx.request.body)?;
     let none = ClusterSettings {
         name: Arc::from(""),
@@ -72,7 +76,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 /// Chosen: a null that takes nothing away says nothing.
 pub(super) fn update(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let cluster = cx.cluster()?;
+    let cluster = cx.cluster_to_change()?;
     let mut body = Fields::parse(&cx.request.body)?;
     let old = cx.engine.cluster(cluster).clone();
     let settings = settings(&mut body, old.settings);
@@ -100,7 +104,7 @@ pub(super) fn update(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 }
 
 pub(super) fn delete(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let cluster = cx.cluster()?;
+    let cluster = cx.cluster_to_change()?;
     cx.apply(DeleteCluster { cluster })?;
     Ok(gone())
 }
@@ -148,7 +152,7 @@ pub(super) fn get_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 }
 
 pub(super) fn create_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let cluster = cx.cluster()?;
+    let cluster = cx.cluster_to_change()?;
     let mut body = Fields::parse(&cx.request.body)?;
     let key = body.text("key").unwrap_or_default();
     let description = body.text("description");
@@ -169,6 +173,7 @@ pub(super) fn create_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn update_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let queue = cx.queue()?;
+    cx.check_maintains_cluster(cx.engine.cluster_queue(queue).cluster)?;
     let mut body = Fields::parse(&cx.request.body)?;
     let description = if body.has("description") {
         body.text("description")
@@ -189,6 +194,7 @@ pub(super) fn update_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn delete_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let queue = cx.queue()?;
+    cx.check_maintains_cluster(cx.engine.cluster_queue(queue).cluster)?;
     cx.apply(DeleteQueue { queue })?;
     Ok(gone())
 }
@@ -196,6 +202,7 @@ pub(super) fn delete_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 /// Only `dispatch_paused_note` is understood: a recorded request that sends `note` got none.
 pub(super) fn pause_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let queue = cx.queue()?;
+    cx.check_maintains_cluster(cx.engine.cluster_queue(queue).cluster)?;
     let mut body = Fields::parse(&cx.request.body)?;
     let note = body.text("dispatch_paused_note");
     body.check_in_words()?;
@@ -207,6 +214,7 @@ pub(super) fn pause_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn resume_queue(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let queue = cx.queue()?;
+    cx.check_maintains_cluster(cx.engine.cluster_queue(queue).cluster)?;
     Fields::parse(&cx.request.body)?;
     cx.apply(ResumeQueue { queue })?;
     Ok(show_queue(cx, 200, queue))
@@ -258,7 +266,7 @@ pub(super) fn get_token(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 ///
 /// Chosen: a token that has expired already is taken, as the test's clock is another than its program's may be.
 pub(super) fn create_token(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let cluster = cx.cluster()?;
+    let cluster = cx.cluster_to_change()?;
     let mut body = Fields::parse(&cx.request.body)?;
     let description = body.text("description").unwrap_or_default();
     let allowed_ip_addresses = addresses(&mut body);
@@ -278,6 +286,7 @@ pub(super) fn create_token(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 /// When it expires is not changed: an example sends it, and the answer shows the old one.
 pub(super) fn update_token(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let token = cx.cluster_token()?;
+    cx.check_maintains_cluster(cx.engine.cluster_token(token).cluster)?;
     let mut body = Fields::parse(&cx.request.body)?;
     let old = cx.engine.cluster_token(token).clone();
     let description = body.text("description").unwrap_or(old.description);
@@ -297,6 +306,7 @@ pub(super) fn update_token(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn revoke_token(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let token = cx.cluster_token()?;
+    cx.check_maintains_cluster(cx.engine.cluster_token(token).cluster)?;
     let Ok(()) = cx.apply(RevokeClusterToken { token });
     Ok(gone())
 }
@@ -342,8 +352,9 @@ pub(super) fn get_maintainer(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn add_maintainer(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let cluster = cx.cluster()?;
-    let mut body = Fields::parse(&cx.request.body)?;
     let organization = cx.engine.cluster(cluster).organization;
+    cx.check_admin(organization)?;
+    let mut body = Fields::parse(&cx.request.body)?;
     let maintainer = maintainer(cx, organization, &mut body);
     body.check_in_words()?;
     let maintainer = maintainer.map_err(NotValid::from)?;
@@ -356,6 +367,8 @@ pub(super) fn add_maintainer(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn remove_maintainer(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let maintainer = cx.maintainer()?;
+    let cluster = cx.engine.maintenance(maintainer).cluster;
+    cx.check_admin(cx.engine.cluster(cluster).organization)?;
     let Ok(()) = cx.apply(RemoveMaintainer { maintainer });
     Ok(gone())
 }
@@ -365,7 +378,7 @@ fn show_maintainer(cx: &Cx<'_>, status: u16, maintainer: MaintainerKey) -> Reply
     Cx::show(&view, status, &MaintainerJson::new(&view, maintainer))
 }
 
-/// Who is to maintain: `{user: id}` or `{team: id}`. What is no id is marked in the body.
+/// Who is to maintain: `{user: id}` or `{team: id}`, of this organization. What is no id is marked in the body.
 ///
 /// Chosen: of both, the user; a team that the reader does not see does not exist for them.
 fn maintainer(
@@ -377,6 +390,7 @@ fn maintainer(
     match (user, team) {
         (Some(id), _) => {
             let found = cx.engine.user_by_id(UserId(id));
+            let found = found.filter(|user| cx.engine.is_member(organization, *user));
             found.map(Maintainer::User).ok_or(Invalid::Unknown("User"))
         }
         (None, Some(id)) => {
@@ -407,6 +421,19 @@ impl Cx<'_> {
             ));
             ApiError::not_found("cluster")
         })
+    }
+
+    fn cluster_to_change(&mut self) -> Result<ClusterKey, ApiError> {
+        let cluster = self.cluster()?;
+        self.check_maintains_cluster(cluster)?;
+        Ok(cluster)
+    }
+
+    pub(super) fn check_maintains_cluster(&self, cluster: ClusterKey) -> Result<(), ApiError> {
+        if self.engine.maintains_cluster(self.user, cluster) {
+            return Ok(());
+        }
+        Err(ApiError::forbidden())
     }
 
     fn queue(&mut self) -> Result<QueueKey, ApiError> {
