@@ -51,6 +51,7 @@ mod printing;
 mod promises;
 mod providers;
 mod queues;
+mod random_requests;
 mod real_files;
 mod receiver;
 mod recipes;

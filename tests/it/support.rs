@@ -49,6 +49,11 @@ pub(crate) fn panic_of<T>(slip: impl FnOnce() -> T) -> String {
 }
 
 impl Client {
+    /// Where it asks.
+    pub(crate) fn origin(&self) -> &str {
+        &self.origin
+    }
+
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self {
             token: Some(token.to_owned()),
