@@ -133,7 +133,30 @@
 //! [names a host](FakeBuildkiteBuilder::allow_webhook_host). A program that is no receiver itself can be tested
 //! with a [`WebhookReceiver`]; `examples/webhook_receiver.rs` is one that verifies signatures.
 //!
-//! # Who may what
+//! # Agents, clusters and queues
+//!
+//! Unless a test names a [fleet](Agents::fleet), there is an agent for whoever needs one. [`agents`](FakeBuildkite::agents)
+//! are those that are here; a handle [pauses](AgentHandle::pause), resumes and stops one, as a client does over the API. A
+//! pipeline may be in a [cluster](FakeBuildkite::cluster): its jobs wait in the cluster's queues, and a queue that is
+//! [paused](QueueHandle::pause) hands out nothing.
+//!
+//! ```
+//! use fake_buildkite::{BuildState, FakeBuildkite};
+//!
+//! let fake = FakeBuildkite::start();
+//! let linux = fake.cluster("Linux").queue("deploy").create();
+//! linux.queue("deploy").pause();
+//! let steps = "steps: [{command: ship, agents: {queue: deploy}}]";
+//! let build = fake.pipeline("app").cluster(&linux).steps(steps).create_build();
+//! fake.run_until_idle();
+//! assert_eq!(build.state(), BuildState::Scheduled);
+//!
+//! linux.queue("deploy").resume();
+//! fake.run_until_idle();
+//! assert_eq!(build.state(), BuildState::Passed);
+//! ```
+//!
+//! # Users, organizations, teams
 //!
 //! The token of the fake may do everything, and its [user](FakeBuildkite::user) administers every organization. Others are
 //! made: [`add_user`](FakeBuildkite::add_user) with [tokens](UserHandle::token) of fewer scopes, that expire, are revoked, or

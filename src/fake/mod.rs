@@ -1,9 +1,11 @@
 //! What a test holds: the fake itself, its clock, and handles on what is in it. All of it is synchronous but what waits in
 //! real time.
 //!
-//! Elsewhere: how to start one with other than the usual (`builder`), where it runs (`host`), the handles (`pipeline`,
-//! `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`, `schedule`, `cluster`, `script`), what goes wrong on purpose (`fault`, `gate`, `script`, `account`, `organization`, `team`), `agent`,
-//! `outage`), the questions about requests (`requests`), waiting (`wait`).
+//! Elsewhere: how to start one with other than the usual (`builder`, `agent_spec`), where it runs (`host`), the handles
+//! (`organization`, `account`, `team`, `pipeline`, `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`,
+//! `schedule`, `cluster`, `agent`, `webhook`), what commands do (`script`), ready pipelines (`scenarios`), what goes wrong on
+//! purpose (`fault`, `gate`, `outage`), the questions about requests (`requests`), waiting (`wait`), going back
+//! (`snapshot`), random walks (`explore`), and what a test is told at the end (`verify`).
 
 mod account;
 mod advance;
