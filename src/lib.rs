@@ -181,6 +181,11 @@
 //! assert_eq!(create.send().unwrap().text().unwrap(), "{\"message\":\"Forbidden\"}\n");
 //! ```
 //!
+//! # In other languages
+//!
+//! With the feature `cli` the same is a program, `fake-buildkite serve`, with levers as JSON below `/_fake/`: the module
+//! `levers_over_http` of that feature's documentation lists them, and `serve_levers` offers them beside a test in Rust.
+//!
 //! # Going back, and walking around
 //!
 //! [`snapshot`](FakeBuildkite::snapshot) is the world as a value, and costs nothing; [`rewind`](FakeBuildkite::rewind)
