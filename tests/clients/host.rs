@@ -92,6 +92,7 @@ fn main() -> ExitCode {
     let about = json!({
         "url": fake.url(),
         "api_url": fake.api_url(),
+        "graphql_url": fake.graphql_url(),
         "token": fake.token(),
         "read_only_token": READ_ONLY,
         "read_only_scopes": read_only_scopes,
@@ -121,6 +122,7 @@ fn furnish(fake: &FakeBuildkite) -> Vec<Value> {
         .steps(SLOW)
         .create()
         .on_job("soak")
+        .logs("--- Soaking\nstill dry\n")
         .hangs();
     fake.pipeline("gate").steps(GATE).create();
     fake.pipeline("flaky")
@@ -240,8 +242,10 @@ fn past(fake: &FakeBuildkite, pipeline: &PipelineHandle) -> Vec<Value> {
             .meta_data("release", &release)
             .meta_data("parity", if n % 2 == 0 { "even" } else { "odd" })
             .create();
-        if n == 0 {
-            print_much(&build);
+        match n {
+            0 => print_much(&build),
+            1 => upload_steps(&build),
+            _ => {}
         }
         let state = match n % 9 {
             4 => {
@@ -277,6 +281,13 @@ fn print_much(build: &BuildHandle) {
     job.start();
     let lines = (1..=LONG_LOG).map(|n| format!("line {n} of {LONG_LOG}\n"));
     job.write_log(&lines.collect::<String>());
+}
+
+/// The second uploads a step into its build.
+fn upload_steps(build: &BuildHandle) {
+    let job = build.job("true");
+    job.start();
+    job.upload_pipeline("steps: [{command: tidy, key: tidy}]");
 }
 
 /// Prints the line and waits for the end of standard input.
