@@ -3,6 +3,11 @@
 //! It prints one line of JSON that says where the fake is and what is in it, and serves until its standard input is
 //! closed. Then it prints another line, with the number of requests and, for every route, how often it was asked for. If the
 //! fake failed while it answered, it lists how on standard error and exits with 1.
+//!
+//! Beside it stands a second one with a clock of its own, for clients that look at everything: see `furnished`.
+
+#[path = "furnished.rs"]
+mod furnished;
 
 use std::fmt::{self, Write as _};
 use std::io::{self, Read, Write};
@@ -88,6 +93,7 @@ fn main() -> ExitCode {
     let history = furnish(&fake);
     let colleague = hire(&fake);
     let faults = slow_down(&fake);
+    let furnished = furnished::furnished();
     let read_only_scopes = READ_ONLY_SCOPES.map(Scope::as_str);
     let about = json!({
         "url": fake.url(),
@@ -105,11 +111,12 @@ fn main() -> ExitCode {
         "webhook_secret": SECRET,
         "deliveries": deliveries(),
         "artifacts": artifacts().map(|(path, content)| json!({ "path": path, "hex": hex(&content) })),
+        "furnished": furnished.about,
     });
     let served = serve(&about);
     faults.iter().for_each(Fault::lift); // most flows are not hasty
     match served {
-        Ok(()) => report(&fake),
+        Ok(()) => report(&[&fake, &furnished.fake]),
         Err(error) => complain(&error),
     }
 }
@@ -300,8 +307,11 @@ fn serve(about: &Value) -> io::Result<()> {
 }
 
 /// Prints how often each route, in their order, was asked for by requests that were not refused.
-fn report(fake: &FakeBuildkite) -> ExitCode {
-    let requests = fake.requests();
+fn report(fakes: &[&FakeBuildkite]) -> ExitCode {
+    let requests: Vec<_> = fakes
+        .iter()
+        .flat_map(|fake| fake.requests().to_vec())
+        .collect();
     let calls = |route| {
         let to_it = requests.iter().filter(|one| one.route == Some(route));
         to_it.filter(|one| one.status < 400).count()
@@ -318,7 +328,8 @@ fn report(fake: &FakeBuildkite) -> ExitCode {
         "{}",
         json!({ "requests": requests.len(), "routes": routes })
     );
-    match &fake.failures()[..] {
+    let failures: Vec<String> = fakes.iter().flat_map(|fake| fake.failures()).collect();
+    match &failures[..] {
         [] => ExitCode::SUCCESS,
         failures => complain(&failures.join("\n")),
     }
