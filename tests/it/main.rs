@@ -25,6 +25,8 @@ mod errors;
 mod expansion;
 mod explore;
 mod faults;
+#[path = "../clients/furnished.rs"]
+mod furnished;
 mod golden;
 mod graphql;
 mod groups;
@@ -56,6 +58,7 @@ mod real_files;
 mod receiver;
 mod recipes;
 mod recorded;
+mod resources;
 mod retries;
 mod rules;
 mod schedules;
