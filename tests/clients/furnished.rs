@@ -2,8 +2,8 @@
 //! state there is, stands in it.
 
 use fake_buildkite::{
-    Access, Agents, Annotation, AnnotationScope, AnnotationStyle, BuildHandle, BuildSource,
-    FakeBuildkite, MemberRole, PipelineHandle, PipelineUpload, Scope, TeamRole, agent, seconds,
+    Access, Agents, Annotation, AnnotationScope, AnnotationStyle, BuildSource, FakeBuildkite,
+    MemberRole, PipelineHandle, PipelineUpload, Scope, TeamRole, agent, seconds,
 };
 use serde_json::{Value, json};
 
@@ -175,7 +175,7 @@ fn builds(fake: &FakeBuildkite) -> Value {
     }
     fake.advance(seconds(300));
     old.archive();
-    finish(&everything, &whole);
+    whole.job("who").unblock_with([("name", "Ada")]);
     stuck.build_number(3).job("early").unblock();
     parked.build_number(1).cancel();
     parked.build_number(2).job("park").expire();
@@ -202,12 +202,6 @@ fn everything(fake: &FakeBuildkite) -> PipelineHandle {
     pipeline.on_job("soft").exits(3);
     pipeline.on_job("unlike").exits(1).then().exits(0);
     pipeline
-}
-
-/// Lets a person go through the gates, and has a job retried.
-fn finish(everything: &PipelineHandle, whole: &BuildHandle) {
-    let _ = everything;
-    whole.job("who").unblock_with([("name", "Ada")]);
 }
 
 /// What ends within seconds, and so has not ended when the clock stands still: a build that is canceled, one that fails,

@@ -5,6 +5,7 @@ line of the host in FAKE_BUILDKITE. The library is as published: only its public
 """
 
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -14,8 +15,14 @@ import uuid
 
 import requests
 from pybuildkite.buildkite import Buildkite, BuildState
-from pybuildkite.exceptions import NoAcccessTokenException
+from pybuildkite.exceptions import (
+    BuildStateNotAList,
+    NoAcccessTokenException,
+    NotValidBuildState,
+    NotValidDateTime,
+)
 from pybuildkite.jobs import LogFormat
+from pybuildkite.pipelines import PipelineException
 
 SHA = "1f2e3d4c5b6a79880716253443526170deadbeef"
 # More polls than any build here needs: one that stands still fails the flow instead of hanging it.
@@ -42,6 +49,18 @@ class Fake:
         client.base_url = self.about["api_url"]
         client.set_access_token(token or self.about["token"])
         return client
+
+    def furnished(self, token=None, per_page=100):
+        """Of the fake that stands still and has everything in it."""
+        client = Buildkite(per_page=per_page)
+        client.base_url = self.about["furnished"]["api_url"]
+        client.set_access_token(token or self.about["furnished"]["token"])
+        return client
+
+    @property
+    def everything(self):
+        """The number of the build with everything in it."""
+        return self.about["furnished"]["everything"]["number"]
 
     def at(self, path):
         return self.about["api_url"] + path
@@ -550,6 +569,12 @@ def pipeline_life(fake):
         lambda: pipelines.update_pipeline(organization, "tidy-up", steps=steps),
     )
     check([entry["field"] for entry in error["errors"]], ["steps"])
+    raises(
+        PipelineException,
+        lambda: pipelines.update_pipeline(
+            organization, "tidy-up", steps=steps, configuration="steps: []"
+        ),
+    )
     changed = pipelines.update_pipeline(organization, "old-style", steps=steps[:1], env={"B": "two"})
     check((len(changed["steps"]), changed["env"]), (1, {"B": "two"}))
 
@@ -587,6 +612,311 @@ def pipeline_life(fake):
     for slug in ("spotless", "old-style", "plain"):
         check(pipelines.delete_pipeline(organization, slug), True)
         refused(404, "No pipeline found", lambda: pipelines.get_pipeline(organization, slug))
+
+
+@flow
+def every_filter(fake):
+    """Each filter, in each of the three lists: they are the same."""
+    client = fake.client()
+    user = client.users().get_current_user()["id"]
+    builds, organization = client.builds(), fake.organization
+    instants = [datetime.datetime.fromisoformat(build["created_at"]) for build in fake.history]
+    middle = fake.history[20]
+    for filters, fits in (
+        ({"creator": user}, lambda build: True),
+        ({"creator": str(uuid.UUID(int=7))}, lambda build: False),
+        ({"created_from": instants[30]}, lambda build: build["number"] > 30),
+        ({"created_to": instants[30]}, lambda build: build["number"] <= 30),
+        ({"finished_from": instants[30]}, lambda build: build["number"] > 30),
+        ({"states": [BuildState.FAILED]}, lambda build: build["state"] == "failed"),
+        (
+            {"states": [BuildState.FAILED, BuildState.CANCELED, BuildState.RUNNING]},
+            lambda build: build["state"] != "passed",
+        ),
+        ({"states": list(BuildState)}, lambda build: True),
+        (
+            {"meta_data": {"release": "v2", "parity": "even"}},
+            lambda build: build["release"] == "v2" and build["number"] % 2 == 1,
+        ),
+        ({"branch": "feature/login"}, lambda build: build["branch"] == "feature/login"),
+        ({"branch": ["feature/logout"]}, lambda build: build["branch"] == "feature/logout"),
+        ({"branch": ["main", "feature/*"]}, lambda build: True),
+        ({"branch": "a+b &c"}, lambda build: False),
+        ({"commit": middle["commit"]}, lambda build: build is middle),
+        (
+            {"include_retried_jobs": True, "commit": middle["commit"]},
+            lambda build: build is middle,
+        ),
+        (
+            {"branch": "main", "states": [BuildState.PASSED], "created_to": instants[30]},
+            lambda build: build["branch"] == "main"
+            and build["state"] == "passed"
+            and build["number"] <= 30,
+        ),
+    ):
+        wanted = [build["number"] for build in newest_first(fake.history) if fits(build)]
+        for listed in (
+            builds.list_all(**filters),
+            builds.list_all_for_org(organization, **filters),
+            builds.list_all_for_pipeline(organization, "history", **filters),
+        ):
+            check([build["number"] for build in listed], wanted)
+
+    # What the client itself does not send.
+    for error, wrong in (
+        (BuildStateNotAList, {"states": BuildState.PASSED}),
+        (NotValidBuildState, {"states": ["passed"]}),
+        (NotValidDateTime, {"created_from": middle["created_at"]}),
+        (NotValidDateTime, {"created_to": 7}),
+        (NotValidDateTime, {"finished_from": "yesterday"}),
+    ):
+        raises(error, lambda: builds.list_all(**wrong))
+        raises(error, lambda: builds.list_all_for_org(organization, **wrong))
+        raises(error, lambda: builds.list_all_for_pipeline(organization, "history", **wrong))
+
+
+@flow
+def retried_jobs_in_lists(fake):
+    client = fake.client()
+    builds, organization = client.builds(), fake.organization
+    builds.create_build(organization, "flaky", "HEAD", "main")
+    failed = by_key(poll(fake, client, "flaky", 1)[-1], "test")
+    client.jobs().retry_job(organization, "flaky", 1, failed["id"])
+    check(poll(fake, client, "flaky", 1)[-1]["state"], "passed")
+    for answer in (None, False, True):
+        for listed in (
+            builds.list_all(branch="main", include_retried_jobs=answer),
+            builds.list_all_for_org(organization, include_retried_jobs=answer),
+            builds.list_all_for_pipeline(organization, "flaky", include_retried_jobs=answer),
+            [builds.get_build_by_number(organization, "flaky", 1, include_retried_jobs=answer)],
+        ):
+            jobs = listed[0]["jobs"]
+            check([job["retried"] for job in jobs], [True, False] if answer else [False])
+
+
+@flow
+def create_with_everything(fake):
+    client = fake.client()
+    builds, organization = client.builds(), fake.organization
+    pipelines = client.pipelines()
+    pipelines.update_pipeline(organization, "app", branch_configuration="main")
+    refused(
+        422,
+        "Branch does not match the pipeline's branch filter",
+        lambda: builds.create_build(organization, "app", SHA, "feature/login"),
+    )
+    made = builds.create_build(
+        organization,
+        "app",
+        SHA,
+        "feature/login",
+        author={"name": "Grace Example", "email": "grace@example.com"},
+        clean_checkout=True,
+        env={"A": "1"},
+        ignore_pipeline_branch_filters=True,
+        message="All of it",
+        meta_data={"release": "v9"},
+        pull_request_base_branch="main",
+        pull_request_id=7,
+        pull_request_repository="https://github.com/acme/app.git",
+        pull_request_labels=["bug", "urgent"],
+    )
+    check((made["number"], made["branch"]), (1, "feature/login"))
+    check(made["author"], {"username": None, "name": "Grace Example", "email": "grace@example.com"})
+    env = client.jobs().get_job_environment_variables(
+        organization, "app", 1, by_key(made, "lint")["id"]
+    )["env"]
+    check(env["BUILDKITE_PULL_REQUEST"], "7")
+    check(env["BUILDKITE_PULL_REQUEST_BASE_BRANCH"], "main")
+    check(env["A"], "1")
+
+    # Labels are there for conditions.
+    steps = """steps: [
+      { command: make, key: bug, if: 'build.pull_request.labels includes "bug"' },
+      { command: make, key: other, if: 'build.pull_request.labels includes "other"' },
+    ]"""
+    pipelines.update_pipeline(organization, "app", configuration=steps)
+    labeled = builds.create_build(
+        organization, "app", SHA, "main", pull_request_id=7, pull_request_labels=["bug", "urgent"]
+    )
+    check([by_key(labeled, key)["state"] for key in ("bug", "other")], ["scheduled", "broken"])
+
+
+@flow
+def artifacts(fake):
+    client, organization = fake.furnished(), fake.organization
+    place = (organization, "everything", fake.everything)
+    build = client.builds().get_build_by_number(*place)
+    pack, lint = by_key(build, "pack"), by_key(build, "lint")
+    artifacts = client.artifacts()
+    listed = artifacts.list_artifacts_for_build(*place)
+    check([file["path"] for file in listed], ["dist/app.tar", "log/pack.log"])
+    check(artifacts.list_artifacts_for_job(*place, pack["id"]), listed)
+    check(artifacts.list_artifacts_for_job(*place, lint["id"]), [])
+    tar, log = listed
+    check((tar["dirname"], tar["filename"], tar["file_size"]), ("dist", "app.tar", 3000))
+    check((tar["state"], tar["job_id"]), ("finished", pack["id"]))
+    check(tar["sha1sum"], hashlib.sha1(b"\x07" * 3000).hexdigest())
+    check(tar["url"], f"{build['url']}/jobs/{pack['id']}/artifacts/{tar['id']}")
+    check(tar["download_url"], tar["url"] + "/download")
+    for file in listed:
+        check(artifacts.get_artifact(*place, pack["id"], file["id"]), file)
+    check(artifacts.download_artifact(*place, pack["id"], log["id"]), b"packed\n")
+    pieces = artifacts.download_artifact(*place, pack["id"], tar["id"], as_stream=True)
+    check(b"".join(pieces), b"\x07" * 3000)
+
+    two = fake.furnished(per_page=1).artifacts()
+    for listed_again in (
+        lambda page: two.list_artifacts_for_build(*place, page=page, with_pagination=True),
+        lambda page: two.list_artifacts_for_job(*place, pack["id"], page=page, with_pagination=True),
+    ):
+        check(bodies_of_all_pages(listed_again), listed)
+    nothing = str(uuid.UUID(int=7))
+    for call in (artifacts.get_artifact, artifacts.download_artifact):
+        refused(404, "No artifact found", lambda: call(*place, pack["id"], nothing))
+        refused(404, "No artifact found", lambda: call(*place, lint["id"], tar["id"]))
+        refused(404, "No job found", lambda: call(*place, nothing, tar["id"]))
+    refused(
+        404,
+        "No build found",
+        lambda: artifacts.list_artifacts_for_build(organization, "everything", 999),
+    )
+
+
+@flow
+def annotations(fake):
+    client, organization = fake.furnished(), fake.organization
+    annotations = client.annotations()
+    listed = annotations.list_annotations(organization, "everything", fake.everything)
+    check([(note["style"], note["scope"], note["job_id"]) for note in listed], [("success", "build", None)])
+    check(listed[0]["body_html"], "<p>Packed <strong>well</strong></p>\n")
+    check((listed[0]["context"], listed[0]["priority"]), ("default", 3))
+    increasing(listed[0]["created_at"], listed[0]["updated_at"])
+    paged = annotations.list_annotations(
+        organization, "everything", fake.everything, page=1, with_pagination=True
+    )
+    check((paged.body, paged.next_page), (listed, None))
+    check(annotations.list_annotations(organization, "plain", 1), [])
+    refused(
+        404,
+        "No build found",
+        lambda: annotations.list_annotations(organization, "plain", 999),
+    )
+
+
+@flow
+def agents(fake):
+    client, organization = fake.furnished(), fake.organization
+    agents = client.agents()
+    listed = agents.list_all(organization)
+    names = [name for name in fake.about["furnished"]["agents"] if name != "gone"]
+    check(sorted(agent["name"] for agent in listed), sorted(names))
+
+    def found(**filters):
+        return [agent["name"] for agent in agents.list_all(organization, **filters)]
+
+    check(found(name="mac"), ["mac"])
+    check(found(name="nobody"), [])
+    check(sorted(found(hostname="worker.example.com")), sorted(f"worker-{n}" for n in range(1, 17)))
+    check(found(version="3.50.0"), ["old"])
+    check(found(version="3.50.0", name="mac"), [])
+    five = fake.furnished(per_page=5).agents()
+    seen = bodies_of_all_pages(
+        lambda page: five.list_all(organization, page=page, with_pagination=True)
+    )
+    check(seen, listed)
+
+    mac = next(agent for agent in listed if agent["name"] == "mac")
+    check(agents.get_agent(organization, mac["id"]), mac)
+    check((mac["connection_state"], mac["queue"], mac["job"]), ("connected", "default", None))
+    spare = next(agent for agent in listed if agent["name"] == "spare")
+    check((spare["paused"], spare["meta_data"]), (True, ["queue=spare"]))
+    busy = next(agent for agent in listed if agent["job"])
+    check(busy["job"]["agent"], None)
+    check(agents.stop_agent(organization, mac["id"], force=False), True)
+    check(agents.stop_agent(organization, busy["id"]), True)
+    check(found(name="mac"), [])
+    gone = agents.get_agent(organization, mac["id"])
+    check(gone["connection_state"], "stopped")
+    instant(gone["stopped_at"])
+    refused(
+        400,
+        "Can only stop connected agents",
+        lambda: agents.stop_agent(organization, mac["id"]),
+    )
+    refused(404, "No agent found", lambda: agents.get_agent(organization, str(uuid.UUID(int=7))))
+    refused(404, "No organization found", lambda: agents.list_all("nobody"))
+
+
+@flow
+def organization(fake):
+    """Teams, emojis, facts about the service, and tokens that end."""
+    client, organization = fake.furnished(), fake.organization
+    teams = client.teams().list_teams(organization)
+    check([(team["name"], team["slug"]) for team in teams], [("Platform", "platform")])
+    check((teams[0]["privacy"], teams[0]["default"]), ("visible", False))
+    check(teams[0]["description"], "Keeps it running")
+    for user in (fake.about["furnished"]["user"]["id"], fake.about["furnished"]["second_user"]["id"]):
+        check(client.teams().list_teams(organization, user_id=user), teams)
+    check(client.teams().list_teams(organization, user_id=str(uuid.UUID(int=7))), [])
+    paged = client.teams().list_teams(organization, with_pagination=True)
+    check((paged.body, paged.next_page), (teams, None))
+
+    emojis = client.emojis().list_emojis(organization)
+    own = next(emoji for emoji in emojis if emoji["name"] == "acme")
+    check(own["aliases"], ["anvil"])
+    paged = client.emojis().list_emojis(organization, with_pagination=True)
+    check((paged.body, paged.next_page, paged.last_page), (emojis, None, None))
+
+    # Needs no token, and takes one.
+    anyone = Buildkite()
+    anyone.base_url = fake.about["api_url"]
+    check(list(anyone.meta().get_meta_information()), ["webhook_ips"])
+    check(client.meta().get_meta_information(), anyone.meta().get_meta_information())
+
+    second = fake.furnished(token=fake.about["furnished"]["disposable_token"])
+    email = fake.about["furnished"]["second_user"]["email"]
+    check(second.users().get_current_user()["email"], email)
+    check(second.access_tokens().get_token()["scopes"], ["read_user"])
+    check(second.access_tokens().revoke_token(), True)
+    text = (
+        "Authentication required. Please supply a valid API Access Token: "
+        "https://buildkite.com/docs/apis/rest-api#authentication"
+    )
+    refused(401, text, lambda: second.users().get_current_user())
+    refused(401, text, lambda: second.access_tokens().revoke_token())
+
+
+@flow
+def every_kind_of_job(fake):
+    client, organization = fake.furnished(), fake.organization
+    build = client.builds().get_build_by_number(
+        organization, "everything", fake.everything, include_retried_jobs=True
+    )
+    jobs = build["jobs"]
+    check({job["type"] for job in jobs}, {"script", "waiter", "manual", "trigger"})
+    check(by_key(build, "pack")["state"], "passed")
+    check([job["parallel_group_index"] for job in jobs if job.get("step_key") == "test"], [0, 1])
+    check({job["group_key"] for job in jobs if job.get("step_key") in ("lint", "test")}, {"checks"})
+    systems = [job["matrix"] for job in jobs if job.get("step_key") == "systems"]
+    check(systems, [{"os": "linux"}, {"os": "mac"}])
+    check({by_key(build, key)["state"] for key in ("never", "elsewhere")}, {"broken"})
+    soft = by_key(build, "soft")
+    check((soft["state"], soft["soft_failed"], soft["exit_status"]), ("failed", True, 3))
+    again = [job for job in jobs if job.get("step_key") == "unlike"]
+    check([job["retry_type"] for job in again], ["automatic", None])
+    check(again[1]["retry_source"], {"job_id": again[0]["id"], "retry_type": "automatic"})
+    below = by_key(build, "downstream")["triggered_build"]
+    check(set(below), {"id", "number", "url", "web_url"})
+    triggered = client.builds().get_build_by_number(organization, "plain", below["number"])
+    check((triggered["id"], triggered["source"], triggered["message"]), (below["id"], "trigger_job", "From above"))
+    check(triggered["triggered_from"]["build_id"], build["id"])
+    check(by_key(build, "beside")["async"], True)
+    for key, word in (("stuck", "failing"), ("newest-only", "skipped"), ("nothing", "not_run")):
+        listed = client.builds().list_all_for_pipeline(organization, key)
+        check(word in [build["state"] for build in listed], True)
+        found = client.builds().list_all_for_pipeline(organization, key, states=[BuildState(word)])
+        check({build["state"] for build in found}, {word})
 
 
 @flow
@@ -709,6 +1039,16 @@ def numbers_of_all_pages(listed):
     return numbers
 
 
+def bodies_of_all_pages(listed):
+    entries = []
+    page = 0
+    while page is not None:
+        answer = listed(page)
+        entries += answer.body
+        page = answer.next_page
+    return entries
+
+
 # --- Expectations --------------------------------------------------------------------------------------------------------
 
 
@@ -728,6 +1068,14 @@ def instant(text):
 def increasing(*texts):
     instants = [instant(text) for text in texts]
     check(instants, sorted(instants))
+
+
+def raises(error, call):
+    try:
+        call()
+    except error:
+        return
+    raise AssertionError(f"expected {error.__name__}")
 
 
 def refused(status, message, call):

@@ -28,16 +28,11 @@ impl<'de, T: DeserializeOwned> Deserialize<'de> for Nullable<T> {
 }
 
 /// The key may be missing; if it is there, it has a value.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Maybe<T> {
+    #[default]
     Missing,
     There(T),
-}
-
-impl<T> Default for Maybe<T> {
-    fn default() -> Self {
-        Self::Missing
-    }
 }
 
 impl<T> Maybe<T> {
