@@ -108,6 +108,7 @@ pub fn builds() {
     let canceled: Build = client.put(&format!("{address}/cancel"), nothing());
     assert_eq!(canceled.state, BuildState::Canceled);
     let failed: Vec<Build> = client.all(&client.in_organization("builds?state=failed"));
+    assert!(!failed.is_empty());
     for build in failed {
         let path = format!("{}/retry_failed_jobs", client.path_of(&build.url));
         let retried: Build = client.ask("PUT", &path, Some(nothing()), 202);
@@ -168,6 +169,7 @@ pub fn jobs() {
     );
     assert_eq!(script(&whole, "deploy").state, ScriptState::Scheduled);
     // Retried: what failed softly, and what timed out. Then their logs go.
+    let mut retried = 0;
     for build in client.all::<Build>("builds?state[]=failed&state[]=passed") {
         for job in build.jobs() {
             let Job::Script(job) = job else { continue };
@@ -185,11 +187,13 @@ pub fn jobs() {
                 };
                 assert!(old.retried && old.retried_by.0.is_some());
                 assert_eq!(old.retried_in_job_id.0, Some(again.id));
+                retried += 1;
             }
             client.delete(&format!("{}/log", short(&job.id)));
             client.delete(&client.path_of(&job.log_url));
         }
     }
+    assert!(retried > 1, "{retried} jobs were retried");
 }
 
 pub fn notes_and_files() {
