@@ -225,8 +225,12 @@ func clusterMaintainers(f *fake) {
 	check(got, team)
 	whole, _, err := client.Clusters.Get(ctx, f.Organization, cluster.ID)
 	must(err)
+	// In its cluster a team has a name, too.
+	named := team
+	named.Actor.Name = whole.Maintainers.Teams[0].Actor.Name
+	check(named.Actor.Name != "", true)
 	check(whole.Maintainers, buildkite.ClusterMaintainersList{
-		Users: []buildkite.ClusterMaintainerEntry{user}, Teams: []buildkite.ClusterMaintainerEntry{team},
+		Users: []buildkite.ClusterMaintainerEntry{user}, Teams: []buildkite.ClusterMaintainerEntry{named},
 	})
 
 	_, _, err = service.Create(ctx, f.Organization, cluster.ID, buildkite.ClusterMaintainer{UserID: f.Colleague.ID})
