@@ -188,6 +188,12 @@ fn missing(place: Place<'_>) -> ApiError {
         team,
         member,
     } = place;
+    // A team's members and pipelines are called after it.
+    let (of_member, of_pipeline) = if team.is_empty() {
+        ("organization member", "pipeline")
+    } else {
+        ("team member", "team pipeline")
+    };
     // What stands inside of something else comes before it.
     let named = [
         (artifact, "artifact"),
@@ -198,11 +204,11 @@ fn missing(place: Place<'_>) -> ApiError {
         (token, "cluster token"),
         (maintainer, "cluster maintainer"),
         (cluster, "cluster"),
-        (member, "member"),
+        (member, of_member),
         (job, "job"),
         (build, "build"),
         (schedule, "pipeline schedule"),
-        (pipeline, "pipeline"),
+        (pipeline, of_pipeline),
         (team, "team"),
     ];
     let innermost = named.iter().find(|(part, _)| !part.is_empty());
