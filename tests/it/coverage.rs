@@ -83,16 +83,16 @@ const FAMILIES: &[(&str, &str)] = &[
     ("", "The service, its users and tokens"),
 ];
 
-struct Row {
-    tier: u8,
-    method: &'static str,
-    path: &'static str,
-    scope: &'static str,
-    status: &'static str,
+pub(crate) struct Row {
+    pub(crate) tier: u8,
+    pub(crate) method: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) scope: &'static str,
+    pub(crate) status: &'static str,
 }
 
 impl Row {
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
@@ -118,13 +118,13 @@ impl Row {
     }
 
     /// What a token needs here.
-    fn needs(&self) -> &'static str {
+    pub(crate) fn needs(&self) -> &'static str {
         let oddity = ODDITIES.iter().find(|(theirs, ..)| *theirs == self.scope);
         oddity.map_or(self.scope, |(_, ours, _)| ours)
     }
 }
 
-fn table() -> Vec<Row> {
+pub(crate) fn table() -> Vec<Row> {
     let mut lines = TABLE.lines();
     assert_eq!(lines.next(), Some("tier\tmethod\tpath\tscope\tstatus"));
     let row = |line: &'static str| {

@@ -1,7 +1,10 @@
 //! What is refused, with which words, in which order, and that nothing changes by it.
+//!
+//! Elsewhere: tokens, scopes and places, for every endpoint (`rows`).
 
-use fake_buildkite::{Access, Annotation, AnnotationScope, FakeBuildkite, Route, Scope};
+use fake_buildkite::{FakeBuildkite, Route};
 
+use crate::scene::Scene;
 use crate::support::{Answer, client, world};
 
 const UNAUTHORIZED: &str = "{\"message\":\"Authentication required. Please supply a valid API Access Token: \
@@ -39,24 +42,6 @@ fn job_path(fake: &FakeBuildkite, build: u64, key: &str, verb: &str) -> String {
     format!("{BUILDS}/{build}/jobs/{job}/{verb}")
 }
 
-/// The path of a route with something real, or made up, in its variable places: below a build or a job, or of a schedule.
-fn path_of(route: Route, organization: &str, pipeline: &str, build: &str, id: &str) -> String {
-    let path = route.path().strip_prefix("/v2").unwrap_or(route.path());
-    fill(path, organization, pipeline, build, id)
-}
-
-fn fill(path: &str, organization: &str, pipeline: &str, build: &str, id: &str) -> String {
-    path.replace("{org.slug}", organization)
-        .replace("{pipeline.slug}", pipeline)
-        .replace("{slug}", pipeline)
-        .replace("{build.number}", build)
-        .replace("{job.id}", id)
-        .replace("{cluster.id}", id)
-        .replace("{id}", id)
-        .replace("{annotation.uuid}", id)
-        .replace("{uuid}", id)
-}
-
 fn routes_with_token() -> impl Iterator<Item = Route> {
     // GraphQL is no REST, and has tests of its own.
     let is_apart = |route: &Route| {
@@ -92,10 +77,10 @@ fn assert_refused(answer: &Answer, status: u16, message: &str) {
 
 #[test]
 fn a_request_without_a_valid_token_is_refused_whatever_it_asks_for() {
-    let fake = fake_with_builds();
-    let before = world(&fake, &["acme"]);
-    let nobody = client(&fake).without_token();
-    let secret = fake.token().to_owned();
+    let scene = Scene::of(FakeBuildkite::builder());
+    let before = scene.world();
+    let nobody = client(&scene.fake).without_token();
+    let secret = scene.fake.token().to_owned();
     let headers = [
         None,
         Some(String::new()),
@@ -110,7 +95,7 @@ fn a_request_without_a_valid_token_is_refused_whatever_it_asks_for() {
         Some(secret.clone()),
     ];
     for route in routes_with_token() {
-        let path = path_of(route, "acme", "app", "1", "1");
+        let path = scene.path(route.path().strip_prefix("/v2").expect("an endpoint"));
         for header in &headers {
             let headers: Vec<_> = header
                 .iter()
@@ -124,7 +109,7 @@ fn a_request_without_a_valid_token_is_refused_whatever_it_asks_for() {
             );
         }
     }
-    assert_eq!(world(&fake, &["acme"]), before);
+    assert_eq!(scene.world(), before);
 }
 
 #[test]
@@ -148,218 +133,6 @@ fn a_sign_of_life_needs_no_token() {
     );
 }
 
-/// Routes that need a body or do not answer 200.
-const BODIES: &[(Route, &str, u16)] = &[
-    (
-        Route::CreateBuild,
-        r#"{"commit":"HEAD","branch":"main"}"#,
-        201,
-    ),
-    (
-        Route::CreatePipeline,
-        r#"{"name":"new","repository":"git@example.com:a/b.git","configuration":"steps: []"}"#,
-        201,
-    ),
-    (Route::DeletePipeline, "", 204),
-    (Route::AddWebhook, "", 201),
-    (Route::CreateSchedule, r#"{"cronline":"@daily"}"#, 201),
-    (Route::DeleteSchedule, "", 204),
-    (Route::StopAgent, "", 204),
-    (Route::PauseAgent, "", 204),
-    (Route::ResumeAgent, "", 204),
-    (Route::DeleteJobLog, "", 204),
-    (Route::DownloadArtifact, "", 302),
-    (Route::DeleteArtifact, "", 204),
-    (Route::CreateBuildAnnotation, r#"{"body":"a"}"#, 201),
-    (Route::CreateJobAnnotation, r#"{"body":"a"}"#, 201),
-    (Route::DeleteBuildAnnotation, "", 204),
-    (Route::DeleteJobAnnotation, "", 204),
-    (Route::RetryFailedJobs, "", 202),
-    (Route::ReprioritizeJob, r#"{"priority":1}"#, 200),
-    (Route::CreateCluster, r#"{"name":"new"}"#, 201),
-    (Route::DeleteCluster, "", 204),
-    (Route::CreateClusterQueue, r#"{"key":"new"}"#, 201),
-    (Route::DeleteClusterQueue, "", 204),
-    (Route::CreateClusterToken, r#"{"description":"new"}"#, 201),
-    (Route::RevokeClusterToken, "", 204),
-    (Route::RemoveClusterMaintainer, "", 204),
-    (Route::UpdateOrganizationMember, r#"{"role":"admin"}"#, 200),
-    (Route::RemoveOrganizationMember, "", 204),
-    (Route::CreateTeam, r#"{"name":"new"}"#, 201),
-    (Route::DeleteTeam, "", 204),
-    (Route::EnableTeams, "", 204),
-    (Route::AddTeamMember, r#"{"user_id":"{other.user}"}"#, 201),
-    (Route::UpdateTeamMember, r#"{"role":"maintainer"}"#, 200),
-    (Route::RemoveTeamMember, "", 204),
-    (
-        Route::AddTeamPipeline,
-        r#"{"pipeline_id":"{other.pipeline}","access_level":"read_only"}"#,
-        201,
-    ),
-    (
-        Route::UpdateTeamPipeline,
-        r#"{"access_level":"read_only"}"#,
-        200,
-    ),
-    (Route::RemoveTeamPipeline, "", 204),
-    (Route::UpdateTeam, "{}", 200),
-];
-
-/// Makes a team with a member and `app`, and puts its parts, and others that are not in it, into a path or a body.
-fn with_team(fake: &FakeBuildkite) -> impl Fn(&str) -> String {
-    let team = fake.team("team").create();
-    let (ada, bob) = (fake.add_user("Ada", "a"), fake.add_user("Bob", "b"));
-    let app = fake.existing_pipeline("app");
-    let other = fake.pipeline("other").create().id().to_string();
-    team.add_member(&ada);
-    team.add_pipeline(&app, Access::ReadOnly);
-    move |text| {
-        text.replace("{team.uuid}", &team.id().to_string())
-            .replace("{user.uuid}", &ada.id().to_string())
-            .replace("{pipeline.uuid}", &app.id().to_string())
-            .replace("{other.user}", &bob.id().to_string())
-            .replace("{other.pipeline}", &other)
-    }
-}
-
-#[test]
-fn every_route_names_the_scope_it_lacks_and_needs_no_other() {
-    for route in routes_with_token() {
-        let Some(scope) = route.scope() else {
-            continue;
-        };
-        let all_others = Scope::ALL.iter().copied().filter(|other| *other != scope);
-        let fake = FakeBuildkite::builder()
-            .token("none", [])
-            .token("others", all_others)
-            .token("only", [scope])
-            .start();
-        let app = fake.pipeline("app").steps(STEPS).create();
-        let build = app.create_build();
-        let make = build.job("make");
-        make.start();
-        let artifact = make.upload_artifact("a.log", "a").id.to_string();
-        let of_build = make.annotate("a").id.to_string();
-        let of_job = make.annotate(Annotation::new("a").scope(AnnotationScope::Job));
-        make.upload_pipeline("steps: []");
-        let upload = build.step_uploads()[0].id.to_string();
-        make.fail(1);
-        let blocked = app.create_build();
-        blocked.job("make").pass();
-        // Something the route can act on: a failed job, or one that is blocked in a build that is not over.
-        let of_blocked = [Route::UnblockJob, Route::CancelBuild].contains(&route);
-        let (number, job) = if of_blocked {
-            ("2", blocked.job("ship").id())
-        } else {
-            ("1", build.job("make").id())
-        };
-        let schedule = app.schedule("@daily").create().id().to_string();
-        let of_job = of_job.id.to_string();
-        let agent = make.agent().expect("it ran");
-        if route == Route::ResumeAgent {
-            agent.pause();
-        }
-        let id = if route.path().contains("schedules/{id}") {
-            schedule
-        } else if route == Route::GetStepUpload {
-            upload
-        } else if route.path().contains("agents/{id}") {
-            agent.id().to_string()
-        } else {
-            of_build
-        };
-        // Below a job, what is its own.
-        let own = if route == Route::DeleteJobAnnotation {
-            of_job
-        } else {
-            artifact
-        };
-        let template = route.path().strip_prefix("/v2").expect("an endpoint");
-        let path = match template.split_once("{job.id}") {
-            Some((before, behind)) => format!(
-                "{}{job}{}",
-                fill(before, "acme", "app", number, &own),
-                fill(behind, "acme", "app", number, &own)
-            ),
-            None => fill(template, "acme", "app", number, &id),
-        };
-        let (path, own_body) = match in_cluster(&fake, route) {
-            Some(found) => found,
-            None => (path, String::new()),
-        };
-        let (body, expected) = BODIES
-            .iter()
-            .find(|(known, ..)| *known == route)
-            .map_or((own_body.as_str(), 200), |(_, body, status)| {
-                (*body, *status)
-            });
-        let expected = if route == Route::AddClusterMaintainer {
-            201
-        } else {
-            expected
-        };
-        if route == Route::UnarchivePipeline {
-            app.archive();
-        }
-        let of_team = with_team(&fake);
-        let (path, body) = (&of_team(&path), &*of_team(body));
-        let before = world(&fake, &["acme"]);
-        for token in ["none", "others"] {
-            let refused =
-                client(&fake)
-                    .with_token(token)
-                    .send(route.method(), path, &[], Some(body));
-            let message = format!("Your access token doesn't have the {scope} scope");
-            assert_refused(&refused, 403, &message);
-            assert_eq!(
-                refused.header("x-accepted-oauth-scopes"),
-                Some(scope.as_str())
-            );
-        }
-        assert_eq!(world(&fake, &["acme"]), before, "{route}");
-        let only = client(&fake).with_token("only").without_redirects();
-        let allowed = only.send(route.method(), path, &[], Some(body));
-        assert_eq!(allowed.status, expected, "{route}: {}", allowed.text);
-        assert_eq!(
-            allowed.header("x-oauth-scopes"),
-            Some(scope.as_str()),
-            "{route}"
-        );
-    }
-}
-
-/// For a route that is about a cluster or what is in one, its path, and the body it needs if that names something.
-fn in_cluster(fake: &FakeBuildkite, route: Route) -> Option<(String, String)> {
-    let (_, place) = route.path().split_once("/clusters/")?;
-    let cluster = fake.cluster("Linux").queue("deploy").create();
-    let path = format!("/organizations/acme/clusters/{}", cluster.id());
-    let client = client(fake);
-    let user = client.get("/user").expect(200)["id"].str().to_owned();
-    let of_user = format!(r#"{{"user":"{user}"}}"#);
-    let id = if place.contains("/queues/") {
-        cluster.queue("deploy").id().to_string()
-    } else if place.contains("/tokens/") {
-        cluster.add_token("a");
-        cluster.tokens()[0].id.to_string()
-    } else if place.contains("/maintainers/") {
-        let added = client.post(&format!("{path}/maintainers"), &of_user);
-        added.expect(201)["id"].str().to_owned()
-    } else {
-        cluster.id().to_string()
-    };
-    if route == Route::ResumeQueueDispatch {
-        cluster.queue("deploy").pause();
-    }
-    let body = if route == Route::AddClusterMaintainer {
-        of_user
-    } else {
-        String::new()
-    };
-    let cluster = cluster.id().to_string();
-    let place = place.replace("{cluster.id}", &cluster).replace("{id}", &id);
-    Some((format!("/organizations/acme/clusters/{place}"), body))
-}
-
 #[test]
 fn a_token_without_scopes_may_ask_about_itself() {
     let fake = FakeBuildkite::builder().token("none", []).start();
@@ -371,63 +144,14 @@ fn a_token_without_scopes_may_ask_about_itself() {
 // --- The order of checks ---------------------------------------------------------------------------------------------
 
 #[test]
-fn the_token_comes_before_the_scope_before_the_place_before_the_body_before_the_state() {
-    let fake = FakeBuildkite::builder().token("none", []).start();
-    let app = fake.pipeline("app").steps(STEPS).create();
-    let build = app.create_build();
-    build.cancel();
+fn the_body_comes_before_the_state() {
+    let fake = fake_with_builds();
     let client = client(&fake);
-    let broken = Some("{");
-    for route in routes_with_token() {
-        let path = path_of(route, "nowhere", "app", "1", "1");
-        let nobody = client
-            .without_token()
-            .send(route.method(), &path, &[], broken);
-        assert_eq!(nobody.status, 401, "{route}");
-        if route.scope().is_some() {
-            let unscoped = client
-                .with_token("none")
-                .send(route.method(), &path, &[], broken);
-            assert_eq!(unscoped.status, 403, "{route}");
-        }
-        if !route.path().contains("{org.slug}") {
-            continue;
-        }
-        let ask = |organization, pipeline, build, job| {
-            let path = path_of(route, organization, pipeline, build, job);
-            client.send(route.method(), &path, &[], broken)
-        };
-        assert_refused(
-            &ask("nowhere", "none", "9", "1"),
-            404,
-            "No organization found",
-        );
-        let has = |part: &str| route.path().contains(part);
-        if has("{pipeline.slug}") || has("{slug}") {
-            assert_refused(&ask("acme", "none", "9", "1"), 404, "No pipeline found");
-        }
-        if has("{build.number}") {
-            assert_refused(&ask("acme", "app", "9", "1"), 404, "No build found");
-        }
-        if has("{job.id}") {
-            assert_refused(&ask("acme", "app", "1", "1"), 404, "No job found");
-        }
-        if has("schedules/{id}") {
-            let refused = ask("acme", "app", "1", "1");
-            assert_refused(&refused, 404, "No pipeline schedule found");
-        }
-        if has("/clusters/{") {
-            assert_refused(&ask("acme", "app", "1", "1"), 404, "No cluster found");
-        }
-        if has("agents/{id}") {
-            assert_refused(&ask("acme", "app", "1", "1"), 404, "No agent found");
-        }
-    }
-    // The body before the state: a canceled build cannot be canceled, retried or unblocked anyway.
+    // Given a canceled build, that cannot be canceled, retried or unblocked
     for path in [
-        format!("{BUILDS}/1/cancel"),
-        job_path(&fake, 1, "make", "retry"),
-        job_path(&fake, 1, "ship", "unblock"),
+        format!("{BUILDS}/2/cancel"),
+        job_path(&fake, 2, "make", "retry"),
+        job_path(&fake, 2, "ship", "unblock"),
     ] {
         assert_eq!(client.put_body(&path, "{").status, 400, "{path}");
         assert_eq!(client.put_body(&path, "{}").status, 422, "{path}");

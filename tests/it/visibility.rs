@@ -2,13 +2,12 @@
 //! one they see is what their teams say.
 
 use fake_buildkite::{
-    Access, Annotation, AnnotationScope, BuildState, FakeBuildkite, MemberRole, PipelineHandle,
-    Route, Scope, TeamHandle, UserHandle, days, hours,
+    Access, BuildState, FakeBuildkite, MemberRole, PipelineHandle, Route, Scope, TeamHandle,
+    UserHandle, days, hours,
 };
 
+use crate::scene::{Parts, body_of, furnish, pipeline};
 use crate::support::{Answer, Client, client, world};
-
-const STEPS: &str = "steps: [{command: make, key: make}, {block: Ship?, key: ship}]";
 
 /// `app` and `secret`, alike but for that Ada has a team with the first. What there is of each is in `Parts`.
 struct Scene {
@@ -21,47 +20,10 @@ struct Scene {
     secret: PipelineHandle,
 }
 
-/// The names a path needs.
-struct Parts {
-    pipeline: String,
-    failed: String,
-    blocked: String,
-    artifact: String,
-    of_build: String,
-    of_job: String,
-    step_upload: String,
-    schedule: String,
-}
-
-fn furnish(pipeline: &PipelineHandle) -> Parts {
-    let build = pipeline.create_build();
-    let make = build.job("make");
-    make.start();
-    make.write_log("made\n");
-    let artifact = make.upload_artifact("a.log", "a").id.to_string();
-    let of_build = make.annotate("a").id.to_string();
-    let of_job = make.annotate(Annotation::new("a").scope(AnnotationScope::Job));
-    make.upload_pipeline("steps: []");
-    make.fail(1);
-    let other = pipeline.create_build();
-    other.job("make").pass();
-    Parts {
-        pipeline: pipeline.slug(),
-        failed: build.job("make").id().to_string(),
-        blocked: other.job("ship").id().to_string(),
-        artifact,
-        of_build,
-        of_job: of_job.id.to_string(),
-        step_upload: build.step_uploads()[0].id.to_string(),
-        schedule: pipeline.schedule("@daily").create().id().to_string(),
-    }
-}
-
 fn scene(access: Access) -> (Scene, Parts, Parts) {
     let fake = FakeBuildkite::start();
     let ada = fake.add_user("Ada", "ada@example.com");
-    let app = fake.pipeline("app").steps(STEPS).create();
-    let secret = fake.pipeline("secret").steps(STEPS).create();
+    let (app, secret) = (pipeline(&fake, "app"), pipeline(&fake, "secret"));
     let (seen, hidden) = (furnish(&app), furnish(&secret));
     let team = fake.team("Platform").create();
     team.add_member(&ada);
@@ -80,39 +42,12 @@ fn scene(access: Access) -> (Scene, Parts, Parts) {
     (scene, seen, hidden)
 }
 
-/// A request for a route below a pipeline: its path, and below the organization if it is served there, too.
+/// The path of a route below a pipeline, and the one below the organization if it is served there, too.
 fn paths(route: Route, parts: &Parts) -> Vec<String> {
     let template = route.path().strip_prefix("/v2").expect("an endpoint");
-    let is_blocked = [Route::UnblockJob, Route::CancelBuild].contains(&route);
-    let (number, job) = if is_blocked {
-        ("2", &parts.blocked)
-    } else {
-        ("1", &parts.failed)
-    };
-    let annotation = if template.contains("{job.id}") {
-        &parts.of_job
-    } else {
-        &parts.of_build
-    };
-    let id = if template.contains("schedules") {
-        &parts.schedule
-    } else {
-        &parts.artifact
-    };
-    let fill = |template: &str| {
-        template
-            .replace("{org.slug}", "acme")
-            .replace("{pipeline.slug}", &parts.pipeline)
-            .replace("{slug}", &parts.pipeline)
-            .replace("{build.number}", number)
-            .replace("{job.id}", job)
-            .replace("{annotation.uuid}", annotation)
-            .replace("{uuid}", &parts.step_upload)
-            .replace("{id}", id)
-    };
-    let mut paths = vec![fill(template)];
-    if let Some((_, rest)) = template.split_once("/jobs/{job.id}") {
-        paths.push(fill(&format!("/organizations/acme/jobs/{{job.id}}{rest}")));
+    let mut paths = vec![parts.path(template)];
+    if let Some((_, rest)) = template.split_once("/jobs/") {
+        paths.push(parts.path(&format!("/organizations/{{org.slug}}/jobs/{rest}")));
     }
     paths
 }
@@ -126,18 +61,8 @@ fn routes() -> impl Iterator<Item = Route> {
     Route::ALL.iter().copied().filter(is_below)
 }
 
-/// What requests need to do something.
-const BODIES: [(Route, &str); 5] = [
-    (Route::CreateBuild, r#"{"commit":"HEAD","branch":"main"}"#),
-    (Route::CreateSchedule, r#"{"cronline":"@hourly"}"#),
-    (Route::CreateBuildAnnotation, r#"{"body":"b"}"#),
-    (Route::CreateJobAnnotation, r#"{"body":"b"}"#),
-    (Route::ReprioritizeJob, r#"{"priority":1}"#),
-];
-
-fn body_of(route: Route) -> Option<&'static str> {
-    let found = BODIES.iter().find(|(known, _)| *known == route);
-    found.map(|(_, body)| *body)
+fn body(route: Route) -> Option<&'static str> {
+    body_of(route.method(), route.path())
 }
 
 #[track_caller]
@@ -165,7 +90,7 @@ fn of_an_invisible_pipeline_nothing_is_there_on_any_route() {
                 .replace("/secret", "/nowhere")
                 .replace(&hidden.failed, "1");
             let nowhere = nowhere.replace(&hidden.blocked, "1");
-            for body in [body_of(route), Some("{")] {
+            for body in [body(route), Some("{")] {
                 let refused = scene.hers.send(route.method(), &path, &[], body);
                 assert_refused(&refused, 404, &format!("No {what} found"));
                 assert_eq!(refused.header("etag"), None);
@@ -193,7 +118,7 @@ fn an_administrator_and_a_member_of_its_team_find_all_of_it() {
                 scene.secret.archive();
             }
             let path = paths(route, parts).pop().expect("a path");
-            let answer = client.send(route.method(), &path, &[], body_of(route));
+            let answer = client.send(route.method(), &path, &[], body(route));
             assert!(answer.status < 400, "{who} {route}: {}", answer.text);
         }
     }
@@ -248,7 +173,7 @@ fn what_somebody_may_do_is_the_most_that_one_of_their_teams_gives() {
     let build = || {
         scene
             .hers
-            .post(&path("/builds"), body_of(Route::CreateBuild).expect("one"))
+            .post(&path("/builds"), body(Route::CreateBuild).expect("one"))
     };
     let manage = || scene.hers.patch(&path(""), r#"{"description":"d"}"#);
     let webhook = || {
