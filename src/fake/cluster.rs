@@ -50,17 +50,7 @@ impl FakeBuildkite {
     /// assert_eq!(build.state(), BuildState::Passed);
     /// ```
     pub fn cluster(&self, name: impl Into<Arc<str>>) -> ClusterBuilder {
-        ClusterBuilder {
-            tie: self.tie(),
-            home: self.home,
-            settings: ClusterSettings {
-                name: name.into(),
-                description: None,
-                emoji: None,
-                color: None,
-            },
-            queues: vec![(FIRST_QUEUE.into(), Some(FIRST_DESCRIPTION.to_owned()))],
-        }
+        ClusterBuilder::new(self.tie(), self.home, name.into())
     }
 
     /// A cluster that is already there, perhaps because the program under test made it.
@@ -71,22 +61,7 @@ impl FakeBuildkite {
     #[must_use]
     #[track_caller]
     pub fn existing_cluster(&self, name: &str) -> ClusterHandle {
-        self.cluster_in(self.home.organization, name)
-    }
-
-    #[track_caller]
-    fn cluster_in(&self, organization: OrganizationKey, name: &str) -> ClusterHandle {
-        let all = self.driver.read(|engine| named(engine, organization));
-        let found = all.iter().find(|(known, _)| &**known == name);
-        let Some((_, key)) = found else {
-            let known = all.iter().map(|(known, _)| &**known);
-            panic!("no cluster `{name}`; this fake has {}", listed(known))
-        };
-        ClusterHandle {
-            tie: self.tie(),
-            home: self.home,
-            key: *key,
-        }
+        ClusterHandle::find(&self.tie(), self.home, name)
     }
 
     /// The queue that an agent which connects later serves: one that is there.
@@ -97,7 +72,13 @@ impl FakeBuildkite {
         cluster: &str,
         key: &str,
     ) -> QueueKey {
-        self.cluster_in(organization, cluster).queue(key).key
+        let home = Home {
+            organization,
+            ..self.home
+        };
+        ClusterHandle::find(&self.tie(), home, cluster)
+            .queue(key)
+            .key
     }
 
     /// Every cluster, oldest first, whoever made it.
@@ -109,15 +90,7 @@ impl FakeBuildkite {
     /// ```
     #[must_use]
     pub fn clusters(&self) -> Vec<ClusterHandle> {
-        let organization = self.home.organization;
-        let keys = self.driver.read(|engine| engine.clusters_of(organization));
-        keys.into_iter()
-            .map(|key| ClusterHandle {
-                tie: self.tie(),
-                home: self.home,
-                key,
-            })
-            .collect()
+        ClusterHandle::all(&self.tie(), self.home)
     }
 }
 
@@ -222,6 +195,20 @@ pub struct ClusterBuilder {
 }
 
 impl ClusterBuilder {
+    pub(super) fn new(tie: Tie, home: Home, name: Arc<str>) -> Self {
+        Self {
+            tie,
+            home,
+            settings: ClusterSettings {
+                name,
+                description: None,
+                emoji: None,
+                color: None,
+            },
+            queues: vec![(FIRST_QUEUE.into(), Some(FIRST_DESCRIPTION.to_owned()))],
+        }
+    }
+
     /// The description.
     pub fn description(mut self, text: impl Into<String>) -> Self {
         self.settings.description = Some(text.into());
@@ -316,6 +303,36 @@ pub struct ClusterHandle {
 }
 
 impl ClusterHandle {
+    /// The cluster of this name in the organization of `home`.
+    #[track_caller]
+    pub(super) fn find(tie: &Tie, home: Home, name: &str) -> Self {
+        let all = tie.driver().read(|engine| named(engine, home.organization));
+        let found = all.iter().find(|(known, _)| &**known == name);
+        let Some((_, key)) = found else {
+            let known = all.iter().map(|(known, _)| &**known);
+            panic!("no cluster `{name}`; this fake has {}", listed(known))
+        };
+        Self {
+            tie: tie.clone(),
+            home,
+            key: *key,
+        }
+    }
+
+    /// Every cluster of the organization of `home`, oldest first.
+    #[track_caller]
+    pub(super) fn all(tie: &Tie, home: Home) -> Vec<Self> {
+        let driver = tie.driver();
+        let keys = driver.read(|engine| engine.clusters_of(home.organization));
+        keys.into_iter()
+            .map(|key| Self {
+                tie: tie.clone(),
+                home,
+                key,
+            })
+            .collect()
+    }
+
     /// Its id.
     #[must_use]
     #[track_caller]

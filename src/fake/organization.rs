@@ -1,6 +1,7 @@
 //! Organizations in the hands of a test.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::engine::account::{Emoji, Organization, OrganizationKey};
@@ -9,8 +10,8 @@ use crate::engine::commands::{
 };
 use crate::fake::builder::name_of;
 use crate::fake::{
-    FakeBuildkite, Home, PipelineBuilder, PipelineHandle, TeamBuilder, TeamHandle, Tie, UserHandle,
-    WebhookBuilder,
+    ClusterBuilder, ClusterHandle, FakeBuildkite, Home, PipelineBuilder, PipelineHandle,
+    TeamBuilder, TeamHandle, Tie, UserHandle, WebhookBuilder,
 };
 use crate::vocabulary::role::{MemberRole, SsoMode};
 
@@ -143,6 +144,48 @@ impl OrganizationHandle {
     #[track_caller]
     pub fn existing_pipeline(&self, slug: &str) -> PipelineHandle {
         PipelineHandle::find(&self.tie, self.home, slug)
+    }
+
+    /// Begins a new cluster of it, as [`FakeBuildkite::cluster`] does.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let initech = fake.add_organization("initech");
+    /// let linux = initech.cluster("Linux").queue("deploy").create();
+    /// let reports = initech.pipeline("reports").cluster(&linux).create();
+    /// assert_eq!(reports.cluster().unwrap().queues().len(), 2);
+    /// assert!(fake.clusters().is_empty(), "acme has none");
+    /// ```
+    #[track_caller]
+    pub fn cluster(&self, name: impl Into<Arc<str>>) -> ClusterBuilder {
+        self.read(|_, _| ());
+        ClusterBuilder::new(self.tie.clone(), self.home, name.into())
+    }
+
+    /// A cluster of it that is already there.
+    ///
+    /// # Panics
+    ///
+    /// If there is none of this name; the message names those that are.
+    #[must_use]
+    #[track_caller]
+    pub fn existing_cluster(&self, name: &str) -> ClusterHandle {
+        ClusterHandle::find(&self.tie, self.home, name)
+    }
+
+    /// Its clusters, oldest first, whoever made them.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let initech = fake.add_organization("initech");
+    /// initech.cluster("Linux").create();
+    /// assert_eq!(initech.clusters()[0].id(), initech.existing_cluster("Linux").id());
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn clusters(&self) -> Vec<ClusterHandle> {
+        self.read(|_, _| ());
+        ClusterHandle::all(&self.tie, self.home)
     }
 
     /// Begins a new team of it, as [`FakeBuildkite::team`] does.
