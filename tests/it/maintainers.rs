@@ -1,6 +1,7 @@
-//! Who may change clusters, what is in them, and agents: administrators, and who maintains the cluster, alone or by a team.
+//! Who may change clusters, what is in them, the pipelines that are, and agents: administrators, and who maintains the
+//! cluster, alone or by a team.
 
-use fake_buildkite::{Agents, FakeBuildkite, Scope, UserHandle, agent};
+use fake_buildkite::{Agents, ClusterHandle, FakeBuildkite, Scope, UserHandle, agent};
 
 use crate::support::{Client, client, world};
 
@@ -185,4 +186,71 @@ fn people_look_at_an_agent_below_the_queue_it_serves() {
         let shown = admin.get(&format!("{AGENTS}/{id}")).expect(200);
         assert_eq!(shown["web_url"].str(), format!("{place}/agents/{id}"));
     }
+}
+
+#[test]
+fn who_moves_a_pipeline_maintains_the_clusters_it_leaves_and_enters() {
+    // Given a pipeline, two clusters, and Ada, who maintains one of them or both
+    let (fake, ada, admin, hers) = start();
+    let (linux, macs) = (
+        fake.existing_cluster("Linux"),
+        fake.cluster("Macs").create(),
+    );
+    let app = fake.pipeline("app").create();
+    let path = "/organizations/acme/pipelines/app";
+    let into = |cluster: &ClusterHandle| format!(r#"{{"cluster_id":"{}"}}"#, cluster.id());
+    let out = r#"{"cluster_id":null}"#.to_owned();
+    let now = || app.cluster().map(|cluster| cluster.name());
+    let refused = |body: &str| {
+        let before = world(&fake, &["acme"]);
+        assert_eq!(hers.patch(path, body).message(403), "Forbidden", "{body}");
+        assert_eq!(world(&fake, &["acme"]), before);
+    };
+    // Then she moves nothing without
+    refused(&into(&linux));
+    // And into the one she maintains, and stays there, and changes what is no move
+    linux.add_maintainer(&ada);
+    hers.patch(path, &into(&linux)).expect(200);
+    hers.patch(path, &into(&linux)).expect(200);
+    hers.patch(path, r#"{"description":"a"}"#).expect(200);
+    // And not from there into another
+    refused(&into(&macs));
+    // And out
+    hers.patch(path, &out).expect(200);
+    assert_eq!(now(), None);
+    // And not out of one that is not hers
+    admin.patch(path, &into(&macs)).expect(200);
+    refused(&into(&linux));
+    refused(&out);
+    hers.patch(path, &into(&macs)).expect(200);
+    // And from the one to the other when both are
+    macs.add_maintainer(&ada);
+    hers.patch(path, &into(&linux)).expect(200);
+    assert_eq!(now().as_deref(), Some("Linux"));
+    // And what is wrong with the body comes first
+    let wrong = r#"{"cluster_id":"018e5a22-d14c-7085-bb28-db0f83f43a1c"}"#;
+    assert_eq!(hers.patch(path, wrong).status, 422);
+}
+
+#[test]
+fn who_makes_a_pipeline_in_a_cluster_maintains_it() {
+    let (fake, ada, admin, hers) = start();
+    let linux = fake.existing_cluster("Linux");
+    let body = |name: &str, more: &str| {
+        format!(
+            r#"{{"name":"{name}","repository":"git@example.com:a.git","configuration":"steps: [{{command: make}}]"{more}}}"#
+        )
+    };
+    let inside = format!(r#","cluster_id":"{}""#, linux.id());
+    let pipelines = "/organizations/acme/pipelines";
+    hers.post(pipelines, &body("free", "")).expect(201);
+    let before = world(&fake, &["acme"]);
+    let refused = hers.post(pipelines, &body("mine", &inside));
+    assert_eq!(refused.message(403), "Forbidden");
+    assert_eq!(world(&fake, &["acme"]), before);
+    admin.post(pipelines, &body("theirs", &inside)).expect(201);
+    linux.add_maintainer(&ada);
+    hers.post(pipelines, &body("mine", &inside)).expect(201);
+    let mine = fake.existing_pipeline("mine").cluster().expect("a cluster");
+    assert_eq!(mine.id(), linux.id());
 }

@@ -5,6 +5,7 @@
 //! Source: Buildkite docs, "Pipelines API".
 
 use crate::engine::account::OrganizationKey;
+use crate::engine::cluster::ClusterKey;
 use crate::engine::commands::{
     AddWebhook, ArchivePipeline, CreatePipeline, DeletePipeline, NewSlug, UnarchivePipeline,
     UpdatePipeline,
@@ -73,6 +74,7 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let teams = teams(cx, organization, &mut body);
     body.check()?;
     check_teams(cx, organization, &teams)?;
+    check_move(cx, None, settings.cluster)?;
     let created_by = Some(cx.user);
     let pipeline = cx.apply(CreatePipeline {
         organization,
@@ -110,6 +112,8 @@ pub(super) fn update(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let steps = steps(&mut body);
     let env = body.value("env").is_some().then(|| body.pairs("env"));
     body.check()?;
+    let cluster = cx.engine.pipeline(pipeline).settings.cluster;
+    check_move(cx, cluster, settings.cluster)?;
     cx.apply(UpdatePipeline {
         pipeline,
         name,
@@ -184,6 +188,28 @@ fn check_teams(
         return Ok(());
     }
     Err(ApiError::forbidden())
+}
+
+/// Who puts a pipeline into a cluster or takes it out maintains that cluster; who moves it from one to another, both.
+/// Administrators do. A cluster that is named and is the pipeline's own already is no move.
+///
+/// Chosen: after the body, which says the cluster. A new pipeline that names none is made in none, and anybody may who may
+/// make pipelines.
+/// Source: Buildkite docs, "Manage clusters", sections "Manage maintainers on a cluster" and "Move a pipeline".
+fn check_move(
+    cx: &Cx<'_>,
+    from: Option<ClusterKey>,
+    to: Option<ClusterKey>,
+) -> Result<(), ApiError> {
+    if from == to {
+        return Ok(());
+    }
+    // One that is gone has no maintainers.
+    let concerned = [from, to].into_iter().flatten();
+    for cluster in concerned.filter(|key| cx.engine.find_cluster(*key).is_some()) {
+        cx.check_maintains_cluster(cluster)?;
+    }
+    Ok(())
 }
 
 /// Whether steps were given, right or wrong.
