@@ -3,6 +3,8 @@
 //!
 //! Elsewhere: what an agent's hooks and the machine add, which no job here has.
 //! Source: Buildkite docs, "Environment variables"; the names and their order from a recorded job of August 2023.
+//!
+//! Chosen: what that job does not have, because it was in no cluster, comes after what it has.
 
 use crate::engine::Engine;
 use crate::engine::build::put;
@@ -60,6 +62,8 @@ const STANDARD: &[&str] = &[
     "BUILDKITE_GROUP_LABEL",
     "BUILDKITE_AGENT_ID",
     "BUILDKITE_AGENT_NAME",
+    "BUILDKITE_CLUSTER_ID",
+    "BUILDKITE_CLUSTER_NAME",
 ];
 
 impl Engine {
@@ -126,6 +130,7 @@ impl Engine {
         let author = build.head.author.as_ref();
         let agent = job.agent.map(|agent| self.agents.get(agent));
         let or_empty = |value: Option<&str>| Some(value.unwrap_or_default().to_owned());
+        let in_cluster = || Some(self.cluster_queue(self.queue_of(job)?).cluster);
         match name {
             "CI" | "BUILDKITE" => Some("true".to_owned()),
             "BUILDKITE_PIPELINE_PROVIDER" | "BUILDKITE_PROJECT_PROVIDER" => {
@@ -178,6 +183,9 @@ impl Engine {
             "BUILDKITE_GROUP_LABEL" => or_empty(run.group.as_ref()?.step.label.as_deref()),
             "BUILDKITE_AGENT_ID" => Some(agent?.id.to_string()),
             "BUILDKITE_AGENT_NAME" => Some(agent?.name.to_string()),
+            // In clusters, and there only for a job that has a queue.
+            "BUILDKITE_CLUSTER_ID" => Some(self.cluster(in_cluster()?).id.to_string()),
+            "BUILDKITE_CLUSTER_NAME" => Some(self.cluster(in_cluster()?).settings.name.to_string()),
             other => facts.builtin(other),
         }
     }

@@ -215,3 +215,42 @@ fn every_route_asks_for_a_token_its_scope_and_a_job_with_an_environment() {
         }
     }
 }
+
+#[test]
+fn a_job_knows_its_cluster_if_it_has_a_queue_there() {
+    let fake = FakeBuildkite::start();
+    let linux = fake.cluster("Linux").without_queues().create();
+    let client = client(&fake);
+    let env = |name: &str, steps: &str, is_inside: bool| -> Json {
+        let mut app = fake.pipeline(name).steps(steps);
+        if is_inside {
+            app = app.cluster(&linux);
+        }
+        let id = app.create_build().job("test").id();
+        client
+            .get(&format!("/organizations/acme/jobs/{id}/env"))
+            .expect(200)["env"]
+            .clone()
+    };
+    const NAMES: [&str; 2] = ["BUILDKITE_CLUSTER_ID", "BUILDKITE_CLUSTER_NAME"];
+    let steps = "steps: [{command: make, key: test}]";
+    let outside = env("outside", steps, false);
+    let nowhere = env("nowhere", steps, true);
+    linux.set_default_queue(&linux.add_queue("any"));
+    let inside = env("inside", steps, true);
+    for name in NAMES {
+        assert_eq!(outside.get(name), None);
+        assert_eq!(nowhere.get(name), None, "it waits in no queue");
+    }
+    let shown = NAMES.map(|name| inside[name].str());
+    assert_eq!(shown, [linux.id().to_string(), "Linux".to_owned()]);
+    // The others are the same, in the same order; a job cannot say otherwise.
+    let others: Vec<_> = inside
+        .keys()
+        .into_iter()
+        .filter(|key| !NAMES.contains(key))
+        .collect();
+    assert_eq!(others, outside.keys());
+    let steps = "steps: [{command: make, key: test, env: {BUILDKITE_CLUSTER_NAME: Mine}}]";
+    assert_eq!(env("liar", steps, true)[NAMES[1]].str(), "Linux");
+}
