@@ -80,7 +80,8 @@ pub(crate) enum Event {
 /// The state an agent is in after `event`; `None` is a refusal.
 ///
 /// Chosen: one that is stopping is not connected any more, and so is neither stopped again nor paused; and a pause ends when
-/// its agent is told to stop.
+/// its agent is told to stop. That a forced stop of one that is stopping cancels its job is no transition: it goes on
+/// stopping (`commands::move_agent`).
 pub(crate) fn next(state: &State, event: Event) -> Option<State> {
     use {Event as E, State as S};
     match (state, event) {

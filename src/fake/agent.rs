@@ -254,11 +254,28 @@ impl AgentHandle {
     }
 
     /// Somebody stops it: the build of the job it has is canceled, and when the command has ended, at the latest after 10
-    /// seconds, the agent goes. One without a job goes at once.
+    /// seconds, the agent goes. One without a job goes at once, and one that is [stopping](Self::stop_gracefully) does not
+    /// finish its job.
+    ///
+    /// ```
+    /// use fake_buildkite::{AgentState, Agents, BuildState, FakeBuildkite, agent, hours, minutes};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// let app = fake.pipeline("app").create();
+    /// app.on_job("*").takes(hours(2));
+    /// let (build, worker) = (app.create_build(), fake.agent("worker"));
+    /// fake.advance(minutes(1));
+    /// worker.stop_gracefully();
+    /// fake.advance(minutes(30));
+    /// assert_eq!(worker.state(), AgentState::Stopping); // it has its job still
+    /// worker.stop();
+    /// fake.advance(minutes(1));
+    /// assert_eq!((worker.state(), build.state()), (AgentState::Stopped, BuildState::Canceled));
+    /// ```
     ///
     /// # Panics
     ///
-    /// If it is not connected.
+    /// If it is gone.
     #[track_caller]
     pub fn stop(&self) {
         self.must_move(AgentMove::Stop);
@@ -268,7 +285,7 @@ impl AgentHandle {
     ///
     /// # Panics
     ///
-    /// If it is not connected.
+    /// If it is gone, or stopping already.
     #[track_caller]
     pub fn stop_gracefully(&self) {
         self.must_move(AgentMove::StopGracefully);

@@ -1,8 +1,8 @@
 //! Agents over REST and in the hands of a test: list, get, stop, pause, resume, and what becomes of their jobs.
 
 use fake_buildkite::{
-    AgentHandle, AgentMove, AgentSpec, AgentState, Agents, BuildHandle, BuildState, FakeBuildkite,
-    JobState, SignalReason, agent, minutes, seconds,
+    AgentHandle, AgentMove, AgentSpec, AgentState, Agents, BuildHandle, BuildState, Event,
+    EventKind, FakeBuildkite, JobState, SignalReason, agent, minutes, seconds,
 };
 
 use crate::support::{Client, client, panic_of, world};
@@ -298,8 +298,14 @@ fn only_connected_agents_can_be_stopped() {
     fake.agent("idle").disconnect();
     let client = client(&fake);
     let before = world(&fake, &["acme"]);
-    for name in ["busy", "idle", "lost"] {
-        for body in ["", r#"{"force":false}"#] {
+    let (patient, forced) = (r#"{"force":false}"#, "");
+    for (name, bodies) in [
+        // Which is stopping, and can be stopped by force alone.
+        ("busy", &[patient][..]),
+        ("idle", &[patient, forced]),
+        ("lost", &[patient, forced]),
+    ] {
+        for body in bodies {
             let refused = client.put_body(&path(&fake.agent(name), "/stop"), body);
             let text = "{\"message\":\"Can only stop connected agents\"}\n";
             assert_eq!((refused.status, refused.text.as_str()), (400, text));
@@ -309,6 +315,39 @@ fn only_connected_agents_can_be_stopped() {
     }
     assert_eq!(world(&fake, &["acme"]), before);
     drop(build);
+}
+
+#[test]
+fn an_agent_that_is_stopping_is_stopped_by_force_and_does_not_finish_its_job() {
+    // Given an agent that finishes its job before it goes
+    let fake = fleet([agent("busy")]);
+    let (build, busy) = (build(&fake), fake.agent("busy"));
+    let client = client(&fake);
+    let patient = r#"{"force":false}"#;
+    assert_eq!(client.put_body(&path(&busy, "/stop"), patient).status, 204);
+    let stopping = client.get(&path(&busy, "")).expect(200);
+    fake.advance(seconds(2));
+    assert_eq!(busy.state(), AgentState::Stopping);
+    // When it is stopped by force, and once more
+    for _ in 0..2 {
+        assert_eq!(client.put(&path(&busy, "/stop")).status, 204);
+        // Then it is stopping as before
+        let shown = client.get(&path(&busy, "")).expect(200);
+        assert_eq!(shown["connection_state"].str(), "stopping");
+        assert_eq!(shown["stopped_at"], stopping["stopped_at"]);
+    }
+    // And its job is canceled, and it goes
+    fake.run_until_idle();
+    assert_eq!(build.state(), BuildState::Canceled);
+    assert_eq!(busy.state(), AgentState::Stopped);
+    let events = fake.events();
+    let times = |state| {
+        let is_it =
+            |event: &&Event| matches!(event.kind, EventKind::Agent { to, .. } if to == state);
+        events.iter().filter(is_it).count()
+    };
+    assert_eq!(times(AgentState::Stopping), 1);
+    assert_eq!(times(AgentState::Stopped), 1);
 }
 
 #[test]

@@ -26,7 +26,8 @@ use crate::vocabulary::event::EventKind;
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentMove {
-    /// Somebody stops it: the build of the job it has is canceled, and when the command has ended it goes.
+    /// Somebody stops it: the build of the job it has is canceled, and when the command has ended it goes. One that is
+    /// stopping already is stopped so, too: it does not finish the job it has.
     Stop,
     /// Somebody stops it: it finishes the job it has, and goes.
     StopGracefully,
@@ -111,7 +112,8 @@ impl Engine {
     pub(crate) fn is_possible_for(&self, agent: AgentKey, wanted: AgentMove) -> bool {
         let agent = self.agent(agent);
         match wanted {
-            AgentMove::Stop | AgentMove::StopGracefully => {
+            AgentMove::Stop => agent.state.is_here(),
+            AgentMove::StopGracefully => {
                 matches!(agent.state, State::Connected | State::Paused(_))
             }
             AgentMove::Pause => agent.state == State::Connected,
@@ -136,7 +138,7 @@ pub(crate) struct StopAgent {
     pub(crate) force: Force,
 }
 
-/// It is not connected.
+/// It is not connected, or it is stopping already and its job was not to be canceled now either.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StopRefused;
 
@@ -146,10 +148,19 @@ impl Command for StopAgent {
 
     fn apply(self, engine: &mut Engine) -> Result<(), StopRefused> {
         let Self { agent, force } = self;
-        if !engine.is_possible_for(agent, AgentMove::Stop) {
+        let wanted = match force {
+            Force::CancelJob => AgentMove::Stop,
+            Force::FinishJob => AgentMove::StopGracefully,
+        };
+        if !engine.is_possible_for(agent, wanted) {
             return Err(StopRefused);
         }
-        engine.change_agent(agent, Event::Stop);
+        // Chosen: who was patient first may be impatient later, as in the browser, where an agent that is stopping can be
+        // stopped by force. The documentation's "connected" leaves open which of the two it means. Once more by force is no
+        // mistake, and does nothing.
+        if engine.agent(agent).state != State::Stopping {
+            engine.change_agent(agent, Event::Stop);
+        }
         if let (Force::CancelJob, Some(job)) = (force, engine.job_of_agent(agent)) {
             // Refused only if somebody has canceled the build already, and the job with it.
             let _ = CancelBuild {
