@@ -30,7 +30,7 @@ use crate::vocabulary::states::AgentState;
 /// ```
 #[derive(Clone)]
 pub struct AgentHandle {
-    tie: Tie,
+    pub(super) tie: Tie,
     home: Home,
     key: AgentKey,
 }

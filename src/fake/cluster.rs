@@ -665,7 +665,7 @@ pub struct ClusterTokenRecord {
 /// ```
 #[derive(Clone)]
 pub struct QueueHandle {
-    tie: Tie,
+    pub(super) tie: Tie,
     home: Home,
     key: QueueKey,
 }
@@ -800,7 +800,7 @@ impl QueueHandle {
     }
 
     #[track_caller]
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.read(|engine, _| engine.queue_ref(self.key).to_string())
     }
 

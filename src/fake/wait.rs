@@ -17,7 +17,9 @@ use tokio::task::{block_in_place, try_id};
 
 use crate::clock::Clock;
 use crate::driver::{Driver, Watchdog};
-use crate::fake::{BuildHandle, FakeBuildkite, JobHandle, PipelineHandle, Tie};
+use crate::fake::{
+    AgentHandle, BuildHandle, FakeBuildkite, JobHandle, PipelineHandle, QueueHandle, Tie,
+};
 use crate::journal::RequestRecord;
 use crate::vocabulary::route::Route;
 use crate::vocabulary::span::instant;
@@ -69,8 +71,8 @@ pub(super) struct Subject {
 }
 
 impl FakeBuildkite {
-    /// Waits, in real time, until something is true of a pipeline, a build or a job. For programs that run on their own, and
-    /// for clocks that move by themselves.
+    /// Waits, in real time, until something is true of a pipeline, a build, a job, an agent or a queue. For programs that run
+    /// on their own, and for clocks that move by themselves.
     ///
     /// The condition is asked at once, and again whenever something has changed. It is given the handle and may ask
     /// anything of it, and of the fake: no lock is held while it runs. So two questions in one condition may be answered at
@@ -308,7 +310,7 @@ impl Wake for Unpark {
     }
 }
 
-/// A handle that [`wait_for`](crate::FakeBuildkite::wait_for) can watch: pipelines, builds, jobs.
+/// A handle that [`wait_for`](crate::FakeBuildkite::wait_for) can watch: pipelines, builds, jobs, agents, queues.
 pub trait Handle: Watchable {}
 
 impl<H: Watchable> Handle for H {}
@@ -370,6 +372,41 @@ impl Watchable for PipelineHandle {
             .iter()
             .map(|build| build.timeline().to_string())
             .collect()
+    }
+
+    fn must_be_of(&self, fake: &FakeBuildkite) {
+        self.tie.must_be(&fake.tie(), || Watchable::name(self));
+    }
+}
+
+impl Watchable for AgentHandle {
+    fn name(&self) -> String {
+        format!("agent {}", self.name())
+    }
+
+    fn picture(&self) -> String {
+        let has = self.job().map_or_else(
+            || "has no job".to_owned(),
+            |job| format!("has {}", job.full_name()),
+        );
+        let paused = if self.is_paused() { ", paused" } else { "" };
+        format!("it is {}{paused}, and {has}\n", self.state())
+    }
+
+    fn must_be_of(&self, fake: &FakeBuildkite) {
+        self.tie.must_be(&fake.tie(), || Watchable::name(self));
+    }
+}
+
+impl Watchable for QueueHandle {
+    fn name(&self) -> String {
+        self.name()
+    }
+
+    fn picture(&self) -> String {
+        let paused = if self.is_paused() { "" } else { "not " };
+        let waiting = self.waiting_jobs().len();
+        format!("it is {paused}paused; jobs that wait in it: {waiting}\n")
     }
 
     fn must_be_of(&self, fake: &FakeBuildkite) {

@@ -6,8 +6,8 @@ use std::thread;
 
 use chrono::TimeDelta;
 use fake_buildkite::{
-    BuildState, Clock, FakeBuildkite, JobHandle, JobState, Route, Wait, hours, millis, minutes,
-    seconds,
+    AgentState, Agents, BuildState, Clock, FakeBuildkite, JobHandle, JobState, Route, Wait, agent,
+    hours, millis, minutes, seconds,
 };
 
 use crate::support::{client, panic_of};
@@ -332,4 +332,58 @@ fn a_wait_can_be_sent_away() {
     is_send(&fake.wait_for(&app, |_| true));
     let shown = format!("{:?}", fake.next_request(Route::GetUser).within(minutes(1)));
     assert!(shown.contains("limit: 60s"), "{shown}");
+}
+
+#[test]
+fn an_agent_and_a_queue_are_waited_for_and_say_how_they_are() {
+    // Given a program that stops an agent and pauses a queue
+    let fake = FakeBuildkite::builder()
+        .agents(Agents::fleet([
+            agent("worker").cluster_queue("Linux", "deploy")
+        ]))
+        .start();
+    let worker = fake.agent("worker");
+    let linux = fake.existing_cluster("Linux");
+    let queue = linux.queue("deploy");
+    let app = fake.pipeline("app").cluster(&linux).create();
+    app.create_build();
+    fake.advance(seconds(2));
+    app.create_build();
+    // When it does not
+    let message = panic_of(|| {
+        fake.wait_for(&worker, |_| false)
+            .within(millis(5))
+            .blocking()
+    });
+    assert!(message.starts_with("waited 5ms in vain for agent worker to be as wanted"));
+    let end = "\nit is connected, and has app#1 true\nThe seed is 0.";
+    assert!(message.ends_with(end), "{message}");
+    let message = panic_of(|| {
+        fake.wait_for(&queue, |_| false)
+            .within(millis(5))
+            .blocking()
+    });
+    let start = "waited 5ms in vain for queue deploy of cluster Linux to be as wanted";
+    assert!(message.starts_with(start), "{message}");
+    let end = "\nit is not paused; jobs that wait in it: 1\nThe seed is 0.";
+    assert!(message.ends_with(end), "{message}");
+    // And when it does
+    let program = thread::spawn({
+        let client = client(&fake);
+        let acme = "/organizations/acme";
+        let stop = format!("{acme}/agents/{}/stop", worker.id());
+        let queues = format!("{acme}/clusters/{}/queues", linux.id());
+        let pause = format!("{queues}/{}/pause_dispatch", queue.id());
+        move || (client.post(&pause, "").status, client.put(&stop).status)
+    });
+    fake.wait_for(&queue, |queue| queue.is_paused()).blocking();
+    fake.wait_for(&worker, |worker| worker.state() == AgentState::Stopping)
+        .blocking();
+    assert_eq!(program.join().expect("statuses"), (200, 204));
+    // And not one of another fake
+    let other = fake.fork();
+    let message = panic_of(|| drop(other.wait_for(&worker, |_| true)));
+    assert!(message.starts_with("agent worker belongs to another fake"));
+    let message = panic_of(|| drop(other.wait_for(&queue, |_| true)));
+    assert!(message.starts_with("queue deploy of cluster Linux belongs to another fake"));
 }
