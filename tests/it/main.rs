@@ -76,6 +76,7 @@ mod streams;
 mod support;
 mod teams;
 mod time;
+mod together;
 mod triggers;
 mod uploads;
 mod verify;

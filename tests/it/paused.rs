@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use fake_buildkite::{
-    Clock, FakeBuildkite, JobState, Route, days, hours, millis, minutes, seconds,
+    Agents, Clock, FakeBuildkite, JobState, Route, agent, days, hours, millis, minutes, seconds,
 };
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -518,4 +518,40 @@ fn many_connections_in_memory_cost_no_descriptors() {
         }
     });
     fake.requests().assert_count(2_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_pause_of_an_agent_ends_when_tokio_s_clock_is_there() {
+    // Given an agent that a program pauses for an hour, and a job
+    let fake = FakeBuildkite::builder()
+        .clock(Clock::FollowTokio)
+        .on_current_runtime()
+        .agents(Agents::fleet([agent("worker")]))
+        .start();
+    let build = fake.pipeline("app").create_build();
+    let worker = fake.agent("worker");
+    let path = format!("/organizations/acme/agents/{}", worker.id());
+    let mut talk = Talk::by_socket(&fake).await;
+    let (status, _) = talk
+        .ask(
+            "PUT",
+            &format!("{path}/pause"),
+            r#"{"timeout_in_minutes":60}"#,
+        )
+        .await;
+    assert_eq!(status, 204);
+    let until = worker.paused_until().expect("an end");
+    assert_eq!(until, at(3600));
+    // When the program sleeps until just before
+    sleep(minutes(60) - millis(1)).await;
+    let (_, body) = talk.ask("GET", &path, "").await;
+    assert!(body.contains("\"paused\":true"), "{body}");
+    assert_eq!(talk.state("app").await, "scheduled");
+    // And past it, whoever asks
+    sleep(minutes(5)).await;
+    let (_, body) = talk.ask("GET", &path, "").await;
+    assert!(body.contains("\"paused\":false"), "{body}");
+    // Then it was over at its own instant, and the job went on from there
+    assert_eq!(build.started_at(), Some(until));
+    assert_eq!(build.finished_at(), Some(until + TimeDelta::seconds(10)));
 }

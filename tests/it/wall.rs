@@ -1,7 +1,7 @@
 //! A clock that goes by real time, faster or slower.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use fake_buildkite::{Clock, FakeBuildkite, JobState, hours, seconds};
+use fake_buildkite::{Agents, Clock, FakeBuildkite, JobState, agent, hours, minutes, seconds};
 
 use crate::support::{client, panic_of};
 
@@ -111,4 +111,30 @@ fn a_speed_is_finite_and_forward() {
             )
         );
     }
+}
+
+#[test]
+fn the_pause_of_an_agent_ends_by_itself_and_at_its_own_instant() {
+    // Given a clock on which an hour passes in a twentieth of a second, and an agent that is paused for two
+    let fake = FakeBuildkite::builder()
+        .clock(Clock::Wall { speed: 72_000.0 })
+        .agents(Agents::fleet([agent("worker")]))
+        .start();
+    let worker = fake.agent("worker");
+    worker.pause_for(minutes(120));
+    let until = worker.paused_until().expect("an end");
+    let build = fake.pipeline("app").create_build();
+    // When nobody asks for anything
+    fake.wait_for(&worker, |worker| !worker.is_paused())
+        .blocking();
+    // Then it is over when it was to be, and the agent takes what has waited
+    fake.wait_for(&build, |build| build.is_finished())
+        .blocking();
+    assert_eq!(build.started_at(), Some(until));
+    // And a pause that somebody ends does not come back
+    worker.pause();
+    worker.resume();
+    let next = fake.existing_pipeline("app").create_build();
+    fake.wait_for(&next, |build| build.is_finished()).blocking();
+    assert!(!worker.is_paused());
 }
