@@ -135,10 +135,10 @@
 //!
 //! # Agents, clusters and queues
 //!
-//! Unless a test names a [fleet](Agents::fleet), there is an agent for whoever needs one. [`agents`](FakeBuildkite::agents)
-//! are those that are here; a handle [pauses](AgentHandle::pause), resumes and stops one, as a client does over the API. A
-//! pipeline may be in a [cluster](FakeBuildkite::cluster): its jobs wait in the cluster's queues, and a queue that is
-//! [paused](QueueHandle::pause) hands out nothing.
+//! Unless a test names a [fleet](Agents::fleet), there is an agent for whoever needs one, and none before the first
+//! job. [`agents`](FakeBuildkite::agents) are those that are here; a handle [pauses](AgentHandle::pause), resumes and
+//! stops one, as a client does over the API. A pipeline may be in a [cluster](FakeBuildkite::cluster): its jobs wait in
+//! the cluster's queues, and a queue that is [paused](QueueHandle::pause) hands out nothing.
 //!
 //! ```
 //! use fake_buildkite::{BuildState, FakeBuildkite};

@@ -511,7 +511,7 @@ impl Tie {
     pub(crate) fn must_be(&self, of: &Self, name: impl FnOnce() -> String) {
         assert!(
             self.0.ptr_eq(&of.0),
-            "{} belongs to another fake: look it up in this one, beginning with `existing_pipeline`",
+            "{} belongs to another fake: look it up in this one, with `existing_pipeline`, `existing_user`, `agent` and the like",
             name()
         );
     }

@@ -461,7 +461,7 @@ fn a_slip_names_the_choices() {
         ),
         (
             panic_of(|| other.token_for(&ada, [])),
-            "ada@example.com belongs to another fake: look it up in this one, beginning with `existing_pipeline`",
+            "ada@example.com belongs to another fake: look it up in this one, with `existing_pipeline`, `existing_user`, `agent` and the like",
         ),
     ];
     for (message, expected) in table {

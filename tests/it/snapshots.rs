@@ -323,8 +323,7 @@ fn a_handle_of_another_fake_is_not_taken_for_one_of_this() {
     let app = fake.pipeline("app").steps(STEPS).create();
     let build = app.create_build();
     let fork = fake.fork();
-    let said =
-        "belongs to another fake: look it up in this one, beginning with `existing_pipeline`";
+    let said = "belongs to another fake: look it up in this one, with `existing_pipeline`, `existing_user`, `agent` and the like";
     let job = build.job("test");
     let slips = [
         ("pipeline app", panic_of(|| fork.wait_for(&app, |_| true))),
