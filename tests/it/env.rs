@@ -218,6 +218,7 @@ fn every_route_asks_for_a_token_its_scope_and_a_job_with_an_environment() {
 
 #[test]
 fn a_job_knows_its_cluster_if_it_has_a_queue_there() {
+    const NAMES: [&str; 2] = ["BUILDKITE_CLUSTER_ID", "BUILDKITE_CLUSTER_NAME"];
     let fake = FakeBuildkite::start();
     let linux = fake.cluster("Linux").without_queues().create();
     let client = client(&fake);
@@ -232,7 +233,6 @@ fn a_job_knows_its_cluster_if_it_has_a_queue_there() {
             .expect(200)["env"]
             .clone()
     };
-    const NAMES: [&str; 2] = ["BUILDKITE_CLUSTER_ID", "BUILDKITE_CLUSTER_NAME"];
     let steps = "steps: [{command: make, key: test}]";
     let outside = env("outside", steps, false);
     let nowhere = env("nowhere", steps, true);

@@ -543,7 +543,7 @@ async fn the_pause_of_an_agent_ends_when_tokio_s_clock_is_there() {
     let until = worker.paused_until().expect("an end");
     assert_eq!(until, at(3600));
     // When the program sleeps until just before
-    sleep(minutes(60) - millis(1)).await;
+    sleep(minutes(59) + millis(59_999)).await;
     let (_, body) = talk.ask("GET", &path, "").await;
     assert!(body.contains("\"paused\":true"), "{body}");
     assert_eq!(talk.state("app").await, "scheduled");

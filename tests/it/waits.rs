@@ -353,7 +353,7 @@ fn an_agent_and_a_queue_are_waited_for_and_say_how_they_are() {
     let message = panic_of(|| {
         fake.wait_for(&worker, |_| false)
             .within(millis(5))
-            .blocking()
+            .blocking();
     });
     assert!(message.starts_with("waited 5ms in vain for agent worker to be as wanted"));
     let end = "\nit is connected, and has app#1 true\nThe seed is 0.";
@@ -361,7 +361,7 @@ fn an_agent_and_a_queue_are_waited_for_and_say_how_they_are() {
     let message = panic_of(|| {
         fake.wait_for(&queue, |_| false)
             .within(millis(5))
-            .blocking()
+            .blocking();
     });
     let start = "waited 5ms in vain for queue deploy of cluster Linux to be as wanted";
     assert!(message.starts_with(start), "{message}");

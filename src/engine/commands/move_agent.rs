@@ -112,13 +112,12 @@ impl Engine {
     pub(crate) fn is_possible_for(&self, agent: AgentKey, wanted: AgentMove) -> bool {
         let agent = self.agent(agent);
         match wanted {
-            AgentMove::Stop => agent.state.is_here(),
             AgentMove::StopGracefully => {
                 matches!(agent.state, State::Connected | State::Paused(_))
             }
             AgentMove::Pause => agent.state == State::Connected,
             AgentMove::Resume => agent.state.pause().is_some(),
-            AgentMove::Disconnect | AgentMove::Lose => agent.state.is_here(),
+            AgentMove::Stop | AgentMove::Disconnect | AgentMove::Lose => agent.state.is_here(),
             AgentMove::Silence => agent.state.is_here() && agent.silence.is_none(),
         }
     }
