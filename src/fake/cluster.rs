@@ -310,7 +310,7 @@ impl ClusterHandle {
         let found = all.iter().find(|(known, _)| &**known == name);
         let Some((_, key)) = found else {
             let known = all.iter().map(|(known, _)| &**known);
-            panic!("no cluster `{name}`; this fake has {}", listed(known))
+            panic!("no cluster `{name}`; there are {}", listed(known))
         };
         Self {
             tie: tie.clone(),

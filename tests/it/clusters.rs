@@ -770,7 +770,7 @@ fn nobody_maintains_a_cluster_twice() {
 // --- Handles ---------------------------------------------------------------------------------------------------------
 
 #[test]
-#[should_panic(expected = "no cluster `Windows`; this fake has `Linux`, `Macs`")]
+#[should_panic(expected = "no cluster `Windows`; there are `Linux`, `Macs`")]
 fn a_cluster_that_is_not_there_names_those_that_are() {
     let fake = FakeBuildkite::start();
     fake.cluster("Linux").create();
