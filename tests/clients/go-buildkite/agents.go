@@ -90,7 +90,7 @@ func stopAgents(f *fake) {
 	answered(204)(service.Stop(ctx, f.Organization, soak.Agent.ID, false))
 	check(get().ConnectedState, "stopping")
 	check(get().Job.ID, soak.ID)
-	_, err := service.Stop(ctx, f.Organization, soak.Agent.ID, true)
+	_, err := service.Stop(ctx, f.Organization, soak.Agent.ID, false)
 	refused(err, 400, "Can only stop connected agents")
 	_, err = service.Pause(ctx, f.Organization, soak.Agent.ID, nil)
 	refused(err, 422, "Only connected agents may be paused")
