@@ -1,12 +1,16 @@
 //! Things by the names that others gave them: the program under test, or whoever pulls a lever.
 
 #[cfg(feature = "cli")]
+use crate::engine::commands::TellScripts;
+#[cfg(feature = "cli")]
 use crate::fake::{BuildHandle, PipelineHandle};
 use crate::fake::{FakeBuildkite, JobHandle};
 #[cfg(feature = "cli")]
 use crate::http::reply::Answering;
 #[cfg(feature = "cli")]
 use crate::http::request::Request;
+#[cfg(feature = "cli")]
+use crate::script::Scripts;
 use crate::vocabulary::ids::JobId;
 
 impl FakeBuildkite {
@@ -68,6 +72,19 @@ impl FakeBuildkite {
 
 #[cfg(feature = "cli")]
 impl PipelineHandle {
+    /// What its jobs will do, as told so far.
+    pub(crate) fn scripts(&self) -> Scripts {
+        self.read(|engine, _| engine.scripts_of(self.key).clone())
+    }
+
+    /// What its jobs will do is what was told then, and nothing since.
+    pub(crate) fn forget_scripts_since(&self, then: Scripts) {
+        let Ok(()) = self.tie.driver().apply(TellScripts {
+            pipeline: self.key,
+            tell: |scripts: &mut Scripts| *scripts = then,
+        });
+    }
+
     pub(crate) fn find_build(&self, number: u64) -> Option<BuildHandle> {
         let find = |engine: &crate::engine::Engine| engine.build_by_number(self.key, number);
         let key = self.tie.driver().read(find)?;

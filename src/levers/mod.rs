@@ -125,10 +125,13 @@ impl FakeBuildkite {
     pub fn tell_scripts(&self, json: &str) -> Result<(), String> {
         let all: BTreeMap<String, Vec<Script>> =
             serde_json::from_str(json).map_err(|error| error.to_string())?;
-        for (slug, scripts) in &all {
-            let pipeline = self
-                .find_pipeline(slug)
-                .ok_or_else(|| format!("there is no pipeline `{slug}`"))?;
+        // Before any of it is told.
+        let pipelines = all.iter().map(|(slug, scripts)| {
+            let found = self.find_pipeline(slug);
+            let pipeline = found.ok_or_else(|| format!("there is no pipeline `{slug}`"))?;
+            Ok((pipeline, scripts))
+        });
+        for (pipeline, scripts) in pipelines.collect::<Result<Vec<_>, String>>()? {
             for script in scripts {
                 script.tell(&pipeline).map_err(|refused| refused.message)?;
             }

@@ -10,7 +10,7 @@ use serde::de::Deserializer;
 use crate::fake::{JobScript, PipelineHandle};
 use crate::levers::Refusal;
 use crate::levers::given::{self, ReasonName, Span, exit};
-use crate::script::{Annotation, PipelineUpload};
+use crate::script::{Annotation, PipelineUpload, Scripts};
 use crate::vocabulary::states::{AnnotationScope, AnnotationStyle};
 
 /// A rule: which jobs, and what their attempts do.
@@ -170,9 +170,33 @@ impl UploadGiven {
     }
 }
 
+/// A script that turns out to be wrong while it is told, which is attempt by attempt, leaves nothing behind.
+struct Telling<'p> {
+    pipeline: &'p PipelineHandle,
+    before: Option<Scripts>,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        if let Some(before) = self.before.take() {
+            self.pipeline.forget_scripts_since(before);
+        }
+    }
+}
+
 impl Script {
-    /// Everything that can be said to be wrong without the pipeline is said before any of it is told.
+    /// All of it, or nothing: what is wrong is a refusal, or the panic that a test in Rust would see.
     pub(super) fn tell(&self, pipeline: &PipelineHandle) -> Result<(), Refusal> {
+        let mut telling = Telling {
+            pipeline,
+            before: Some(pipeline.scripts()),
+        };
+        self.tell_each(pipeline)?;
+        telling.before = None;
+        Ok(())
+    }
+
+    fn tell_each(&self, pipeline: &PipelineHandle) -> Result<(), Refusal> {
         for attempt in &self.attempts {
             attempt.check()?;
         }

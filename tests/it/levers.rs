@@ -333,6 +333,42 @@ fn what_is_told_wrong_is_refused_and_changes_nothing() {
 }
 
 #[test]
+fn a_script_that_is_wrong_in_its_last_attempt_leaves_nothing_behind() {
+    // Given a script that holds
+    let fake = fake();
+    let app = fake.pipeline("app").steps(STEPS).create();
+    app.on_job("test").exits(7);
+    // When another one is told that goes wrong on the way: by a rule of the lever, and by one of the library
+    let wrong = [
+        r#"{"takes": ["5m", "1m"]}"#,
+        r#"{"uploads": [{"steps": "steps: [", "after": "1s"}]}"#,
+        r#"{"annotations": [{"body": "x", "priority": 11}]}"#,
+        r#"{"promises_failure": {"after": "1s", "exit_status": 0}}"#,
+        r#"{"hangs": true, "takes": "1m"}"#,
+    ];
+    for attempt in wrong {
+        let script = format!("{{\"job\": \"test\", \"attempts\": [{{\"exits\": 1}}, {attempt}]}}");
+        let refused = pull(&fake, "POST", "pipelines/app/scripts", &script);
+        assert!(
+            matches!(refused.status, 400 | 422),
+            "{attempt}: {}",
+            refused.text
+        );
+    }
+    // Then the first still does
+    let build = app.create_build();
+    fake.run_until_idle();
+    assert_eq!(build.job("test").exit_status(), Some(7));
+    // And of several pipelines none is told if one is not there
+    let scripts = r#"{"app": [{"job": "test", "attempts": [{"exits": 1}]}], "zoo": []}"#;
+    let refused = fake.tell_scripts(scripts).expect_err("no such pipeline");
+    assert_eq!(refused, "there is no pipeline `zoo`");
+    let build = app.create_build();
+    fake.run_until_idle();
+    assert_eq!(build.job("test").exit_status(), Some(7));
+}
+
+#[test]
 fn reset_goes_back_to_the_beginning_and_forgets_what_levers_made() {
     let fake = fake();
     let app = fake.pipeline("app").steps(STEPS).create();
