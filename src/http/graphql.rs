@@ -10,10 +10,10 @@ mod document;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::engine::Engine;
 use crate::engine::account::TokenKey;
 use crate::engine::commands::{MakeMove, Move};
 use crate::engine::job::JobKey;
-use crate::engine::{Applied, Engine};
 use crate::http::error::ApiError;
 use crate::http::graphql::document::{Field, Kind, Operation, Selection, Value};
 use crate::http::json::{Fields, Json};
@@ -77,8 +77,8 @@ impl Call<'_> {
             };
         }
         let (reply, unserved) = match self.execute(&mut events) {
-            Ok(data) => {
-                let body = Json::Object(vec![("data".to_owned(), data)]);
+            Ok(entries) => {
+                let body = Json::Object(entries);
                 (Reply::json(200, format!("{body}\n")), None)
             }
             Err(Refused::Error(message)) => (errors(200, &message), None),
@@ -98,7 +98,9 @@ impl Call<'_> {
         }
     }
 
-    fn execute(&mut self, events: &mut Vec<Event>) -> Result<Json, Refused> {
+    /// What the answer holds: `data`, and `errors` of single mutations. They are carried out one after the other, and one that
+    /// is refused undoes none before it.
+    fn execute(&mut self, events: &mut Vec<Event>) -> Result<Vec<(String, Json)>, Refused> {
         let mut body = Fields::parse(&self.request.body)?;
         let text = body.required_text("query");
         let wanted = body.text("operationName").filter(|name| !name.is_empty());
@@ -121,14 +123,14 @@ impl Call<'_> {
         }
         let operations = document::read(&text).map_err(|why| Refused::Error(why.to_string()))?;
         let operation = chosen(&operations, wanted.as_deref())?;
-        // All of it is looked at before any of it is done.
+        // What is no request at all, or not modelled, is found before anything is done.
         let mut calls = Vec::new();
         for selection in &operation.selections {
             match (operation.kind, selection) {
                 (Kind::Mutation, Selection::Field(field))
                     if field.name == "jobTypeCommandCancel" =>
                 {
-                    calls.push((field, self.job_to_cancel(field, &variables)?));
+                    calls.push((field, self.call(field, &variables)?));
                 }
                 (kind, Selection::Field(field)) => {
                     let kind = match kind {
@@ -142,29 +144,46 @@ impl Call<'_> {
                 }
             }
         }
-        let mut data = Vec::new();
-        for (field, job) in calls {
-            self.cancel(job, events)?;
-            let payload = self.payload(field, job, &variables)?;
-            data.push((field.key().to_owned(), payload));
+        let (mut data, mut errors) = (Vec::new(), Vec::new());
+        for (field, id) in calls {
+            let key = field.key().to_owned();
+            let canceled = self.job_to_cancel(&id).and_then(|job| {
+                events.extend(self.cancel(job)?);
+                Ok(job)
+            });
+            let payload = match canceled {
+                Ok(job) => self.payload(field, job, &variables)?,
+                Err(message) => {
+                    errors.push(error(&message, Some(&key)));
+                    Json::Null
+                }
+            };
+            data.push((key, payload));
         }
-        Ok(Json::Object(data))
+        let mut entries = vec![("data".to_owned(), Json::Object(data))];
+        if !errors.is_empty() {
+            entries.push(("errors".to_owned(), Json::Array(errors)));
+        }
+        Ok(entries)
     }
 
-    /// The job that a mutation names, if the user may cancel it and all that is asked about it is known.
-    fn job_to_cancel(
-        &self,
-        field: &Field,
-        variables: &[(String, Json)],
-    ) -> Result<JobKey, Refused> {
+    /// The id that a mutation names, if all that it asks for is known.
+    fn call(&self, field: &Field, variables: &[(String, Json)]) -> Result<String, Refused> {
         let id = input(field, "id", variables);
         let Some(Json::String(id)) = id else {
             let message = "Argument 'id' on InputObject 'JobTypeCommandCancelInput' is required. Expected type ID!";
             return Err(Refused::Error(message.to_owned()));
         };
-        // Chosen: the words, which are those of REST.
-        let missing = || Refused::Error("No job found".to_owned());
-        let job = uuid_of(&id)
+        if let Ok(job) = self.job_to_cancel(&id) {
+            self.payload(field, job, variables)?;
+        }
+        Ok(id)
+    }
+
+    /// The job of an id, if the user may cancel it. Chosen: the words, which are those of REST.
+    fn job_to_cancel(&self, id: &str) -> Result<JobKey, String> {
+        let missing = || "No job found".to_owned();
+        let job = uuid_of(id)
             .and_then(|id| self.engine.job_by_id(id))
             .ok_or_else(missing)?;
         let build = self.engine.build(self.engine.job(job).build);
@@ -175,28 +194,23 @@ impl Call<'_> {
         match self.engine.access_of(user, build.pipeline) {
             None => return Err(missing()),
             Some(access) if access < Access::BuildAndRead => {
-                return Err(Refused::Error("Forbidden".to_owned()));
+                return Err("Forbidden".to_owned());
             }
             Some(_) => {}
         }
-        self.payload(field, job, variables)?;
         Ok(job)
     }
 
     /// Chosen: what is said of a job that cannot be canceled.
-    fn cancel(&mut self, job: JobKey, events: &mut Vec<Event>) -> Result<(), Refused> {
+    fn cancel(&mut self, job: JobKey) -> Result<Vec<Event>, String> {
         let by = self.engine.token(self.token).user;
         let wanted = Move::Cancel;
-        let Ok(Applied {
-            events: happened, ..
-        }) = self.engine.apply(MakeMove { job, wanted, by })
-        else {
+        let applied = self.engine.apply(MakeMove { job, wanted, by });
+        let applied = applied.map_err(|_| {
             let state = self.engine.job(job).state.reported();
-            let message = format!("Job can't be canceled because it's {state}");
-            return Err(Refused::Error(message));
-        };
-        events.extend(happened);
-        Ok(())
+            format!("Job can't be canceled because it's {state}")
+        })?;
+        Ok(applied.events)
     }
 
     fn payload(
@@ -297,10 +311,19 @@ fn uuid_of(graphql_id: &str) -> Option<JobId> {
     id.parse().ok().map(JobId)
 }
 
+/// An error of the request, or of the one field of its answer that is called so.
+fn error(message: &str, key: Option<&str>) -> Json {
+    let text = |text: &str| Json::String(text.to_owned());
+    let mut entries = vec![("message".to_owned(), text(message))];
+    if let Some(key) = key {
+        entries.push(("path".to_owned(), Json::Array(vec![text(key)])));
+    }
+    Json::Object(entries)
+}
+
 fn errors(status: u16, message: &str) -> Reply {
     let text = Json::String(message.to_owned());
-    let error = Json::Object(vec![("message".to_owned(), text.clone())]);
-    let errors = ("errors".to_owned(), Json::Array(vec![error]));
+    let errors = ("errors".to_owned(), Json::Array(vec![error(message, None)]));
     let entries = match status {
         200 => vec![errors],
         // As everything of the edge says it, too.

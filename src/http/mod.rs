@@ -7,7 +7,8 @@
 //!
 //! Order of checks: page (`pages`; they are for people and need no token), the bytes of an artifact (`downloads`; at
 //! another host they refuse one), route, token (401), rate limit (429), scope (403), organization, pipeline, build, job,
-//! schedule (404), what the user may do (403), body (400, 422), state (400, 422).
+//! schedule (404), what the user may do (403), body (400, 422), state (400, 422). GraphQL goes its own way after the token
+//! (`graphql`).
 //! Source: Buildkite docs, "REST API"; recorded responses for headers.
 
 mod accept;

@@ -47,6 +47,19 @@ fn assert_error(answer: &Answer, status: u16, message: &str) {
     );
 }
 
+/// The mutation was refused, and said so at its place in the answer.
+#[track_caller]
+fn assert_not_canceled(answer: &Answer, message: &str) {
+    let expected = format!(
+        "{{\"data\":{{\"jobTypeCommandCancel\":null}},\"errors\":[{{\"message\":{},\"path\":[\"jobTypeCommandCancel\"]}}]}}\n",
+        serde_json::Value::from(message)
+    );
+    assert_eq!(
+        (answer.status, answer.text.as_str()),
+        (200, expected.as_str())
+    );
+}
+
 #[test]
 fn a_job_is_canceled_and_shown_as_it_was_asked_for() {
     // Given a job that runs
@@ -101,19 +114,17 @@ fn what_cannot_be_canceled_says_why_and_stays_as_it_is() {
     over.finish(1);
     let before = world(&fake, &["acme"]);
     let job = |name: &str| build.job(name).id().to_string();
-    assert_error(
+    assert_not_canceled(
         &cancel(&http, &fake, &job("test")),
-        200,
         "Job can't be canceled because it's failed",
     );
     let blocked = cancel(&http, &fake, &job("ship"));
-    assert_error(
+    assert_not_canceled(
         &blocked,
-        200,
         "Job can't be canceled because it's blocked_failed",
     );
     for id in ["01b8dac5-b400-7381-a831-727f2f5ce37c", "nonsense"] {
-        assert_error(&cancel(&http, &fake, id), 200, "No job found");
+        assert_not_canceled(&cancel(&http, &fake, id), "No job found");
     }
     let required =
         "Argument 'id' on InputObject 'JobTypeCommandCancelInput' is required. Expected type ID!";
@@ -122,6 +133,25 @@ fn what_cannot_be_canceled_says_why_and_stays_as_it_is() {
     }
     assert_eq!(world(&fake, &["acme"]), before);
     assert!(fake.verify().is_ok());
+}
+
+#[test]
+fn of_several_mutations_each_is_answered_for_itself() {
+    let (fake, build) = started();
+    let id = id_of("Job", &build.job("test").id().to_string());
+    let query = "mutation($j: ID!) { a: jobTypeCommandCancel(input: {id: $j}) { jobTypeCommand { state } } \
+                 b: jobTypeCommandCancel(input: {id: $j}) { jobTypeCommand { state } } }";
+    let answer = ask(&client(&fake), &fake, query, &format!("{{\"j\":\"{id}\"}}"));
+    let expected = "{\"data\":{\"a\":{\"jobTypeCommand\":{\"state\":\"CANCELING\"}},\"b\":null},\"errors\":[{\"message\":\
+                    \"Job can't be canceled because it's canceling\",\"path\":[\"b\"]}]}\n";
+    assert_eq!((answer.status, answer.text.as_str()), (200, expected));
+    // What the first one did is on record.
+    let canceling = fake
+        .events()
+        .iter()
+        .filter(|event| event.to_string().ends_with("-> canceling"))
+        .count();
+    assert_eq!(canceling, 1);
 }
 
 #[test]
@@ -216,10 +246,10 @@ fn who_may_not_cancel_does_not() {
     team.add_member(&ada);
     let hers = client(&fake).with_token(&fake.token_for(&ada, Scope::ALL.iter().copied()));
     let job = build.job("test").id().to_string();
-    assert_error(&cancel(&hers, &fake, &job), 200, "No job found");
+    assert_not_canceled(&cancel(&hers, &fake, &job), "No job found");
     let app = fake.existing_pipeline("app");
     team.add_pipeline(&app, Access::ReadOnly);
-    assert_error(&cancel(&hers, &fake, &job), 200, "Forbidden");
+    assert_not_canceled(&cancel(&hers, &fake, &job), "Forbidden");
     let without = fake.token_for(&ada, [Scope::WriteBuilds]);
     let answer = cancel(&client(&fake).with_token(&without), &fake, &job);
     assert_eq!(
