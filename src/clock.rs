@@ -14,6 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::engine::Engine;
 use crate::engine::timers::Timer;
 use crate::vocabulary::event::Event;
+use crate::vocabulary::slip::slip;
 use crate::vocabulary::span::instant;
 
 /// Where the clock stands at the start: a literal, the same in every run.
@@ -230,5 +231,5 @@ pub(crate) fn after(now: DateTime<Utc>, by: Duration) -> DateTime<Utc> {
     let target = TimeDelta::from_std(by)
         .ok()
         .and_then(|by| now.checked_add_signed(by));
-    target.unwrap_or_else(|| panic!("the calendar ends before {by:?} after {}", instant(now)))
+    target.unwrap_or_else(|| slip!("the calendar ends before {by:?} after {}", instant(now)))
 }

@@ -39,6 +39,7 @@ use crate::http::{self, Answered, Options, Rates, Tags};
 use crate::journal::{Journal, RequestRecord};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::route::Route;
+use crate::vocabulary::slip::slip;
 
 pub(crate) use edge::gone;
 pub(crate) use follow::{follow, loopback_keeps_time};
@@ -311,11 +312,11 @@ impl Driver {
     #[track_caller]
     fn enter(&self) -> MutexGuard<'_, World> {
         if let Some(doubt) = self.doubt.get() {
-            panic!("{doubt}");
+            slip!("{doubt}");
         }
         let mut world = self.world.lock();
         if let Err(runaway) = self.catch_up(&mut world) {
-            panic!("{runaway}");
+            slip!("{runaway}");
         }
         world
     }
@@ -560,7 +561,7 @@ impl Driver {
         journey: &mut Journey,
     ) -> Result<Option<Vec<Event>>, Runaway> {
         if let Some(doubt) = self.doubt.get() {
-            panic!("{doubt}");
+            slip!("{doubt}");
         }
         let mut world = self.world.lock();
         let World {

@@ -64,6 +64,26 @@ pub(crate) struct When {
     pub(crate) probability: Option<f64>,
 }
 
+/// Who ordered a fault.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ordered {
+    /// This line of a test.
+    At(&'static Location<'static>),
+    /// A test in another language.
+    #[cfg(feature = "cli")]
+    ByLever,
+}
+
+impl fmt::Display for Ordered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::At(place) => write!(f, "ordered at {}:{}", place.file(), place.line()),
+            #[cfg(feature = "cli")]
+            Self::ByLever => f.write_str("ordered by a lever"),
+        }
+    }
+}
+
 /// A fault as it was ordered.
 #[derive(Clone)]
 pub(crate) struct Plan {
@@ -71,7 +91,7 @@ pub(crate) struct Plan {
     pub(crate) when: When,
     pub(crate) verdict: Verdict,
     pub(crate) effect: Effect,
-    pub(crate) ordered_at: &'static Location<'static>,
+    pub(crate) ordered: Ordered,
 }
 
 /// A plan, and how far it got.
@@ -216,11 +236,9 @@ impl Rule {
             1 => "1 such request came".to_owned(),
             seen => format!("{seen} such requests came"),
         };
-        let at = self.plan.ordered_at;
+        let Plan { ordered, .. } = &*self.plan;
         Some(format!(
-            "the fault ordered at {}:{} {how_often}: {}; {came}",
-            at.file(),
-            at.line(),
+            "the fault {ordered} {how_often}: {}; {came}",
             self.plan
         ))
     }
@@ -334,7 +352,7 @@ mod tests {
             when,
             verdict: Verdict::Status(502),
             effect: Effect::Before,
-            ordered_at: Location::caller(),
+            ordered: Ordered::At(Location::caller()),
         }
     }
 

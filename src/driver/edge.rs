@@ -20,6 +20,7 @@ use crate::http::request::Request;
 use crate::journal::RequestRecord;
 use crate::vocabulary::event::{Event, EventKind};
 use crate::vocabulary::route::Route;
+use crate::vocabulary::slip::slip;
 
 /// How far a request has come.
 pub(super) enum Stage<'a> {
@@ -157,7 +158,7 @@ impl Driver {
                     self.ask_closures(world);
                 }
                 Ok(None) => break,
-                Err(runaway) => panic!("{runaway}"),
+                Err(runaway) => slip!("{runaway}"),
             }
         }
     }

@@ -16,6 +16,7 @@ use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::UserId;
 use crate::vocabulary::role::MemberRole;
 use crate::vocabulary::scope::Scope;
+use crate::vocabulary::slip::slip;
 
 impl FakeBuildkite {
     /// Makes another user, a member of the [organization](Self::organization) that everything belongs to. Tokens of theirs
@@ -73,7 +74,7 @@ impl FakeBuildkite {
         });
         match found {
             Ok(key) => UserHandle::new(self.tie(), key),
-            Err(known) => panic!("no user `{email}`; this fake has {known}"),
+            Err(known) => slip!("no user `{email}`; this fake has {known}"),
         }
     }
 
@@ -115,7 +116,7 @@ impl FakeBuildkite {
                 key,
             },
             // Not with its text, which has no business in a log.
-            None => panic!(
+            None => slip!(
                 "there is no such token: this fake has `token()`, those of the builder, and those that handles of users made"
             ),
         }
@@ -199,7 +200,7 @@ impl UserHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_user(self.key)?)));
         found.unwrap_or_else(|| {
-            panic!("this user is gone: the fake went back to before they were there")
+            slip!("this user is gone: the fake went back to before they were there")
         })
     }
 }
@@ -319,7 +320,7 @@ impl TokenHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_token(self.key)?)));
         found.unwrap_or_else(|| {
-            panic!("this token is gone: the fake went back to before it was made")
+            slip!("this token is gone: the fake went back to before it was made")
         })
     }
 }

@@ -20,6 +20,7 @@ use crate::driver::{Driver, Undelivered};
 use crate::fake::wait::{self, Subject};
 use crate::fake::{FakeBuildkite, Tie, Wait};
 use crate::vocabulary::event::Event;
+use crate::vocabulary::slip::slip;
 
 /// What came of moving the clock: [`Events`](crate::Events) or [`Idle`](crate::Idle), and it reads like that.
 ///
@@ -122,7 +123,7 @@ impl Guard {
     #[track_caller]
     fn complain(&self) {
         if let Some(asked_at) = self.asked_at {
-            panic!(
+            slip!(
                 "the clock was not moved: webhooks are registered, and waiting for their receivers would stop this \
                  thread, the only one of its runtime; `.await` what the call at {asked_at} returns, or, where nobody can, as in \
                  `explore`, run the test on a runtime with more threads"
@@ -226,7 +227,7 @@ impl<T, S: Stop> Trip<T, S> {
                 true
             }
             Ok(None) => false,
-            Err(runaway) => panic!("{runaway}"),
+            Err(runaway) => slip!("{runaway}"),
         }
     }
 
@@ -334,7 +335,7 @@ impl<T, S: Stop> Future for Advancing<T, S> {
         let Stage::Ahead(trip) = &mut this.stage else {
             return match std::mem::replace(&mut this.stage, Stage::Taken) {
                 Stage::Done(done) => Poll::Ready(done),
-                Stage::Ahead(_) | Stage::Taken => panic!("awaited after it was over"),
+                Stage::Ahead(_) | Stage::Taken => slip!("awaited after it was over"),
             };
         };
         loop {

@@ -10,6 +10,7 @@ use crate::engine::agent::{Agent, AgentKey};
 use crate::engine::commands::{AgentMove, MoveAgent, PauseAgent};
 use crate::fake::{FakeBuildkite, Home, IllegalAgentMove, JobHandle, Tie};
 use crate::vocabulary::ids::AgentId;
+use crate::vocabulary::slip::{slip, slip_unless};
 use crate::vocabulary::states::AgentState;
 
 /// An agent of the fake. Cheap to clone; reads live state, also when the agent has gone.
@@ -77,7 +78,7 @@ impl FakeBuildkite {
         });
         match found {
             Ok(key) => AgentHandle::new(self.tie(), self.home, key),
-            Err(why) => panic!("{why}"),
+            Err(why) => slip!("{why}"),
         }
     }
 
@@ -321,7 +322,7 @@ impl AgentHandle {
     #[track_caller]
     pub fn pause_for(&self, span: Duration) {
         let minutes = u32::try_from(span.as_secs() / 60).unwrap_or(u32::MAX);
-        assert!(
+        slip_unless!(
             minutes > 0 && span == Duration::from_secs(u64::from(minutes) * 60),
             "pauses last whole minutes, one at least: {span:?} is none such"
         );
@@ -396,7 +397,7 @@ impl AgentHandle {
     #[track_caller]
     fn must_move(&self, wanted: AgentMove) {
         if let Err(illegal) = self.try_move(wanted) {
-            panic!("{illegal}");
+            slip!("{illegal}");
         }
     }
 
@@ -407,7 +408,7 @@ impl AgentHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_agent(self.key)?)));
         found.unwrap_or_else(|| {
-            panic!("this agent is gone: the fake went back to before it connected")
+            slip!("this agent is gone: the fake went back to before it connected")
         })
     }
 }

@@ -7,6 +7,7 @@ use crate::engine::cluster::QueueKey;
 use crate::engine::commands::ConnectAgent;
 use crate::fake::cluster::queue_from_the_start;
 use crate::fake::{AgentHandle, FakeBuildkite, Home};
+use crate::vocabulary::slip::{slip, slip_unless};
 
 /// An agent of a fixed fleet, made by [`agent`](fn@agent).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +165,7 @@ impl AgentSpec {
             let known: Vec<_> = known
                 .map(|(_, known)| format!("`{}`", known.slug))
                 .collect();
-            panic!(
+            slip!(
                 "no organization `{slug}` for the agent `{}`; this fake has {}",
                 self.name,
                 known.join(", ")
@@ -218,12 +219,12 @@ impl FakeBuildkite {
     /// If the fleet of this fake is not fixed, if there is no such organization or no such queue of a cluster, or if the agent has not exactly one slot.
     #[track_caller]
     pub fn connect_agent(&self, spec: AgentSpec) -> AgentHandle {
-        assert!(
+        slip_unless!(
             self.driver.read(Engine::has_fixed_fleet),
             "no agent `{}` can connect: the fleet of this fake is not fixed; start it with `.agents(Agents::fleet([..]))`",
             spec.name
         );
-        assert!(
+        slip_unless!(
             spec.slots == 1,
             "agents connect one by one: `{}` has {} slots",
             spec.name,

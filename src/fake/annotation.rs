@@ -8,6 +8,7 @@ use crate::engine::commands::{Annotate, BodyTooLong};
 use crate::fake::{BuildHandle, JobHandle, JobScript, NotAtWork, Tie};
 use crate::script::{Act, Annotation, When};
 use crate::vocabulary::ids::{AnnotationId, JobId};
+use crate::vocabulary::slip::{slip, slip_unless};
 use crate::vocabulary::states::{AnnotationScope, AnnotationStyle};
 
 /// An annotation, as it was when a test asked.
@@ -81,7 +82,7 @@ impl JobScript {
     #[track_caller]
     pub fn annotates(self, annotation: impl Into<Annotation>) -> Self {
         let annotation = annotation.into();
-        assert!(annotation.body.len() <= MOST_BODY, "{TOO_LONG}");
+        slip_unless!(annotation.body.len() <= MOST_BODY, "{TOO_LONG}");
         let act = Act::Annotate(annotation);
         self.set(|attempt| attempt.acts.push((When::AtTheEnd, act)))
     }
@@ -111,7 +112,7 @@ impl JobHandle {
     pub fn annotate(&self, annotation: impl Into<Annotation>) -> AnnotationRecord {
         match self.try_annotate(annotation) {
             Ok(annotation) => annotation,
-            Err(error) => panic!("{error}"),
+            Err(error) => slip!("{error}"),
         }
     }
 
@@ -168,7 +169,7 @@ impl BuildHandle {
     #[track_caller]
     pub fn annotate(&self, annotation: impl Into<Annotation>) -> AnnotationRecord {
         let annotation = annotation.into();
-        assert!(
+        slip_unless!(
             annotation.scope == AnnotationScope::Build,
             "a build has no annotations about a job: use `job(..).annotate(..)`"
         );
@@ -195,7 +196,7 @@ fn apply(tie: &Tie, subject: Subject, annotation: Annotation) -> AnnotationRecor
     });
     match made {
         Ok(key) => driver.read(|engine| AnnotationRecord::of(engine, key)),
-        Err(BodyTooLong) => panic!("{TOO_LONG}"),
+        Err(BodyTooLong) => slip!("{TOO_LONG}"),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::engine::commands::{MarkArtifact, UploadArtifact};
 use crate::fake::{BuildHandle, JobHandle, JobScript, NotAtWork};
 use crate::script::{Act, ArtifactFile, When};
 use crate::vocabulary::ids::{ArtifactId, JobId};
+use crate::vocabulary::slip::slip;
 use crate::vocabulary::states::ArtifactState;
 
 /// An artifact, as it was when a test asked.
@@ -100,7 +101,7 @@ impl JobHandle {
     pub fn upload_artifact(&self, path: &str, content: impl Into<Vec<u8>>) -> ArtifactRecord {
         match self.try_upload_artifact(path, content) {
             Ok(artifact) => artifact,
-            Err(error) => panic!("{error}"),
+            Err(error) => slip!("{error}"),
         }
     }
 
@@ -184,7 +185,7 @@ impl JobHandle {
                 )
             })
         });
-        let artifact = found.unwrap_or_else(|message| panic!("{message}"));
+        let artifact = found.unwrap_or_else(|message| slip!("{message}"));
         let Ok(()) = self.tie.driver().apply(MarkArtifact { artifact, state });
     }
 }
@@ -206,6 +207,6 @@ impl BuildHandle {
 fn file(path: &str, content: impl Into<Vec<u8>>) -> ArtifactFile {
     match ArtifactFile::new(path, content.into().into()) {
         Some(file) => file,
-        None => panic!("`{path}` is the path of no file: nothing can be uploaded from there"),
+        None => slip!("`{path}` is the path of no file: nothing can be uploaded from there"),
     }
 }

@@ -16,6 +16,7 @@ use crate::engine::pipeline::PipelineKey;
 use crate::fake::{Home, JobHandle, PIPELINE_GONE, Tie};
 use crate::timeline::Timeline;
 use crate::vocabulary::ids::BuildId;
+use crate::vocabulary::slip::{slip, slip_unless};
 use crate::vocabulary::states::{BuildSource, BuildState};
 use crate::wire::View;
 use crate::wire::build::reported_state;
@@ -140,11 +141,11 @@ impl BuildBuilder {
     /// If its branch or commit is blank, which Buildkite refuses, or its pipeline was archived or deleted meanwhile.
     #[track_caller]
     pub fn create(self) -> BuildHandle {
-        assert!(
+        slip_unless!(
             !self.head.branch.trim().is_empty(),
             "a build needs a branch"
         );
-        assert!(
+        slip_unless!(
             !self.head.commit.trim().is_empty(),
             "a build needs a commit"
         );
@@ -157,14 +158,14 @@ impl BuildBuilder {
         } = self;
         let driver = tie.driver();
         let is_there = driver.read(|engine| engine.find_pipeline(pipeline).is_some());
-        assert!(is_there, "{PIPELINE_GONE}");
+        slip_unless!(is_there, "{PIPELINE_GONE}");
         let created = driver.apply(CreateBuild {
             pipeline,
             head,
             meta_data,
         });
         let key =
-            created.unwrap_or_else(|refused| panic!("this pipeline makes no build: {refused}"));
+            created.unwrap_or_else(|refused| slip!("this pipeline makes no build: {refused}"));
         BuildHandle::new(tie, home, key)
     }
 }
@@ -332,7 +333,7 @@ impl BuildHandle {
         });
         match found {
             Ok(key) => self.handle(key),
-            Err(message) => panic!("{message}"),
+            Err(message) => slip!("{message}"),
         }
     }
 
@@ -353,7 +354,7 @@ impl BuildHandle {
         });
         match found {
             Ok(keys) => keys.into_iter().map(|key| self.handle(key)).collect(),
-            Err(message) => panic!("{message}"),
+            Err(message) => slip!("{message}"),
         }
     }
 
@@ -385,7 +386,7 @@ impl BuildHandle {
                 CancelRefused::Canceling => "it is already being canceled",
                 CancelRefused::Canceled => "it has already been canceled",
             };
-            panic!(
+            slip!(
                 "{} cannot be canceled: {why}\n{}",
                 self.name(),
                 self.timeline()
@@ -440,10 +441,10 @@ impl BuildHandle {
                 ..self.clone()
             },
             Err(RebuildRefused::Create(refused)) => {
-                panic!("{} makes no other build: {refused}", self.name())
+                slip!("{} makes no other build: {refused}", self.name())
             }
             Err(RebuildRefused::NotAllowed) => {
-                panic!("the pipeline of {} does not allow rebuilds", self.name())
+                slip!("the pipeline of {} does not allow rebuilds", self.name())
             }
         }
     }
@@ -469,7 +470,7 @@ impl BuildHandle {
             self.make_move(job, wanted);
         }
         let is = self.state();
-        assert!(
+        slip_unless!(
             is == BuildState::Passed,
             "{} cannot pass any more: it is {is}\n{}",
             self.name(),
@@ -499,7 +500,7 @@ impl BuildHandle {
             has_failed |= ends;
             self.make_move(job, wanted);
         }
-        assert!(
+        slip_unless!(
             has_failed,
             "no job of {} can run and fail\n{}",
             self.name(),
@@ -507,7 +508,7 @@ impl BuildHandle {
         );
         let is = self.state();
         let forgiven = "its step forgives the failure, or it was being canceled";
-        assert!(
+        slip_unless!(
             is == BuildState::Failed,
             "{} does not fail by that, it is {is}: {forgiven}\n{}",
             self.name(),
@@ -625,7 +626,7 @@ impl BuildHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_build(self.key)?)));
-        found.unwrap_or_else(|| panic!("this build is gone: its pipeline was deleted, or the fake went back to before it was made"))
+        found.unwrap_or_else(|| slip!("this build is gone: its pipeline was deleted, or the fake went back to before it was made"))
     }
 }
 

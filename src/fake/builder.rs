@@ -19,6 +19,7 @@ use crate::http::connection::Limits;
 use crate::http::{Clusters, Options, RateLimits};
 use crate::vocabulary::role::MemberRole;
 use crate::vocabulary::scope::Scope;
+use crate::vocabulary::slip::{slip, slip_unless};
 use crate::wire::{Times, Waiters};
 
 /// Who picks up jobs.
@@ -122,11 +123,11 @@ impl FakeBuildkiteBuilder {
     pub fn organization(mut self, slug: impl Into<String>) -> Self {
         let slug = slug.into();
         let is_slug = crate::engine::pipeline::is_slug(&slug);
-        assert!(
+        slip_unless!(
             !self.organizations.contains(&slug),
             "there is an organization `{slug}` already"
         );
-        assert!(
+        slip_unless!(
             is_slug,
             "`{slug}` is no slug of an organization: letters, digits and hyphens"
         );
@@ -153,8 +154,8 @@ impl FakeBuildkiteBuilder {
         scopes: impl IntoIterator<Item = Scope>,
     ) -> Self {
         let token = token.into();
-        assert!(!token.trim().is_empty(), "an empty token lets nobody in");
-        assert!(
+        slip_unless!(!token.trim().is_empty(), "an empty token lets nobody in");
+        slip_unless!(
             self.tokens.iter().all(|(known, _)| *known != token),
             "this token was given twice"
         );
@@ -179,10 +180,10 @@ impl FakeBuildkiteBuilder {
         match instant.parse::<DateTime<Utc>>() {
             Ok(at) => {
                 let is_usual = (0..=9_999).contains(&at.year());
-                assert!(is_usual, "`{instant}` is outside the years 0 to 9999");
+                slip_unless!(is_usual, "`{instant}` is outside the years 0 to 9999");
                 self.starting_at = at;
             }
-            Err(error) => panic!("`{instant}` is no instant like `2026-01-05T09:00:00Z`: {error}"),
+            Err(error) => slip!("`{instant}` is no instant like `2026-01-05T09:00:00Z`: {error}"),
         }
         self
     }
@@ -195,11 +196,11 @@ impl FakeBuildkiteBuilder {
     #[track_caller]
     pub fn clock(mut self, clock: Clock) -> Self {
         match clock {
-            Clock::PerRequest(by) => assert!(
+            Clock::PerRequest(by) => slip_unless!(
                 by <= crate::vocabulary::span::days(365_000),
                 "{by:?} for each request is more than a thousand years"
             ),
-            Clock::Wall { speed } => assert!(
+            Clock::Wall { speed } => slip_unless!(
                 speed.is_finite() && speed > 0.0,
                 "a clock cannot go {speed} times as fast as real time: the speed is finite, and more than nothing"
             ),
@@ -382,7 +383,7 @@ impl FakeBuildkiteBuilder {
     /// If one of them is 0: then nobody could ask for anything.
     #[track_caller]
     pub fn rate_limit(mut self, per_user: u64, per_organization: u64) -> Self {
-        assert!(
+        slip_unless!(
             per_user > 0 && per_organization > 0,
             "a rate limit of 0 lets nobody ask for anything; `fake.fault_any().always().rate_limited()` does that"
         );

@@ -20,6 +20,7 @@ use crate::fake::{
     FakeBuildkite, Home, JobHandle, PipelineBuilder, PipelineHandle, TeamHandle, Tie, UserHandle,
 };
 use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId};
+use crate::vocabulary::slip::slip;
 
 /// The queue a cluster of a test begins with, unless it names others.
 const FIRST_QUEUE: &str = "default";
@@ -158,7 +159,7 @@ pub(super) fn queue_from_the_start(
     match made {
         Ok(queue) => queue,
         Err(refused) => {
-            panic!("Buildkite would not take the queue `{key}` of cluster `{cluster}`: {refused}")
+            slip!("Buildkite would not take the queue `{key}` of cluster `{cluster}`: {refused}")
         }
     }
 }
@@ -265,7 +266,7 @@ impl ClusterBuilder {
         });
         let key = match created {
             Ok(key) => key,
-            Err(refused) => panic!("Buildkite would not take the cluster `{name}`: {refused}"),
+            Err(refused) => slip!("Buildkite would not take the cluster `{name}`: {refused}"),
         };
         let cluster = ClusterHandle {
             tie: self.tie,
@@ -310,7 +311,7 @@ impl ClusterHandle {
         let found = all.iter().find(|(known, _)| &**known == name);
         let Some((_, key)) = found else {
             let known = all.iter().map(|(known, _)| &**known);
-            panic!("no cluster `{name}`; there are {}", listed(known))
+            slip!("no cluster `{name}`; there are {}", listed(known))
         };
         Self {
             tie: tie.clone(),
@@ -389,7 +390,7 @@ impl ClusterHandle {
             let known = self.queues();
             let known: Vec<_> = known.iter().map(QueueHandle::key).collect();
             let known = listed(known.iter().map(String::as_str));
-            panic!(
+            slip!(
                 "cluster `{}` has no queue `{key}`, but {known}",
                 self.name()
             )
@@ -421,7 +422,7 @@ impl ClusterHandle {
         match created {
             Ok(key) => self.handle(key),
             Err(refused) => {
-                panic!("Buildkite would not take the queue `{key}` of cluster `{name}`: {refused}")
+                slip!("Buildkite would not take the queue `{key}` of cluster `{name}`: {refused}")
             }
         }
     }
@@ -446,7 +447,7 @@ impl ClusterHandle {
             caches,
         });
         if let Err(NotValid(_)) = changed {
-            panic!(
+            slip!(
                 "queue `{}` is of another cluster than `{name}`",
                 queue.key()
             )
@@ -480,7 +481,7 @@ impl ClusterHandle {
         });
         match created {
             Ok(key) => driver.read(|engine| engine.cluster_token(key).secret.to_string()),
-            Err(refused) => panic!("Buildkite would not take the token: {refused}"),
+            Err(refused) => slip!("Buildkite would not take the token: {refused}"),
         }
     }
 
@@ -568,7 +569,7 @@ impl ClusterHandle {
             maintainer,
         });
         if let Err(refused) = added {
-            panic!("`{who}` does not become a maintainer of cluster `{name}`: {refused}");
+            slip!("`{who}` does not become a maintainer of cluster `{name}`: {refused}");
         }
     }
 
@@ -595,7 +596,7 @@ impl ClusterHandle {
             Err(DeleteClusterRefused::Builds) => "has builds that are not over",
             Err(DeleteClusterRefused::Agents) => "has agents",
         };
-        panic!("cluster `{name}` {why}, and so is not deleted")
+        slip!("cluster `{name}` {why}, and so is not deleted")
     }
 
     fn handle(&self, key: QueueKey) -> QueueHandle {
@@ -610,7 +611,7 @@ impl ClusterHandle {
     fn read<T>(&self, look: impl FnOnce(&Engine, &Cluster) -> T) -> T {
         let driver = self.tie.driver();
         let found = driver.read(|engine| Some(look(engine, engine.find_cluster(self.key)?)));
-        found.unwrap_or_else(|| panic!("this cluster is gone: it was deleted"))
+        found.unwrap_or_else(|| slip!("this cluster is gone: it was deleted"))
     }
 }
 
@@ -732,7 +733,7 @@ impl QueueHandle {
             by: Some(self.home.user),
         });
         if let Err(AlreadyPaused) = paused {
-            panic!("{name} is paused already")
+            slip!("{name} is paused already")
         }
     }
 
@@ -746,7 +747,7 @@ impl QueueHandle {
         let name = self.name();
         let resumed = self.tie.driver().apply(ResumeQueue { queue: self.key });
         if let Err(NotPaused) = resumed {
-            panic!("{name} is not paused")
+            slip!("{name} is not paused")
         }
     }
 
@@ -796,7 +797,7 @@ impl QueueHandle {
             Err(DeleteQueueRefused::HasJobs) => "has a job on an agent",
             Err(DeleteQueueRefused::HasAgents) => "has agents",
         };
-        panic!("{name} {why}, and so is not deleted")
+        slip!("{name} {why}, and so is not deleted")
     }
 
     #[track_caller]
@@ -808,7 +809,7 @@ impl QueueHandle {
     fn read<T>(&self, look: impl FnOnce(&Engine, &Queue) -> T) -> T {
         let driver = self.tie.driver();
         let found = driver.read(|engine| Some(look(engine, engine.find_cluster_queue(self.key)?)));
-        found.unwrap_or_else(|| panic!("this queue is gone: it, or its cluster, was deleted"))
+        found.unwrap_or_else(|| slip!("this queue is gone: it, or its cluster, was deleted"))
     }
 }
 

@@ -14,6 +14,7 @@ use crate::fake::{BuildHandle, FakeBuildkite, JobHandle, Tie};
 use crate::fault::{Effect, Predicate, Subject, When, Whom};
 use crate::journal::RequestRecord;
 use crate::vocabulary::route::Route;
+use crate::vocabulary::slip::slip_unless;
 use crate::vocabulary::span::instant;
 
 /// A fault that was ordered: how often it came, and the end of it. It goes on without this: dropping it changes nothing.
@@ -44,6 +45,9 @@ pub struct FaultBuilder {
     whom: Whom,
     when: When,
     effect: Option<Effect>,
+    /// Whether no line of Rust ordered it.
+    #[cfg(feature = "cli")]
+    is_by_lever: bool,
 }
 
 impl FakeBuildkite {
@@ -87,7 +91,16 @@ impl FaultBuilder {
             },
             when: When::default(),
             effect: None,
+            #[cfg(feature = "cli")]
+            is_by_lever: false,
         }
+    }
+
+    /// A lever orders it: no line of Rust, whose place would tell anybody anything.
+    #[cfg(feature = "cli")]
+    pub(crate) fn by_a_lever(mut self) -> Self {
+        self.is_by_lever = true;
+        self
     }
 
     /// Only requests about this job: those with its id in the path.
@@ -148,7 +161,7 @@ impl FaultBuilder {
     /// If n is 0.
     #[track_caller]
     pub fn nth(mut self, n: u64) -> Self {
-        assert!(n > 0, "requests are counted from 1: there is no 0th");
+        slip_unless!(n > 0, "requests are counted from 1: there is no 0th");
         self.when.skip = n - 1;
         self.when.take = Some(1);
         self
@@ -172,7 +185,7 @@ impl FaultBuilder {
     /// If n is 0.
     #[track_caller]
     pub fn times(mut self, n: u64) -> Self {
-        assert!(n > 0, "a fault that comes 0 times is none");
+        slip_unless!(n > 0, "a fault that comes 0 times is none");
         self.when.take = Some(n);
         self
     }
@@ -205,7 +218,7 @@ impl FaultBuilder {
     /// If the time ends before it begins.
     #[track_caller]
     pub fn during(mut self, time: Range<DateTime<Utc>>) -> Self {
-        assert!(
+        slip_unless!(
             time.start < time.end,
             "no request can come between {} and {}: the end has to be later than the beginning",
             instant(time.start),
@@ -223,7 +236,7 @@ impl FaultBuilder {
     /// If it is not between 0 and 1.
     #[track_caller]
     pub fn probability(mut self, probability: f64) -> Self {
-        assert!(
+        slip_unless!(
             (0.0..=1.0).contains(&probability),
             "a probability is between 0 and 1, and {probability} is not"
         );

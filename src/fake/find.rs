@@ -12,6 +12,7 @@ use crate::http::request::Request;
 #[cfg(feature = "cli")]
 use crate::script::Scripts;
 use crate::vocabulary::ids::JobId;
+use crate::vocabulary::slip::slip;
 
 impl FakeBuildkite {
     /// The job with this id, which the program under test came by.
@@ -30,7 +31,7 @@ impl FakeBuildkite {
     #[track_caller]
     pub fn existing_job(&self, id: &str) -> JobHandle {
         let found = self.find_job(id);
-        found.unwrap_or_else(|| panic!("there is no job with the id `{id}`"))
+        found.unwrap_or_else(|| slip!("there is no job with the id `{id}`"))
     }
 
     pub(crate) fn find_job(&self, id: &str) -> Option<JobHandle> {
@@ -62,6 +63,11 @@ impl FakeBuildkite {
         answer: impl Fn(Request) -> Answering + Send + Sync + 'static,
     ) {
         self.driver.answer_levers(answer);
+    }
+
+    /// Something went wrong inside while a lever was pulled.
+    pub(crate) fn note_failure(&self, text: String) {
+        self.server.note_failure(text);
     }
 
     /// Requests so far for what nobody serves are forgiven.

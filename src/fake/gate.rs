@@ -7,6 +7,7 @@ use crate::fake::wait::{Subject, Wait};
 use crate::fake::{FakeBuildkite, Tie};
 use crate::journal::RequestRecord;
 use crate::vocabulary::route::Route;
+use crate::vocabulary::slip::slip_unless;
 
 /// Holds requests to an endpoint; made by [`FakeBuildkite::hold`] and [`FakeBuildkite::hold_every`]. Dropping it lets them
 /// go.
@@ -96,7 +97,7 @@ impl Gate {
     #[track_caller]
     pub fn let_one_pass(&self) {
         let has_passed = self.tie.driver().let_one_pass(self.number);
-        assert!(
+        slip_unless!(
             has_passed,
             "no request to {} waits at this gate; wait for one with `gate.arrived()`",
             self.route

@@ -14,6 +14,7 @@ use crate::fake::{BuildHandle, Home, IllegalMove, NotAtWork, Tie, UploadError, U
 use crate::script::PipelineUpload;
 use crate::vocabulary::exit::Exit;
 use crate::vocabulary::ids::JobId;
+use crate::vocabulary::slip::{slip, slip_unless};
 use crate::vocabulary::span::instant;
 use crate::vocabulary::states::{JobState, JobType, SignalReason};
 
@@ -171,7 +172,7 @@ impl JobHandle {
             priority,
         });
         if let Err(NoPriority) = changed {
-            panic!(
+            slip!(
                 "{name} has no priority: it is a {kind} job, and only script jobs wait for agents"
             );
         }
@@ -347,7 +348,7 @@ impl JobHandle {
     /// If the job neither runs nor waits for an agent, or if the status is 0.
     #[track_caller]
     pub fn fail(&self, exit_status: i32) {
-        assert!(
+        slip_unless!(
             exit_status != 0,
             "a command that exits with 0 passes: use `pass()`"
         );
@@ -405,7 +406,7 @@ impl JobHandle {
     /// If it does not run, if it promised something else before, or if the status is 0.
     #[track_caller]
     pub fn promise_failure(&self, exit_status: i32) {
-        assert!(
+        slip_unless!(
             exit_status != 0,
             "success cannot be promised: 0 is the exit status of a command that passes"
         );
@@ -435,7 +436,7 @@ impl JobHandle {
     #[track_caller]
     pub fn upload_pipeline(&self, upload: impl Into<PipelineUpload>) {
         if let Err(error) = self.try_upload_pipeline(upload) {
-            panic!("{error}");
+            slip!("{error}");
         }
     }
 
@@ -518,7 +519,7 @@ impl JobHandle {
         });
         match unblocked {
             Ok(()) => {}
-            Err(UnblockRefused::Field(error)) => panic!("this form cannot be sent: {error}"),
+            Err(UnblockRefused::Field(error)) => slip!("this form cannot be sent: {error}"),
             // The same move without the form says why not.
             Err(_) => self.unblock(),
         }
@@ -553,7 +554,7 @@ impl JobHandle {
     fn must_move(&self, wanted: Move) -> Self {
         match self.try_move(wanted) {
             Ok(job) => job,
-            Err(illegal) => panic!("{illegal}"),
+            Err(illegal) => slip!("{illegal}"),
         }
     }
 
@@ -564,7 +565,7 @@ impl JobHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_job(self.key)?)));
         found.unwrap_or_else(|| {
-            panic!("this job is gone: its pipeline was deleted, an upload replaced its step, or the fake went back to before it was made")
+            slip!("this job is gone: its pipeline was deleted, an upload replaced its step, or the fake went back to before it was made")
         })
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::engine::commands::{NotRunning, WriteLog};
 use crate::fake::JobHandle;
+use crate::vocabulary::slip::slip;
 
 impl JobHandle {
     /// Its log by now, as it was printed.
@@ -60,7 +61,7 @@ impl JobHandle {
         if written == Err(NotRunning) {
             let history: Vec<_> = self.history().iter().map(ToString::to_string).collect();
             let is_silent = self.read(|engine, _| engine.is_silent(self.key));
-            panic!(
+            slip!(
                 "{} cannot write to its log: it is {}{}\n  history: {}",
                 self.full_name(),
                 self.state(),

@@ -60,6 +60,7 @@ use crate::fake::snapshot::Family;
 use crate::http::connection::Limits;
 use crate::http::server::Server;
 use crate::vocabulary::ids::UserId;
+use crate::vocabulary::slip::{slip, slip_unless};
 use crate::vocabulary::span;
 
 pub use account::{TokenHandle, UserHandle};
@@ -182,7 +183,7 @@ impl FakeBuildkite {
         let (mode, epoch) = (driver.mode(), driver.read(Engine::now));
         let server = host.serve(&driver, mode, epoch, port, limits.clone());
         let server =
-            server.unwrap_or_else(|error| panic!("no server for the fake on port {port}: {error}"));
+            server.unwrap_or_else(|error| slip!("no server for the fake on port {port}: {error}"));
         let fake = Self {
             driver,
             server,
@@ -331,7 +332,7 @@ impl FakeBuildkite {
     pub fn advance_to(&self, instant: DateTime<Utc>) -> Advance<Events> {
         self.must_be_movable();
         let now = self.clock().now();
-        assert!(
+        slip_unless!(
             instant >= now,
             "the clock stands at {} and does not go back to {}",
             span::instant(now),
@@ -402,7 +403,7 @@ impl FakeBuildkite {
     #[track_caller]
     pub fn run_until<C: Fn(&Self) -> bool>(&self, condition: C) -> Advance<Events, When<'_, C>> {
         let finish = |driver: &Driver, events, holds: bool| {
-            assert!(holds, "{}", why_it_ended(driver));
+            slip_unless!(holds, "{}", why_it_ended(driver));
             Events::new(events)
         };
         let stop = When {
@@ -422,7 +423,7 @@ impl FakeBuildkite {
     fn must_be_movable(&self) {
         let mode = self.driver.mode();
         if let Some(mover) = host::mover(mode) {
-            panic!("no test moves the clock while it is {mode}: {mover}");
+            slip!("no test moves the clock while it is {mode}: {mover}");
         }
     }
 
@@ -509,7 +510,7 @@ impl Tie {
     /// Panics if a handle is none of this fake's.
     #[track_caller]
     pub(crate) fn must_be(&self, of: &Self, name: impl FnOnce() -> String) {
-        assert!(
+        slip_unless!(
             self.0.ptr_eq(&of.0),
             "{} belongs to another fake: look it up in this one, with `existing_pipeline`, `existing_user`, `agent` and the like",
             name()
@@ -520,7 +521,7 @@ impl Tie {
     pub(crate) fn driver(&self) -> Arc<Driver> {
         match self.0.upgrade() {
             Some(driver) => driver,
-            None => panic!(
+            None => slip!(
                 "the FakeBuildkite this handle belongs to is gone; keep it alive as long as its handles are used"
             ),
         }

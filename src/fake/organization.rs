@@ -14,6 +14,7 @@ use crate::fake::{
     TeamBuilder, TeamHandle, Tie, UserHandle, WebhookBuilder,
 };
 use crate::vocabulary::role::{MemberRole, SsoMode};
+use crate::vocabulary::slip::{slip, slip_unless};
 
 impl FakeBuildkite {
     /// Makes another organization, with the [user](Self::user) of the fake as its administrator.
@@ -33,8 +34,8 @@ impl FakeBuildkite {
         let is_taken = self
             .driver
             .read(|engine| engine.organization_by_slug(slug).is_some());
-        assert!(!is_taken, "there is an organization `{slug}` already");
-        assert!(
+        slip_unless!(!is_taken, "there is an organization `{slug}` already");
+        slip_unless!(
             crate::engine::pipeline::is_slug(slug),
             "`{slug}` is no slug of an organization: letters, digits and hyphens"
         );
@@ -76,7 +77,7 @@ impl FakeBuildkite {
         });
         match found {
             Ok(key) => OrganizationHandle::new(self.tie(), self.home, key),
-            Err(known) => panic!("no organization `{slug}`; this fake has {known}"),
+            Err(known) => slip!("no organization `{slug}`; this fake has {known}"),
         }
     }
 
@@ -244,7 +245,7 @@ impl OrganizationHandle {
             by: Some(self.home.user),
         });
         if let Err(NotInPlan) = enabled {
-            panic!("the plan has no teams: the builder said `plan_without_teams`")
+            slip!("the plan has no teams: the builder said `plan_without_teams`")
         }
     }
 
@@ -398,20 +399,20 @@ impl OrganizationHandle {
     fn refuse(&self, user: &str, refused: MemberRefused) -> ! {
         let slug = self.slug();
         match refused {
-            MemberRefused::Already => panic!("`{user}` is a member of `{slug}` already"),
+            MemberRefused::Already => slip!("`{user}` is a member of `{slug}` already"),
             MemberRefused::NoMember => {
                 let known: Vec<_> = self
                     .members()
                     .iter()
                     .map(|member| format!("`{}`", member.email()))
                     .collect();
-                panic!(
+                slip!(
                     "`{user}` is no member of `{slug}`; its members are {}",
                     known.join(", ")
                 )
             }
             MemberRefused::LastAdministrator => {
-                panic!("`{user}` is the last administrator of `{slug}`, which keeps one")
+                slip!("`{user}` is the last administrator of `{slug}`, which keeps one")
             }
         }
     }
@@ -424,7 +425,7 @@ impl OrganizationHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_organization(key)?)));
         found.unwrap_or_else(|| {
-            panic!("this organization is gone: the fake went back to before it was made")
+            slip!("this organization is gone: the fake went back to before it was made")
         })
     }
 }

@@ -14,6 +14,7 @@ use crate::pipeline::{Definition, DimensionOrder, Step};
 use crate::script::{JobView, PipelineUpload, Predicate, is_meant};
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::PipelineId;
+use crate::vocabulary::slip::{slip, slip_unless};
 use crate::vocabulary::states::JobType;
 use crate::wire::View;
 
@@ -131,7 +132,7 @@ impl PipelineBuilder {
         let cluster = self.settings.cluster;
         let is_there =
             |engine: &Engine| cluster.is_none_or(|key| engine.find_cluster(key).is_some());
-        assert!(
+        slip_unless!(
             self.tie.driver().read(is_there),
             "the cluster of pipeline `{}` was deleted",
             self.name
@@ -155,24 +156,24 @@ impl PipelineBuilder {
                 key,
             },
             Err(PipelineRefused::Steps(refused)) => {
-                panic!("the YAML of pipeline `{name}`: {refused}")
+                slip!("the YAML of pipeline `{name}`: {refused}")
             }
             Err(PipelineRefused::FilterCondition(text)) => {
-                panic!("the filter condition of pipeline `{name}`: {text}")
+                slip!("the filter condition of pipeline `{name}`: {text}")
             }
             Err(PipelineRefused::NameTaken) => {
-                panic!("the slug of pipeline `{name}` is taken by a pipeline that is there already")
+                slip!("the slug of pipeline `{name}` is taken by a pipeline that is there already")
             }
             Err(PipelineRefused::SlugTaken) => {
                 let slug = self.slug.unwrap_or_default();
-                panic!("there is a pipeline with the slug `{slug}` already")
+                slip!("there is a pipeline with the slug `{slug}` already")
             }
             Err(PipelineRefused::NameInvalid) => {
-                panic!("no slug can be made of the name `{name}`")
+                slip!("no slug can be made of the name `{name}`")
             }
             Err(PipelineRefused::SlugInvalid) => {
                 let slug = self.slug.unwrap_or_default();
-                panic!("`{slug}` is no slug: letters, digits and hyphens")
+                slip!("`{slug}` is no slug: letters, digits and hyphens")
             }
         }
     }
@@ -220,7 +221,7 @@ impl PipelineHandle {
             } else {
                 known.join(", ")
             };
-            panic!("no pipeline `{slug}`; this fake has {known}")
+            slip!("no pipeline `{slug}`; this fake has {known}")
         }
     }
 
@@ -285,7 +286,7 @@ impl PipelineHandle {
             why_unknown(pipeline, uploads, matcher)
         });
         if let Some(message) = unknown {
-            panic!("{message}");
+            slip!("{message}");
         }
         JobScript::new(self.tie.clone(), self.key, |scripts| scripts.add(matcher))
     }
@@ -389,7 +390,7 @@ impl PipelineHandle {
             } else {
                 known.join(", ")
             };
-            panic!(
+            slip!(
                 "no build {number} in pipeline `{}`; it has {known}",
                 self.slug()
             )
@@ -406,7 +407,7 @@ impl PipelineHandle {
     pub fn latest_build(&self) -> BuildHandle {
         let newest = self.read(|_, pipeline| pipeline.builds.last().copied());
         let Some(key) = newest else {
-            panic!("pipeline `{}` has no build yet", self.slug())
+            slip!("pipeline `{}` has no build yet", self.slug())
         };
         BuildHandle::new(self.tie.clone(), self.home, key)
     }
@@ -430,7 +431,7 @@ impl PipelineHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_pipeline(self.key)?)));
-        found.unwrap_or_else(|| panic!("{PIPELINE_GONE}"))
+        found.unwrap_or_else(|| slip!("{PIPELINE_GONE}"))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::engine::pipeline::Visibility;
 use crate::engine::provider::Value;
 use crate::fake::{PipelineBuilder, PipelineHandle};
 use crate::vocabulary::access::Access;
+use crate::vocabulary::slip::slip;
 
 impl PipelineBuilder {
     /// The branches it builds, as patterns with white space between: a build of another one is refused to clients, unless
@@ -115,7 +116,7 @@ impl PipelineHandle {
         let slug = self.slug();
         let pipeline = self.key;
         if let Err(ArchiveRefused) = self.tie.driver().apply(ArchivePipeline { pipeline }) {
-            panic!("pipeline `{slug}` is archived already")
+            slip!("pipeline `{slug}` is archived already")
         }
     }
 
@@ -129,7 +130,7 @@ impl PipelineHandle {
         let slug = self.slug();
         let pipeline = self.key;
         if let Err(UnarchiveRefused) = self.tie.driver().apply(UnarchivePipeline { pipeline }) {
-            panic!("pipeline `{slug}` is not archived")
+            slip!("pipeline `{slug}` is not archived")
         }
     }
 

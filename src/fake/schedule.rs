@@ -14,6 +14,7 @@ use crate::engine::pipeline::PipelineKey;
 use crate::engine::schedule::{Cronline, Schedule, ScheduleKey, Settings};
 use crate::fake::{BuildHandle, Home, PipelineHandle, Tie};
 use crate::vocabulary::ids::ScheduleId;
+use crate::vocabulary::slip::{slip, slip_unless};
 
 /// A schedule to be; see [`PipelineHandle::schedule`].
 #[derive(Debug, Clone)]
@@ -158,14 +159,14 @@ impl ScheduleBuilder {
         let slug =
             driver.read(|engine| Some(engine.find_pipeline(self.pipeline)?.slug.to_string()));
         let Some(slug) = slug else {
-            panic!("this pipeline was deleted")
+            slip!("this pipeline was deleted")
         };
         let Settings { branch, commit, .. } = &self.settings;
-        assert!(!branch.trim().is_empty(), "a schedule needs a branch");
-        assert!(!commit.trim().is_empty(), "a schedule needs a commit");
+        slip_unless!(!branch.trim().is_empty(), "a schedule needs a branch");
+        slip_unless!(!commit.trim().is_empty(), "a schedule needs a commit");
         let cronline = match Cronline::read(self.cronline.clone()) {
             Ok(cronline) => cronline,
-            Err(error) => panic!("the cron line `{}` {error}", self.cronline),
+            Err(error) => slip!("the cron line `{}` {error}", self.cronline),
         };
         let created = driver.apply(CreateSchedule {
             pipeline: self.pipeline,
@@ -181,7 +182,7 @@ impl ScheduleBuilder {
                 key,
             },
             Err(ScheduleRefused) => {
-                panic!("pipeline `{slug}` is archived, and so its schedules do not change")
+                slip!("pipeline `{slug}` is archived, and so its schedules do not change")
             }
         }
     }
@@ -387,7 +388,7 @@ impl ScheduleHandle {
             switch: Some(switch),
         });
         if let Err(ScheduleRefused) = changed {
-            panic!("{name} does not change: its pipeline is archived")
+            slip!("{name} does not change: its pipeline is archived")
         }
     }
 
@@ -397,7 +398,7 @@ impl ScheduleHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_schedule(self.key)?)));
-        found.unwrap_or_else(|| panic!("this schedule is gone: it, or its pipeline, was deleted"))
+        found.unwrap_or_else(|| slip!("this schedule is gone: it, or its pipeline, was deleted"))
     }
 }
 

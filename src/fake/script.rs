@@ -11,6 +11,7 @@ use crate::fake::{PIPELINE_GONE, Tie};
 use crate::pipeline::{Definition, Interpolation};
 use crate::script::{Act, Attempt, Ending, PickUp, PipelineUpload, RuleKey, Scripts, Takes, When};
 use crate::vocabulary::exit::Exit;
+use crate::vocabulary::slip::{slip, slip_unless};
 
 /// What the jobs of a step do, attempt by attempt; made by [`PipelineHandle::on_job`](crate::PipelineHandle::on_job).
 ///
@@ -80,7 +81,7 @@ impl JobScript {
     /// If `least` is more than `most`.
     #[track_caller]
     pub fn takes_between(self, least: Duration, most: Duration) -> Self {
-        assert!(
+        slip_unless!(
             least <= most,
             "a command cannot take between {least:?} and {most:?}"
         );
@@ -111,7 +112,7 @@ impl JobScript {
     /// If it is not at least one.
     #[track_caller]
     pub fn takes_polls(self, polls: u32) -> Self {
-        assert!(
+        slip_unless!(
             polls > 0,
             "a command that takes no polls takes no time: use `takes(seconds(0))`"
         );
@@ -125,7 +126,7 @@ impl JobScript {
     /// If it is not at least one.
     #[track_caller]
     pub fn picked_up_after_polls(self, polls: u32) -> Self {
-        assert!(
+        slip_unless!(
             polls > 0,
             "an agent that waits for no polls comes at once: use `picked_up_after(seconds(0))`"
         );
@@ -258,7 +259,7 @@ impl JobScript {
     /// If the status is 0: success cannot be promised.
     #[track_caller]
     pub fn promises_failure_after(self, wait: Duration, exit_status: i32) -> Self {
-        assert!(
+        slip_unless!(
             exit_status != 0,
             "success cannot be promised: 0 is the exit status of a command that passes"
         );
@@ -331,8 +332,8 @@ impl JobScript {
             let has_rule = has_pipeline && engine.scripts_of(self.pipeline).has(self.rule);
             (has_pipeline, has_rule)
         });
-        assert!(has_pipeline, "{PIPELINE_GONE}");
-        assert!(
+        slip_unless!(has_pipeline, "{PIPELINE_GONE}");
+        slip_unless!(
             has_rule,
             "this script is gone: the fake went back to before it was told"
         );
@@ -360,7 +361,7 @@ fn checked(upload: PipelineUpload) -> PipelineUpload {
     });
     match read {
         Ok(_) => upload,
-        Err(error) => panic!("nobody can upload this YAML: {error}"),
+        Err(error) => slip!("nobody can upload this YAML: {error}"),
     }
 }
 
@@ -369,7 +370,7 @@ const LONGEST: Duration = crate::vocabulary::span::days(365_000);
 
 #[track_caller]
 fn span(duration: Duration) -> TimeDelta {
-    assert!(
+    slip_unless!(
         duration <= LONGEST,
         "{duration:?} is longer than a script may name: a thousand years"
     );

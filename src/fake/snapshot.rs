@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::driver::World;
 use crate::fake::{FakeBuildkite, host};
 use crate::http::server::FREE_PORT;
+use crate::vocabulary::slip::slip_unless;
 use crate::vocabulary::span::instant;
 use crate::wire::build::reported_state;
 
@@ -70,12 +71,12 @@ impl FakeBuildkite {
     #[track_caller]
     pub fn rewind(&self, to: &Snapshot) {
         let mode = self.driver.mode();
-        assert!(
+        slip_unless!(
             host::mover(mode).is_none(),
             "a clock that is {mode} moves by itself and never back: take another fake from here with `fork()` before what \
              should be undone"
         );
-        assert!(
+        slip_unless!(
             self.family.is(&to.family),
             "this snapshot is of another fake: rewind the one it was made of, or a fork of that one"
         );

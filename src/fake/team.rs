@@ -12,6 +12,7 @@ use crate::fake::{FakeBuildkite, Home, PipelineHandle, Tie, UserHandle};
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::TeamId;
 use crate::vocabulary::role::{TeamPrivacy, TeamRole};
+use crate::vocabulary::slip::{slip, slip_unless};
 
 /// A team to be; see [`FakeBuildkite::team`].
 #[derive(Debug, Clone)]
@@ -116,7 +117,7 @@ impl TeamBuilder {
         let organization = self.home.organization;
         let by = Some(self.home.user);
         let driver = self.tie.driver();
-        assert!(
+        slip_unless!(
             driver.read(Engine::are_teams_in_plan),
             "the plan has no teams: the builder said `plan_without_teams`"
         );
@@ -127,9 +128,9 @@ impl TeamBuilder {
         });
         let key = match created {
             Ok(key) => key,
-            Err(TeamRefused::NameInvalid) => panic!("no slug can be made of the name `{name}`"),
+            Err(TeamRefused::NameInvalid) => slip!("no slug can be made of the name `{name}`"),
             Err(TeamRefused::NameTaken) => {
-                panic!("the slug of team `{name}` is taken by a team that is there already")
+                slip!("the slug of team `{name}` is taken by a team that is there already")
             }
         };
         // There is a team now, so none is made for everybody.
@@ -164,8 +165,8 @@ impl TeamHandle {
         });
         match found {
             Ok(key) => Self::new(tie.clone(), home, key),
-            Err(known) if known.is_empty() => panic!("no team `{slug}`; there is none yet"),
-            Err(known) => panic!("no team `{slug}`; there are {}", known.join(", ")),
+            Err(known) if known.is_empty() => slip!("no team `{slug}`; there is none yet"),
+            Err(known) => slip!("no team `{slug}`; there are {}", known.join(", ")),
         }
     }
 
@@ -311,7 +312,7 @@ impl TeamHandle {
                 access,
             })
         };
-        assert!(
+        slip_unless!(
             done.is_ok(),
             "pipeline `{}` is of another organization than team `{}`",
             pipeline.slug(),
@@ -364,9 +365,9 @@ impl TeamHandle {
         let (email, name) = (user.email(), self.name());
         match added {
             Ok(()) => {}
-            Err(NotAdded::Already) => panic!("`{email}` is in team `{name}` already"),
+            Err(NotAdded::Already) => slip!("`{email}` is in team `{name}` already"),
             Err(NotAdded::Elsewhere) => {
-                panic!("`{email}` is no member of the organization of team `{name}`")
+                slip!("`{email}` is no member of the organization of team `{name}`")
             }
         }
     }
@@ -387,7 +388,7 @@ impl TeamHandle {
         let all = members.chain(pipelines).map(|one| format!("`{one}`"));
         let all = all.collect::<Vec<_>>().join(", ");
         let all = if all.is_empty() { "nothing" } else { &all };
-        panic!("`{what}` is not in team `{}`; in it: {all}", self.name())
+        slip!("`{what}` is not in team `{}`; in it: {all}", self.name())
     }
 
     #[track_caller]
@@ -397,7 +398,7 @@ impl TeamHandle {
             .driver()
             .read(|engine| Some(look(engine, engine.find_team(self.key)?)));
         found.unwrap_or_else(|| {
-            panic!("this team is gone: it was deleted, or the fake went back to before it was made")
+            slip!("this team is gone: it was deleted, or the fake went back to before it was made")
         })
     }
 }

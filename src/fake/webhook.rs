@@ -7,6 +7,7 @@ use crate::engine::Engine;
 use crate::engine::webhook::{Power, Secret, Webhook, WebhookKey};
 use crate::fake::{FakeBuildkite, Home, Tie};
 use crate::vocabulary::ids::WebhookId;
+use crate::vocabulary::slip::{slip, slip_unless};
 use crate::vocabulary::webhook::{WebhookEvent, WebhookEvents};
 use crate::webhook::{Delivery, Target};
 
@@ -103,15 +104,15 @@ impl WebhookBuilder {
     pub fn create(self) -> WebhookHandle {
         let driver = self.tie.driver();
         if let Err(why) = Target::parse(&self.url, &driver.posting().hosts) {
-            panic!("{why}");
+            slip!("{why}");
         }
         if let Some(Secret::Token(text) | Secret::Signature(text)) = &self.secret {
             let can_stand = |c: char| c.is_ascii_graphic() || c == ' ';
-            assert!(
+            slip_unless!(
                 !text.trim().is_empty(),
                 "an empty token proves nothing: give it one, or leave `token` and `signed_with` out for one of the fake's own"
             );
-            assert!(
+            slip_unless!(
                 text.chars().all(can_stand),
                 "`{text}` cannot stand in a header: letters, digits and punctuation of ASCII can"
             );
@@ -241,7 +242,7 @@ impl WebhookHandle {
             .read(|engine: &Engine| engine.find_webhook(key).map(look));
         match value {
             Some(value) => value,
-            None => panic!("this webhook was deleted, or the fake was rewound to a time before it"),
+            None => slip!("this webhook was deleted, or the fake was rewound to a time before it"),
         }
     }
 }

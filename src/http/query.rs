@@ -25,6 +25,12 @@ impl Query {
         Self(pairs.collect())
     }
 
+    /// Every key, as often as it is there.
+    #[cfg(feature = "cli")]
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(key, _)| key.as_str())
+    }
+
     /// Every value of `key` or `key[]`; an empty value is the same as none.
     pub(crate) fn all<'q>(&'q self, key: &'q str) -> impl Iterator<Item = &'q str> {
         let named = move |(name, value): &'q (String, String)| {

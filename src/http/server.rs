@@ -215,6 +215,12 @@ impl Server {
         self.failures.texts()
     }
 
+    /// Something else went wrong inside.
+    #[cfg(feature = "cli")]
+    pub(crate) fn note_failure(&self, text: String) {
+        self.failures.note(text);
+    }
+
     /// Closes the port and every connection: idle ones at once, replies in flight after a short grace. Takes a
     /// millisecond when idle and never more than a tenth of a second: a thread that does not come back (an `answer` that
     /// hangs) is left behind, with its port closed where the system allows it (Linux). Stopping twice is fine, and so is

@@ -83,7 +83,15 @@ impl Pull<'_> {
         }
         if let Some(word) = new.source {
             let source = BuildSource::from_word(&word);
-            let no_source = || Refusal::new(400, format!("there is no source `{word}`"));
+            let known = || BuildSource::ALL.iter().map(|source| source.as_str());
+            let no_source = || {
+                let known: Vec<_> = known().collect();
+                let known = known.join(", ");
+                Refusal::new(
+                    400,
+                    format!("there is no source `{word}`; there are {known}"),
+                )
+            };
             builder = builder.source(source.ok_or_else(no_source)?);
         }
         for (name, value) in new.env {

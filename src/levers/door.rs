@@ -13,15 +13,14 @@ use crate::http::panic_text;
 use crate::http::reply::{Answering, Reply, Served};
 use crate::http::request::Request;
 use crate::levers::{Refusal, Room};
+use crate::vocabulary::slip::hear;
 
 /// Answers a request for a lever.
 pub(super) fn enter(room: &Arc<Room>, request: Request) -> Answering {
     let (answered, answer) = oneshot::channel();
     let room = Arc::clone(room);
     let work = move || {
-        // What the author of a test does wrong is said in a panic, whoever the author is.
-        let reply = catch_unwind(AssertUnwindSafe(|| room.pull(&request)))
-            .unwrap_or_else(|panic| Refusal::new(422, panic_text(&*panic).to_owned()).into_reply());
+        let reply = guarded(|| room.pull(&request), |text| room.note_failure(text));
         // Nobody waits for it any more if the client is gone.
         let _ = answered.send(Served::from(reply));
     };
@@ -31,6 +30,66 @@ pub(super) fn enter(room: &Arc<Room>, request: Request) -> Answering {
     }
 }
 
+/// What the author of a test does wrong is refused, with the text of the panic that a test in Rust would see. Any other
+/// panic is a defect of ours: it is said to be one, and noted, because whoever pulls levers may overlook it.
+fn guarded(work: impl FnOnce() -> Reply, note: impl FnOnce(String)) -> Reply {
+    match catch_unwind(AssertUnwindSafe(|| hear(work))) {
+        Ok(Ok(reply)) => reply,
+        Ok(Err(slip)) => Refusal::slip(&slip).into_reply(),
+        Err(panic) => {
+            let text = format!("a lever panicked: {}", panic_text(&*panic));
+            let message = format!("this is a defect of fake-buildkite and not of the test; {text}");
+            note(text);
+            Reply::message(500, &message)
+        }
+    }
+}
+
 fn gone() -> Served {
     Reply::message(503, "The fake has been dropped").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::FakeBuildkite;
+    use crate::http::reply::Body;
+    use crate::vocabulary::slip::slip;
+
+    fn answered(fake: &FakeBuildkite, work: impl FnOnce() -> Reply) -> (u16, Body) {
+        let reply = guarded(work, |text| fake.note_failure(text));
+        (reply.status, reply.body)
+    }
+
+    #[test]
+    fn a_slip_is_refused_and_a_defect_of_ours_fails_verify() {
+        let fake = FakeBuildkite::start();
+        let (status, said) = answered(&fake, || slip!("no pipeline `sit`"));
+        assert_eq!(status, 422);
+        assert_eq!(said, "{\"message\":\"no pipeline `sit`\"}\n");
+        assert!(fake.verify().is_ok());
+        let (status, said) = answered(&fake, || panic!("a job is in two queues"));
+        assert_eq!(status, 500);
+        assert_eq!(
+            said,
+            "{\"message\":\"this is a defect of fake-buildkite and not of the test; a lever panicked: a job is in two \
+             queues\"}\n"
+        );
+        let report = fake.verify().expect_err("a defect");
+        assert_eq!(
+            report.problems,
+            ["inside the fake: a lever panicked: a job is in two queues"]
+        );
+    }
+
+    /// Whatever a handle says with `slip!` is heard: here one that a lever cannot come by.
+    #[test]
+    fn what_handles_say_is_a_slip() {
+        let fake = FakeBuildkite::start();
+        let (status, _) = answered(&fake, || {
+            let _ = fake.existing_pipeline("sit");
+            Reply::new(204)
+        });
+        assert_eq!(status, 422);
+    }
 }

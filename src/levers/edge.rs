@@ -3,12 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::fake::{Fault, Gate};
+use crate::fake::Fault;
 use crate::http::reply::Reply;
 use crate::levers::faults::{FaultGiven, GateGiven};
 use crate::levers::given::EventName;
 use crate::levers::shown::delivery;
-use crate::levers::{Kept, Outcome, Pull, Refusal, done, shown};
+use crate::levers::{Outcome, Pull, Refusal, done, shown};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,56 +25,54 @@ fn fault(number: usize, fault: &Fault) -> Value {
 
 impl Pull<'_> {
     pub(super) fn order_fault(&self) -> Outcome {
-        let ordered = self.body::<FaultGiven>()?.order(&self.fake)?;
+        let given: FaultGiven = self.body()?;
         let mut kept = self.room.kept.lock();
-        kept.faults.push(ordered.clone());
-        Ok(shown(201, &fault(kept.faults.len(), &ordered)))
+        let (number, ordered) = kept.faults.add(|| given.order(&self.fake))?;
+        Ok(shown(201, &fault(number, ordered)))
     }
 
     pub(super) fn list_faults(&self) -> Reply {
         let kept = self.room.kept.lock();
-        let all = kept.faults.iter().enumerate();
-        let all: Vec<_> = all.map(|(place, one)| fault(place + 1, one)).collect();
+        let all = kept.faults.iter();
+        let all: Vec<_> = all.map(|(number, one)| fault(number, one)).collect();
         shown(200, &json!({ "faults": all }))
     }
 
     pub(super) fn lift_fault(&self) -> Outcome {
-        let mut kept = self.room.kept.lock();
-        self.numbered("fault", &mut kept.faults)?.lift();
-        Ok(done())
+        let (number, lifted) = self.room.kept.lock().faults.take(self.parts[0])?;
+        lifted.lift();
+        Ok(shown(200, &fault(number, &lifted)))
     }
 
     pub(super) fn hold(&self) -> Outcome {
-        let gate = self.body::<GateGiven>()?.set(&self.fake);
+        let given: GateGiven = self.body()?;
         let mut kept = self.room.kept.lock();
-        kept.gates.push(Some(gate));
-        Ok(shown(201, &json!({ "number": kept.gates.len() })))
-    }
-
-    fn gate<'k>(&self, kept: &'k mut Kept) -> Result<&'k Gate, Refusal> {
-        let gate = self.numbered("gate", &mut kept.gates)?;
-        gate.as_ref()
-            .ok_or_else(|| Refusal::new(422, "this gate was opened for good"))
+        let (number, _) = kept.gates.add(|| Ok(given.set(&self.fake)))?;
+        Ok(shown(201, &json!({ "number": number })))
     }
 
     pub(super) fn show_gate(&self) -> Outcome {
-        let mut kept = self.room.kept.lock();
-        let waiting = self.gate(&mut kept)?.waiting();
+        let kept = self.room.kept.lock();
+        let waiting = kept.gates.get(self.parts[0])?.1.waiting();
         Ok(shown(200, &json!({ "waiting": waiting })))
     }
 
     pub(super) fn let_one_pass(&self) -> Outcome {
         self.nothing()?;
-        let mut kept = self.room.kept.lock();
-        self.gate(&mut kept)?.let_one_pass();
+        let kept = self.room.kept.lock();
+        let (number, gate) = kept.gates.get(self.parts[0])?;
+        if gate.waiting() == 0 {
+            let message =
+                format!("no request waits at gate `{number}`: ask the gate until one does");
+            return Err(Refusal::new(422, message));
+        }
+        gate.let_one_pass();
         Ok(done())
     }
 
     pub(super) fn release(&self) -> Outcome {
-        let mut kept = self.room.kept.lock();
-        if let Some(gate) = self.numbered("gate", &mut kept.gates)?.take() {
-            gate.release();
-        }
+        let (_, gate) = self.room.kept.lock().gates.take(self.parts[0])?;
+        gate.release();
         Ok(done())
     }
 
@@ -84,17 +82,18 @@ impl Pull<'_> {
         if let Some(events) = new.events {
             builder = builder.events(events.into_iter().map(|EventName(event)| event));
         }
-        if let Some(token) = new.token {
-            builder = builder.token(token);
+        match (new.token, new.signed_with) {
+            (Some(token), None) => builder = builder.token(token),
+            (None, Some(token)) => builder = builder.signed_with(token),
+            (None, None) => {}
+            (Some(_), Some(_)) => {
+                let message = "a webhook sends its token or signs with it: it has `token` or `signed_with`, not both";
+                return Err(Refusal::new(400, message));
+            }
         }
-        if let Some(token) = new.signed_with {
-            builder = builder.signed_with(token);
-        }
-        let webhook = builder.create();
-        let (id, token) = (webhook.id().to_string(), webhook.token());
         let mut kept = self.room.kept.lock();
-        kept.webhooks.push(webhook);
-        let number = kept.webhooks.len();
+        let (number, webhook) = kept.webhooks.add(|| Ok(builder.create()))?;
+        let (id, token) = (webhook.id().to_string(), webhook.token());
         Ok(shown(
             201,
             &json!({ "number": number, "id": id, "token": token }),
@@ -102,9 +101,15 @@ impl Pull<'_> {
     }
 
     pub(super) fn list_deliveries(&self) -> Outcome {
-        let mut kept = self.room.kept.lock();
-        let deliveries = self.numbered("webhook", &mut kept.webhooks)?.deliveries();
+        let kept = self.room.kept.lock();
+        let deliveries = kept.webhooks.get(self.parts[0])?.1.deliveries();
         let all: Vec<_> = deliveries.iter().map(delivery).collect();
         Ok(shown(200, &json!({ "deliveries": all })))
+    }
+
+    pub(super) fn delete_webhook(&self) -> Outcome {
+        let (_, webhook) = self.room.kept.lock().webhooks.take(self.parts[0])?;
+        webhook.delete();
+        Ok(done())
     }
 }

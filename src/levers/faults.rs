@@ -79,10 +79,11 @@ enum Verdict<'g> {
 impl FaultGiven {
     pub(super) fn order(&self, fake: &FakeBuildkite) -> Result<Fault, Refusal> {
         let verdict = self.verdict()?;
-        let builder = self.when(match self.route {
+        let builder = match self.route {
             Some(RouteName(route)) => fake.fault(route),
             None => fake.fault_any(),
-        });
+        };
+        let builder = self.when(builder).by_a_lever();
         Ok(match verdict {
             Verdict::Status(status, None) => builder.status(status),
             Verdict::Status(status, Some(body)) => builder.answers(status, body.to_owned()),
@@ -123,7 +124,24 @@ impl FaultGiven {
         builder
     }
 
+    /// Words that would be lost beside others.
+    fn check(&self) -> Result<(), Refusal> {
+        let wrong = if self.first.is_some() && (self.nth.is_some() || self.times.is_some()) {
+            "`first` is said without `nth` and `times`, which say how often in another way"
+        } else if self.before_effect && self.after_effect {
+            "a request that has its effect has it before or after what goes wrong: it is `before_effect` or `after_effect`"
+        } else if self.body.is_some() && self.status.is_none() {
+            "`body` is what a `status` says, and there is none"
+        } else if self.body.is_none() && self.status.is_some_and(|it| !(400..600).contains(&it)) {
+            "without a `body`, the `status` is that of an error: 400 to 599"
+        } else {
+            return Ok(());
+        };
+        Err(Refusal::new(400, wrong))
+    }
+
     fn verdict(&self) -> Result<Verdict<'_>, Refusal> {
+        self.check()?;
         let flag = |is_said: bool, verdict| is_said.then_some(verdict);
         let said = [
             self.status

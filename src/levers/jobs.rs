@@ -20,6 +20,12 @@ struct Form {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Promised {
+    exit_status: i32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Printed {
     text: String,
 }
@@ -47,7 +53,7 @@ impl Pull<'_> {
     }
 
     pub(super) fn promise_failure(&self) -> Outcome {
-        let exit_status = self.body::<ExitGiven>()?.exit_status;
+        let Promised { exit_status } = self.body()?;
         self.make(Move::PromiseFailure { exit_status })
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 macro_rules! levers {
-    ($($variant:ident = $method:literal $path:literal $what:literal,)*) => {
+    ($($variant:ident = $method:literal $path:literal $([$($parameter:literal),*])? $what:literal,)*) => {
         /// A lever.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub(super) enum Lever {
@@ -23,6 +23,13 @@ macro_rules! levers {
             fn path(self) -> &'static str {
                 match self {
                     $(Self::$variant => $path,)*
+                }
+            }
+
+            /// The parameters that its query may have.
+            pub(super) fn parameters(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$variant => &[$($($parameter),*)?],)*
                 }
             }
 
@@ -47,7 +54,7 @@ levers! {
     TellScript = "POST" "pipelines/{slug}/scripts" "says what a job will do: {\"job\": \"test\", \"attempts\": [{\"takes\": \"3m\", \"exits\": 1}]}",
     CreateBuild = "POST" "pipelines/{slug}/builds" "makes a build: {\"branch\": \"main\"}; everything may be left out",
     ShowBuild = "GET" "pipelines/{slug}/builds/{number}" "a build and its jobs, in short",
-    ShowTimeline = "GET" "pipelines/{slug}/builds/{number}/timeline" "a build over time, as text; ?as=svg, ?as=html",
+    ShowTimeline = "GET" "pipelines/{slug}/builds/{number}/timeline" ["as"] "a build over time, as text; ?as=svg, ?as=html",
     PassBuild = "POST" "pipelines/{slug}/builds/{number}/pass" "passes everything of a build",
     FailBuild = "POST" "pipelines/{slug}/builds/{number}/fail" "fails what runs next in a build",
     CancelBuild = "POST" "pipelines/{slug}/builds/{number}/cancel" "cancels a build",
@@ -69,21 +76,30 @@ levers! {
     UploadPipeline = "POST" "jobs/{id}/pipeline_uploads" "a job uploads steps: {\"steps\": \"..\"}",
     OrderFault = "POST" "faults" "something goes wrong: {\"route\": \"GetBuild\", \"nth\": 3, \"status\": 502}",
     ListFaults = "GET" "faults" "the faults that were ordered, and how often each came",
-    LiftFault = "DELETE" "faults/{number}" "a fault comes no more",
+    LiftFault = "DELETE" "faults/{number}" "a fault comes no more; answers with how often it came",
     Hold = "POST" "gates" "holds requests back: {\"route\": \"CancelBuild\"}, \"every\": true for all of them",
     ShowGate = "GET" "gates/{number}" "how many requests wait at a gate",
     LetOnePass = "POST" "gates/{number}/let_one_pass" "lets the first request at a gate go on",
     Release = "DELETE" "gates/{number}" "opens a gate for good",
     CreateWebhook = "POST" "webhooks" "tells an address what happens: {\"url\": \"..\", \"events\": [\"build.finished\"], \"signed_with\": \"..\"}",
     ListDeliveries = "GET" "webhooks/{number}/deliveries" "what a webhook was told",
-    ListRequests = "GET" "requests" "the requests of the program under test; ?route=CreateBuild, ?after=10",
-    ListEvents = "GET" "events" "what happened; ?after=10",
+    DeleteWebhook = "DELETE" "webhooks/{number}" "a webhook is told no more",
+    ListRequests = "GET" "requests" ["route", "after"] "the requests of the program under test; ?route=CreateBuild, ?after=10",
+    ListEvents = "GET" "events" ["after"] "what happened; ?after=10",
     Verify = "GET" "verify" "whether everything that was ordered happened, and nothing that nobody serves was asked for",
     TakeSnapshot = "POST" "snapshots" "remembers the world as it is",
     Rewind = "POST" "snapshots/{number}/rewind" "goes back to a world that was remembered",
+    ForgetSnapshot = "DELETE" "snapshots/{number}" "forgets a world that was remembered",
     Fork = "POST" "forks" "starts another fake, on a port of its own, that goes on from here",
     CloseFork = "DELETE" "forks/{number}" "ends a fork",
     Reset = "POST" "reset" "goes back to how everything was at the start",
+}
+
+impl Lever {
+    /// Whether it reads a body; whoever else is sent one must not be told anything in it.
+    pub(super) fn takes_body(self) -> bool {
+        self.method() == "POST"
+    }
 }
 
 /// The variable parts of a path, in their order.
@@ -93,6 +109,13 @@ pub(super) type Parts<'p> = Vec<&'p str>;
 pub(super) fn find<'p>(method: &str, path: &[&'p str]) -> Option<(Lever, Parts<'p>)> {
     let mut levers = Lever::ALL.iter().filter(|lever| lever.method() == method);
     levers.find_map(|lever| Some((*lever, fit(lever.path(), path)?)))
+}
+
+/// The methods of the levers with this path.
+pub(super) fn methods(path: &[&str]) -> Vec<&'static str> {
+    let levers = Lever::ALL.iter();
+    let levers = levers.filter(|lever| fit(lever.path(), path).is_some());
+    levers.map(|lever| lever.method()).collect()
 }
 
 fn fit<'p>(template: &str, path: &[&'p str]) -> Option<Parts<'p>> {

@@ -5,7 +5,7 @@
 //! them, and no clock moves with them.
 //!
 //! The map: [`list`] is which there are, [`given`] and [`script`] and [`faults`] what they take, [`shown`] what they answer,
-//! [`door`] how they come in; [`time`], [`builds`], [`jobs`], [`edge`] and [`record`] are what each does. The reference,
+//! [`kept`] what they made, [`door`] how they come in; [`time`], [`builds`], [`jobs`], [`edge`] and [`record`] are what each does. The reference,
 //! with a line of curl for each, is `reference.md`.
 
 mod builds;
@@ -14,13 +14,14 @@ mod edge;
 mod faults;
 mod given;
 mod jobs;
+mod kept;
 mod list;
 mod record;
 mod script;
 mod shown;
 mod time;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -29,16 +30,14 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::engine::commands::Move;
-use crate::fake::{
-    BuildHandle, FakeBuildkite, Fault, Gate, JobHandle, PipelineHandle, Snapshot, WebhookHandle,
-};
+use crate::fake::{BuildHandle, FakeBuildkite, JobHandle, PipelineHandle, Snapshot};
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::request::Request;
 use crate::levers::given::{Nothing, read};
-use crate::levers::list::{Lever, find};
+use crate::levers::kept::Kept;
+use crate::levers::list::{Lever, find, methods};
 use crate::levers::script::Script;
-use crate::levers::time::Forked;
 
 /// What a lever refuses.
 #[derive(Debug)]
@@ -147,16 +146,6 @@ struct Room {
     kept: Mutex<Kept>,
 }
 
-/// What levers made, by the number they gave it.
-#[derive(Default)]
-struct Kept {
-    snapshots: Vec<Snapshot>,
-    faults: Vec<Fault>,
-    webhooks: Vec<WebhookHandle>,
-    gates: Vec<Option<Gate>>,
-    forks: Vec<Option<Forked>>,
-}
-
 /// A lever that is being pulled.
 struct Pull<'r> {
     room: &'r Room,
@@ -175,8 +164,13 @@ impl Room {
             .split('/')
             .filter(|it| !it.is_empty())
             .collect();
-        let Some((lever, parts)) = find(request.method.as_str(), &path[1..]) else {
-            return no_lever(request);
+        // As everywhere: whoever asks for the head alone is sent no body.
+        let method = match request.method.as_str() {
+            "HEAD" => "GET",
+            method => method,
+        };
+        let Some((lever, parts)) = find(method, &path[1..]) else {
+            return no_lever(request, &methods(&path[1..]));
         };
         let Some(fake) = self.fake.upgrade() else {
             return Reply::message(503, "The fake has been dropped");
@@ -188,7 +182,14 @@ impl Room {
             query: Query::parse(&request.query),
             body: &request.body,
         };
-        pull.carry_out(lever).unwrap_or_else(Refusal::into_reply)
+        let outcome = pull.check(lever).and_then(|()| pull.carry_out(lever));
+        outcome.unwrap_or_else(Refusal::into_reply)
+    }
+
+    fn note_failure(&self, text: String) {
+        if let Some(fake) = self.fake.upgrade() {
+            fake.note_failure(text);
+        }
     }
 }
 
@@ -201,16 +202,29 @@ fn done() -> Reply {
     Reply::new(204)
 }
 
+fn choices(known: &[&str]) -> String {
+    match known {
+        [] => "it has none".to_owned(),
+        known => format!("it has {}", known.join(", ")),
+    }
+}
+
 fn list() -> Vec<String> {
     let all = Lever::ALL.iter();
     all.map(|lever| format!("{lever}: {}", lever.what()))
         .collect()
 }
 
-fn no_lever(request: &Request) -> Reply {
-    let message = format!("there is no lever {} {}", request.method, request.path);
-    let body = json!({ "message": message, "levers": list() });
-    Reply::json(404, format!("{body}\n"))
+/// `methods` are those of levers with this path.
+fn no_lever(request: &Request, methods: &[&str]) -> Reply {
+    let (method, path) = (&request.method, &request.path);
+    if methods.is_empty() {
+        let message = format!("there is no lever {method} {path}");
+        return shown(404, &json!({ "message": message, "levers": list() }));
+    }
+    let known = methods.join(" and ");
+    let message = format!("there is no lever {method} {path}; with this path there is {known}");
+    Reply::message(405, &message).with_header("allow", methods.join(", "))
 }
 
 impl Pull<'_> {
@@ -255,14 +269,36 @@ impl Pull<'_> {
             Lever::Release => self.release(),
             Lever::CreateWebhook => self.create_webhook(),
             Lever::ListDeliveries => self.list_deliveries(),
+            Lever::DeleteWebhook => self.delete_webhook(),
             Lever::ListRequests => self.list_requests(),
             Lever::ListEvents => self.list_events(),
             Lever::Verify => Ok(self.verify()),
             Lever::TakeSnapshot => self.take_snapshot(),
             Lever::Rewind => self.rewind(),
+            Lever::ForgetSnapshot => self.forget_snapshot(),
             Lever::Fork => self.fork(),
             Lever::CloseFork => self.close_fork(),
             Lever::Reset => self.reset(),
+        }
+    }
+
+    /// What no lever of this kind takes is refused: a parameter, or a body where there is nothing to be told.
+    fn check(&self, lever: Lever) -> Result<(), Refusal> {
+        let known = lever.parameters();
+        let mut seen = BTreeSet::new();
+        for key in self.query.keys() {
+            if !known.contains(&key) {
+                let message = format!("this lever has no parameter `{key}`; {}", choices(known));
+                return Err(Refusal::new(400, message));
+            }
+            if !seen.insert(key) {
+                return Err(Refusal::new(400, format!("`{key}` is given twice")));
+            }
+        }
+        if lever.takes_body() {
+            Ok(())
+        } else {
+            self.nothing()
         }
     }
 
@@ -294,14 +330,5 @@ impl Pull<'_> {
         let id = self.parts[0];
         let found = self.fake.find_job(id);
         found.ok_or_else(|| Refusal::unknown("job", id))
-    }
-
-    /// Something that levers made, by its number, from 1.
-    fn numbered<'k, T>(&self, what: &str, all: &'k mut [T]) -> Result<&'k mut T, Refusal> {
-        let text = self.parts[0];
-        let number = text.parse::<usize>().ok();
-        let place = number.and_then(|number| number.checked_sub(1));
-        let found = place.and_then(|place| all.get_mut(place));
-        found.ok_or_else(|| Refusal::unknown(what, text))
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use serde::de::Deserializer;
+use serde::de::{Deserializer, Error as _};
+use serde_json::Value;
 
 use crate::fake::{JobScript, PipelineHandle};
 use crate::levers::Refusal;
@@ -60,11 +61,29 @@ struct Attempt {
 }
 
 /// A span, or two of which something between is drawn from the seed.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, Copy)]
 enum Takes {
     Between([Span; 2]),
     Exactly(Span),
+}
+
+impl<'de> Deserialize<'de> for Takes {
+    /// By hand, because what serde says of untagged enums helps nobody.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let given = Value::deserialize(deserializer)?;
+        let span = |given: &Value| Span::deserialize(given);
+        let takes = match given.as_array().map(Vec::as_slice) {
+            None => span(&given).map(Self::Exactly),
+            Some([least, most]) => {
+                span(least).and_then(|least| Ok(Self::Between([least, span(most)?])))
+            }
+            Some(_) => {
+                let message = "`takes` is a span, or two of them: the least and the most";
+                return Err(D::Error::custom(message));
+            }
+        };
+        takes.map_err(|error| D::Error::custom(format!("`takes`: {error}")))
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -238,10 +257,22 @@ impl Attempt {
             ],
             "`picked_up_after`, `picked_up_after_polls` and `never_picked_up`",
         )?;
+        if self.loses_agent && self.says_exit() {
+            let message = "an attempt that loses its agent has no `exits`, `signal` or `signal_reason` of its own";
+            return Err(Refusal::new(400, message));
+        }
+        if self.takes_polls == Some(0) {
+            let message = "a command that takes no polls takes no time: that is `\"takes\": 0`";
+            return Err(Refusal::new(400, message));
+        }
         for artifact in &self.artifacts {
             artifact.content()?;
         }
         Ok(())
+    }
+
+    fn says_exit(&self) -> bool {
+        self.exits.is_some() || self.signal.is_some() || self.signal_reason.is_some()
     }
 
     fn tell(&self, mut script: JobScript) -> Result<JobScript, Refusal> {
@@ -288,9 +319,7 @@ impl Attempt {
         if let Some(promise) = &self.promises_failure {
             script = script.promises_failure_after(promise.after.0, promise.exit_status);
         }
-        let says_exit =
-            self.exits.is_some() || self.signal.is_some() || self.signal_reason.is_some();
-        if says_exit {
+        if self.says_exit() {
             let status = self.exits.unwrap_or_default();
             script = script.exits_with(exit(status, self.signal.as_deref(), self.signal_reason));
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::http::reply::Reply;
 use crate::levers::given::{Span, instant};
 use crate::levers::shown::{About, clock, moved};
-use crate::levers::{Kept, Outcome, Pull, done, shown};
+use crate::levers::{Outcome, Pull, done, shown};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,20 +58,22 @@ impl Pull<'_> {
 
     pub(super) fn take_snapshot(&self) -> Outcome {
         self.nothing()?;
-        let snapshot = self.fake.snapshot();
-        let text = snapshot.to_string();
         let mut kept = self.room.kept.lock();
-        kept.snapshots.push(snapshot);
-        let number = kept.snapshots.len();
+        let (number, snapshot) = kept.snapshots.add(|| Ok(self.fake.snapshot()))?;
+        let text = snapshot.to_string();
         Ok(shown(201, &json!({ "number": number, "text": text })))
     }
 
     pub(super) fn rewind(&self) -> Outcome {
         self.nothing()?;
-        let mut kept = self.room.kept.lock();
-        let snapshot = self.numbered("snapshot", &mut kept.snapshots)?;
-        self.fake.rewind(snapshot);
+        let kept = self.room.kept.lock();
+        self.fake.rewind(kept.snapshots.get(self.parts[0])?.1);
         Ok(self.show_clock())
+    }
+
+    pub(super) fn forget_snapshot(&self) -> Outcome {
+        self.room.kept.lock().snapshots.take(self.parts[0])?;
+        Ok(done())
     }
 
     /// What levers made is forgotten, too: gates open, and forks end.
@@ -79,24 +81,28 @@ impl Pull<'_> {
         self.nothing()?;
         self.fake.rewind(&self.room.beginning);
         self.fake.forget_unserved();
-        *self.room.kept.lock() = Kept::default();
+        let made = std::mem::take(&mut *self.room.kept.lock());
+        drop(made);
         Ok(self.show_clock())
     }
 
     pub(super) fn fork(&self) -> Outcome {
         self.nothing()?;
-        let fork = Arc::new(self.fake.fork());
-        fork.serve_levers();
-        let mut about = serde_json::to_value(About::new(&fork)).expect("it is made of texts");
         let mut kept = self.room.kept.lock();
-        kept.forks.push(Some(Forked(fork)));
-        about["number"] = kept.forks.len().into();
+        let (number, Forked(fork)) = kept.forks.add(|| {
+            let fork = Arc::new(self.fake.fork());
+            fork.serve_levers();
+            Ok(Forked(fork))
+        })?;
+        let mut about = serde_json::to_value(About::new(fork)).expect("it is made of texts");
+        about["number"] = number.into();
         Ok(shown(201, &about))
     }
 
     pub(super) fn close_fork(&self) -> Outcome {
-        let mut kept = self.room.kept.lock();
-        self.numbered("fork", &mut kept.forks)?.take();
+        // Not under the lock: the end of a server takes its time.
+        let taken = self.room.kept.lock().forks.take(self.parts[0])?;
+        drop(taken);
         Ok(done())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::vocabulary::slip::slip_unless;
 use crate::vocabulary::states::{AnnotationScope, AnnotationStyle};
 
 /// The context of an annotation that names none.
@@ -75,7 +76,7 @@ impl Annotation {
     /// If it is not between 1 and 10.
     #[track_caller]
     pub fn priority(mut self, priority: u8) -> Self {
-        assert!(
+        slip_unless!(
             (1..=10).contains(&priority),
             "an annotation's priority is between 1 and 10, not {priority}"
         );

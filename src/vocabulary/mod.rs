@@ -10,6 +10,7 @@ pub(crate) mod ids;
 pub(crate) mod role;
 pub(crate) mod route;
 pub(crate) mod scope;
+pub(crate) mod slip;
 pub(crate) mod span;
 pub(crate) mod states;
 pub(crate) mod webhook;

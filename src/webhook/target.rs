@@ -34,7 +34,7 @@ impl Target {
         }
         Err(format!(
             "webhooks of this fake go to {choices}, and not to `{}`; if the test means that host, its builder says so: \
-             `.allow_webhook_host(\"{}\")`",
+             `.allow_webhook_host(\"{}\")`, or the server's `--allow-webhook-host`",
             target.host, target.host
         ))
     }

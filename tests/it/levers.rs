@@ -185,7 +185,7 @@ fn a_test_in_another_language_tells_scripts_moves_the_clock_and_asks_what_happen
 }
 
 /// What is told wrong: method, path, body, status, a part of the message.
-const REFUSED: [(&str, &str, &str, u16, &str); 16] = [
+const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
     (
         "POST",
         "clock/advance",
@@ -292,6 +292,120 @@ const REFUSED: [(&str, &str, &str, u16, &str); 16] = [
         400,
         "not as `pdf`",
     ),
+    // Words that would be lost beside others, or where nobody reads them.
+    (
+        "GET",
+        "requests?routes=CreateBuild",
+        "",
+        400,
+        "this lever has no parameter `routes`; it has route, after",
+    ),
+    (
+        "POST",
+        "clock/step?by=3m",
+        "",
+        400,
+        "this lever has no parameter `by`; it has none",
+    ),
+    (
+        "GET",
+        "events?after=1&after=2",
+        "",
+        400,
+        "`after` is given twice",
+    ),
+    (
+        "GET",
+        "requests",
+        r#"{"route": "CreateBuild"}"#,
+        400,
+        "unknown field `route`",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"status": 502, "first": 2, "times": 3}"#,
+        400,
+        "`first` is said without `nth` and `times`",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"reset": true, "before_effect": true, "after_effect": true}"#,
+        400,
+        "it is `before_effect` or `after_effect`",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"reset": true, "body": "gone"}"#,
+        400,
+        "`body` is what a `status` says",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"status": 200}"#,
+        400,
+        "without a `body`, the `status` is that of an error: 400 to 599",
+    ),
+    (
+        "POST",
+        "webhooks",
+        r#"{"url": "http://127.0.0.1:9/", "token": "a", "signed_with": "b"}"#,
+        400,
+        "`token` or `signed_with`, not both",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"loses_agent": true, "exits": 1}]}"#,
+        400,
+        "an attempt that loses its agent has no `exits`",
+    ),
+    // What a test in Rust would be told in words of Rust.
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"takes": "soon"}]}"#,
+        400,
+        "`takes`: invalid value: string \"soon\", expected a span of time",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"takes": ["1m"]}]}"#,
+        400,
+        "`takes` is a span, or two of them",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"takes_polls": 0}]}"#,
+        400,
+        "that is `\"takes\": 0`",
+    ),
+    (
+        "POST",
+        "webhooks",
+        r#"{"url": "http://receiver.test/"}"#,
+        422,
+        "the server's `--allow-webhook-host`",
+    ),
+    (
+        "POST",
+        "pipelines/app/builds",
+        r#"{"source": "cron"}"#,
+        400,
+        "there is no source `cron`; there are ",
+    ),
+    (
+        "POST",
+        "clock/advance",
+        r#"{"by": 18446744073709551615}"#,
+        422,
+        "the calendar ends before",
+    ),
 ];
 
 #[test]
@@ -317,16 +431,38 @@ fn what_is_told_wrong_is_refused_and_changes_nothing() {
             422,
             "app#1 test",
         ),
+        (
+            "POST",
+            by_hand("promise_failure"),
+            r#"{"signal": "SIGTERM"}"#,
+            400,
+            "unknown field `signal`, expected `exit_status`",
+        ),
+        (
+            "POST",
+            by_hand("promise_failure"),
+            "",
+            400,
+            "missing field `exit_status`",
+        ),
     ];
     let refused = REFUSED
-        .map(|(method, path, body, status, text)| (method, path.to_owned(), body, status, text));
-    for (method, path, body, status, text) in refused.into_iter().chain(by_hand) {
+        .iter()
+        .map(|&(method, path, body, status, text)| (method, path.to_owned(), body, status, text));
+    for (method, path, body, status, text) in refused.chain(by_hand) {
         let answer = pull(&fake, method, &path, body);
         let message = answer.message(status);
         assert!(message.contains(text), "{method} {path} {body}: {message}");
     }
-    let lost = pull(&fake, "PUT", "clock", "");
+    let lost = pull(&fake, "GET", "clocks", "");
     assert!(lost.expect(404)["levers"].items().len() > 40);
+    let other = pull(&fake, "PUT", "faults", "");
+    assert_eq!(other.header("allow"), Some("POST, GET"));
+    assert_eq!(
+        other.message(405),
+        "there is no lever PUT /_fake/faults; with this path there is POST and GET"
+    );
+    assert_eq!(pull(&fake, "HEAD", "clock", "").status, 200);
     assert_eq!(fake.events().len(), events);
     assert_eq!(fake.clock().now().to_rfc3339(), "2030-01-01T00:00:00+00:00");
     assert!(fake.requests().is_empty() && fake.verify().is_ok());
@@ -426,7 +562,88 @@ fn a_gate_set_by_a_lever_holds_requests_while_levers_go_on() {
     });
     assert_eq!(arrived.blocking().status, 200);
     assert_eq!(build.state(), BuildState::Canceling);
-    pull(&fake, "GET", "gates/1", "").message(422);
+    let gone = pull(&fake, "GET", "gates/1", "").message(404);
+    assert_eq!(gone, "gate `1` was deleted");
+    pull(&fake, "POST", "gates", r#"{"route": "CancelBuild"}"#).expect(201);
+    let early = pull(&fake, "POST", "gates/2/let_one_pass", "").message(422);
+    assert_eq!(
+        early,
+        "no request waits at gate `2`: ask the gate until one does"
+    );
+}
+
+#[test]
+fn what_levers_made_is_bounded_and_can_be_deleted() {
+    // Given something of each kind
+    let fake = fake();
+    let receiver = fake_buildkite::WebhookReceiver::start();
+    let hook = format!(r#"{{"url": "{}"}}"#, receiver.url());
+    let fault = r#"{"route": "GetUser", "first": 2, "status": 502}"#;
+    let made = [
+        ("snapshots", ""),
+        ("faults", fault),
+        ("gates", r#"{"route": "GetMeta"}"#),
+        ("webhooks", &hook),
+        ("forks", ""),
+    ];
+    for (what, body) in made {
+        assert_eq!(
+            pull(&fake, "POST", what, body).expect(201)["number"].number(),
+            1
+        );
+    }
+    assert_eq!(client(&fake).get("/user").status, 502);
+    // When it is deleted
+    for (what, _) in made {
+        let answer = pull(&fake, "DELETE", &format!("{what}/1"), "");
+        if what == "faults" {
+            assert_eq!(answer.expect(200)["hits"].number(), 1);
+        } else {
+            assert_eq!(answer.status, 204, "{what}");
+        }
+    }
+    // Then nothing of it is left, and no number is given twice
+    assert_eq!(client(&fake).get("/user").status, 200);
+    assert_eq!(client(&fake).get("/meta").status, 200);
+    fake.pipeline("app").create_build();
+    assert_eq!(receiver.received().len(), 0);
+    for (what, body) in made {
+        let again = pull(&fake, "DELETE", &format!("{what}/1"), "").message(404);
+        assert_eq!(
+            again,
+            format!("{} `1` was deleted", what.trim_end_matches('s'))
+        );
+        assert_eq!(
+            pull(&fake, "POST", what, body).expect(201)["number"].number(),
+            2
+        );
+    }
+    // And of forks, which are the dearest, there are only so many
+    for _ in 1..20 {
+        pull(&fake, "POST", "forks", "").expect(201);
+    }
+    let full = pull(&fake, "POST", "forks", "").message(422);
+    assert!(
+        full.starts_with("there are 20 forks, and more are not kept: DELETE /_fake/forks/{number}")
+    );
+    pull(&fake, "DELETE", "forks/5", "");
+    pull(&fake, "POST", "forks", "").expect(201);
+    pull(&fake, "POST", "reset", "").expect(200);
+}
+
+#[test]
+fn a_fault_that_a_lever_ordered_and_that_never_came_is_said_to_be_a_levers() {
+    let fake = fake();
+    let body = r#"{"route": "GetUser", "nth": 3, "status": 502}"#;
+    pull(&fake, "POST", "faults", body).expect(201);
+    let verified = pull(&fake, "GET", "verify", "").expect(200);
+    let problem = verified["problems"].items()[0].str();
+    assert!(
+        problem
+            .starts_with("the fault ordered by a lever never happened: status 502 for request 3"),
+        "{problem}"
+    );
+    assert!(fake.verify().is_err(), "told once");
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::fake::{Fault, FaultBuilder};
-use crate::fault::{Plan, Verdict};
+use crate::fault::{Ordered, Plan, Verdict};
+use crate::vocabulary::slip::{slip, slip_unless};
 
 /// How long a slow body may take in all, in real time: 10 seconds.
 const SLOWEST: Duration = Duration::from_secs(10);
@@ -26,7 +27,7 @@ impl FaultBuilder {
     /// If it is no error: 400 to 599.
     #[track_caller]
     pub fn status(self, status: u16) -> Fault {
-        assert!(
+        slip_unless!(
             (400..=599).contains(&status),
             "{status} is no status of an error; `.answers({status}, body)` answers with anything"
         );
@@ -44,7 +45,7 @@ impl FaultBuilder {
     /// If the status is not between 200 and 599.
     #[track_caller]
     pub fn answers(self, status: u16, body: impl Into<Bytes>) -> Fault {
-        assert!(
+        slip_unless!(
             (200..=599).contains(&status),
             "{status} is no status of an answer: those are between 200 and 599"
         );
@@ -77,7 +78,7 @@ impl FaultBuilder {
     /// If it is not a whole number of seconds: the header has no room for less.
     #[track_caller]
     pub fn rate_limited_for(self, reset: Duration) -> Fault {
-        assert!(
+        slip_unless!(
             reset.subsec_nanos() == 0,
             "a rate limit is reset after whole seconds, and {reset:?} are not"
         );
@@ -110,7 +111,7 @@ impl FaultBuilder {
     /// If that is more than a thousand years.
     #[track_caller]
     pub fn delay(self, by: Duration) -> Fault {
-        assert!(
+        slip_unless!(
             by <= crate::vocabulary::span::days(365_000),
             "{by:?} are more than a thousand years"
         );
@@ -159,7 +160,7 @@ impl FaultBuilder {
     /// If it is off by 0: that is right.
     #[track_caller]
     pub fn wrong_content_length(self, by: i64) -> Fault {
-        assert!(
+        slip_unless!(
             by != 0,
             "a content-length that is off by 0 is right: say by how many bytes it should be more, or less"
         );
@@ -175,13 +176,13 @@ impl FaultBuilder {
     /// If there are fewer than 2 pieces or more than 1,000, or the pauses add up to more than ten seconds.
     #[track_caller]
     pub fn slow_body(self, pieces: usize, pause: Duration) -> Fault {
-        assert!(
+        slip_unless!(
             (2..=MOST_PIECES).contains(&pieces),
             "a body comes in 2 to {MOST_PIECES} pieces, not in {pieces}"
         );
         let pauses = u32::try_from(pieces - 1).expect("at most a thousand");
         let all = pause.saturating_mul(pauses);
-        assert!(
+        slip_unless!(
             all <= SLOWEST,
             "{pauses} pauses of {pause:?} are {all:?} of real time, and {SLOWEST:?} are the limit"
         );
@@ -192,14 +193,21 @@ impl FaultBuilder {
     fn order(self, verdict: Verdict) -> Fault {
         let effect = self.effect.unwrap_or(verdict.usual_effect());
         if let Some(reason) = verdict.refuses(effect) {
-            panic!("no fault `{verdict}` like this: {reason}");
+            slip!("no fault `{verdict}` like this: {reason}");
         }
+        let ordered = Ordered::At(Location::caller());
+        #[cfg(feature = "cli")]
+        let ordered = if self.is_by_lever {
+            Ordered::ByLever
+        } else {
+            ordered
+        };
         let plan = Plan {
             whom: self.whom,
             when: self.when,
             verdict,
             effect,
-            ordered_at: Location::caller(),
+            ordered,
         };
         let text = plan.to_string().into();
         let number = self.tie.driver().faults(|faults| faults.order(plan));
