@@ -150,6 +150,72 @@ fn everything_the_command_line_says_holds() {
 }
 
 #[test]
+fn what_a_builder_says_in_rust_the_command_line_says_too() {
+    // Given a server with every other option
+    let server = Standalone::start(&[
+        "--agent",
+        "mac-1=queue=mac,os=macos",
+        "--agent",
+        "spare",
+        "--rate-limit",
+        "2/20",
+        "--rate-limits",
+        "--limits",
+        "--hourly-expiry",
+        "--clusters-required",
+        "--plan-without-teams",
+        "--waiters-with-state",
+        "--plain-logs",
+        "--allow-webhook-host",
+        "receiver.test",
+        "--webhooks-with-iso-times",
+        "--webhook-timeout",
+        "1s",
+        "--request-timeout",
+        "5s",
+        "--body-limit",
+        "2000",
+        "--event-limit",
+        "5000",
+        "--origin",
+        "http://fake.test",
+        "--allow-unknown-routes",
+    ]);
+    // Then each does what it says
+    let steps = r#"{"name": "app", "steps": "steps: [{command: make, agents: {queue: mac}}]"}"#;
+    let app = server.pull("pipelines", steps);
+    assert_eq!(app["web_url"], "http://fake.test/acme/app");
+    server.pull("webhooks", r#"{"url": "http://receiver.test:1/hooks"}"#);
+    server.pull("pipelines/app/builds", "");
+    server.pull("clock/advance", r#"{"by": "1s"}"#);
+    let token = server.text("token").to_owned();
+    let (_, build) = server.get("organizations/acme/pipelines/app/builds/1", &token);
+    assert_eq!(build["jobs"][0]["agent"]["name"], "mac-1");
+    assert_eq!(server.get("nowhere", &token).0, 404);
+    assert_eq!(server.get("user", &token).0, 200);
+    assert_eq!(server.get("user", &token).0, 429);
+    let large = format!("{{\"name\": \"{}\"}}", "x".repeat(2000));
+    let http = reqwest::blocking::Client::new();
+    let url = format!("{}pipelines", server.text("levers_url"));
+    let answer = http.post(url).body(large).send().expect("an answer");
+    assert_eq!(answer.status(), 413);
+    let ended = server.stop();
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+/// Whoever tells a server something wrong is told so, and nobody else.
+#[test]
+fn a_refused_lever_is_no_line_on_standard_error() {
+    let server = Standalone::start(&[]);
+    let url = format!("{}pipelines", server.text("levers_url"));
+    let http = reqwest::blocking::Client::new();
+    let answer = http.post(url).body(r#"{"name": ""}"#).send();
+    assert_eq!(answer.expect("an answer").status(), 422);
+    let ended = server.stop();
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_bytes_in_every_process() {
     let build = || {
         let server = Standalone::start(&["--seed", "11"]);
@@ -184,6 +250,11 @@ fn signals_stop_it_cleanly() {
             .args(["-s", signal, &child.id().to_string()])
             .status();
         assert!(kill.expect("kill").success());
+        // Who is in a hurry says it twice; by then it may be gone.
+        let _ = Command::new("kill")
+            .args(["-s", signal, &child.id().to_string()])
+            .stderr(Stdio::null())
+            .status();
         assert_eq!(child.wait().expect("an end").code(), Some(0), "{signal}");
     }
 }
@@ -192,8 +263,9 @@ fn signals_stop_it_cleanly() {
 fn a_command_line_that_is_wrong_is_refused_with_what_would_be_right() {
     let steps = file("wrong.yml", "steps: [{command: make, key: test}]");
     let script = file("wrong.json", r#"{"ap": []}"#);
+    let broken = file("wrong-broken.json", "{");
     let pipeline = format!("app={steps}");
-    let table: [(&[&str], &str); 14] = [
+    let table: [(&[&str], &str); 21] = [
         (&[], "which command? There is `serve`; `--help` says more"),
         (
             &["server"],
@@ -231,6 +303,28 @@ fn a_command_line_that_is_wrong_is_refused_with_what_would_be_right() {
             &["serve", "--pipeline", &pipeline, "--script", &script],
             "there is no pipeline `ap`",
         ),
+        (
+            &["serve", "--pipeline", &pipeline, "--script", &broken],
+            "wrong-broken.json`: EOF while parsing",
+        ),
+        (
+            &["serve", "--seed", "x"],
+            "--seed takes a number, such as 7, and not `x`",
+        ),
+        (
+            &["serve", "--body-limit", "-1"],
+            "--body-limit takes a number",
+        ),
+        (
+            &["serve", "--rate-limit", "50"],
+            "--rate-limit takes two numbers, such as 50/200, and not `50`",
+        ),
+        (
+            &["serve", "--webhook-timeout", "soon"],
+            "`soon` is no span of time",
+        ),
+        (&["serve", "--user", "<>"], "--user takes 'NAME <EMAIL>'"),
+        (&["serve", "--clock", "wall:0"], "a clock cannot go 0 times"),
         (&["serve", "extra"], "unexpected argument \"extra\""),
     ];
     for (arguments, text) in table {

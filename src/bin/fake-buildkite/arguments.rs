@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::str::FromStr;
+use std::time::Duration;
 
-use fake_buildkite::{Agents, Clock, FakeBuildkite, FakeBuildkiteBuilder, Scope};
+use fake_buildkite::{AgentSpec, Agents, Clock, FakeBuildkite, FakeBuildkiteBuilder, Scope};
 use lexopt::prelude::*;
 
 /// What `--help` prints.
@@ -25,7 +27,22 @@ until it is interrupted, and answers levers below /_fake/: GET /_fake/ lists the
     --pipeline SLUG=FILE      makes a pipeline of a file of steps; again for more
     --script FILE             what jobs will do: {\"app\": [{\"job\": \"test\", \"attempts\": [{\"takes\": \"3m\", \"exits\": 1}]}]}
     --no-agents               nobody picks up jobs
+    --agent NAME[=TAGS]       only these do; tags as for the agent, such as queue=linux,os=debian; again for more
     --rate-limits             requests beyond Buildkite's limits are refused
+    --rate-limit USER/ORG     the same, with other limits: requests a minute of a user, and of an organization
+    --limits                  Buildkite's limits on jobs, builds, artifacts and so on hold
+    --hourly-expiry           jobs expire when Buildkite looks, once an hour, and not on the second
+    --clusters-required       agents and pipelines need a cluster
+    --plan-without-teams      the organization has no teams
+    --waiters-with-state      wait steps are shown with a state
+    --plain-logs              logs without the agent's time stamps
+    --allow-webhook-host HOST webhooks may go to this host, too
+    --webhooks-with-iso-times webhooks write times as the API does
+    --webhook-timeout SPAN    how long a receiver may take, in real time
+    --request-timeout SPAN    how long a request may take to arrive, in real time
+    --body-limit BYTES        how large a request may be
+    --event-limit NUMBER      how many due things one move of the clock may meet
+    --origin URL              what addresses in answers begin with, instead of where it listens
     --allow-unknown-routes    what nobody serves is no problem
     --stop-with-stdin         stops when its standard input ends, and so with whoever started it
     --strict                  exits with 1 if something that was ordered never happened, or nobody serves what was asked for
@@ -45,7 +62,9 @@ pub(crate) struct Serve {
     pub(crate) builder: FakeBuildkiteBuilder,
     /// Slug and steps of each.
     pipelines: Vec<(String, String)>,
-    scripts: Vec<String>,
+    /// File and text of each.
+    scripts: Vec<(String, String)>,
+    agents: Vec<AgentSpec>,
     /// The first that may do everything.
     token: Option<String>,
     pub(crate) stops_with_stdin: bool,
@@ -81,6 +100,7 @@ impl Serve {
             builder: FakeBuildkite::builder(),
             pipelines: Vec::new(),
             scripts: Vec::new(),
+            agents: Vec::new(),
             token: None,
             stops_with_stdin: false,
             is_strict: false,
@@ -91,11 +111,41 @@ impl Serve {
                 Long(name) => name.to_owned(),
                 other @ (Short(_) | Value(_)) => return Err(other.unexpected()),
             };
-            serve = serve.with(&name, parser)?;
+            if !serve.switch(&name) {
+                serve = serve.with(&name, parser)?;
+            }
         }
         Ok(Arguments::Serve(Box::new(serve)))
     }
 
+    /// An option without a value. False if this is none.
+    fn switch(&mut self, name: &str) -> bool {
+        let builder = self.builder.clone();
+        self.builder = match name {
+            "no-agents" => builder.agents(Agents::none()),
+            "rate-limits" => builder.enforce_rate_limits(),
+            "limits" => builder.enforce_limits(),
+            "hourly-expiry" => builder.hourly_expiry(),
+            "clusters-required" => builder.clusters_required(),
+            "plan-without-teams" => builder.plan_without_teams(),
+            "waiters-with-state" => builder.waiters_with_state(),
+            "plain-logs" => builder.plain_logs(),
+            "webhooks-with-iso-times" => builder.webhooks_with_iso_times(),
+            "allow-unknown-routes" => builder.allow_unknown_routes(),
+            "stop-with-stdin" => {
+                self.stops_with_stdin = true;
+                builder
+            }
+            "strict" => {
+                self.is_strict = true;
+                builder
+            }
+            _ => return false,
+        };
+        true
+    }
+
+    /// An option with a value.
     fn with(mut self, name: &str, parser: &mut lexopt::Parser) -> Result<Self, lexopt::Error> {
         let builder = self.builder.clone();
         let builder = match name {
@@ -112,12 +162,23 @@ impl Serve {
                 let (name, email) = user(&parser.value()?.string()?)?;
                 builder.user(name, email)
             }
-            "seed" => builder.seed(parser.value()?.parse()?),
+            "agent" => {
+                self.agents.push(agent(&parser.value()?.string()?));
+                builder.agents(Agents::fleet(self.agents.clone()))
+            }
+            "rate-limit" => {
+                let (user, organization) = rate_limit(&parser.value()?.string()?)?;
+                builder.rate_limit(user, organization)
+            }
+            "allow-webhook-host" => builder.allow_webhook_host(parser.value()?.string()?),
+            "webhook-timeout" => builder.webhook_timeout(span(&parser.value()?.string()?)?),
+            "request-timeout" => builder.request_timeout(span(&parser.value()?.string()?)?),
+            "body-limit" => builder.body_limit(number(name, &parser.value()?.string()?)?),
+            "event-limit" => builder.event_limit(number(name, &parser.value()?.string()?)?),
+            "origin" => builder.origin(parser.value()?.string()?),
+            "seed" => builder.seed(number(name, &parser.value()?.string()?)?),
             "starting-at" => builder.starting_at(&parser.value()?.string()?),
             "clock" => builder.clock(clock(&parser.value()?.string()?)?),
-            "no-agents" => builder.agents(Agents::none()),
-            "rate-limits" => builder.enforce_rate_limits(),
-            "allow-unknown-routes" => builder.allow_unknown_routes(),
             "pipeline" => {
                 let text = parser.value()?.string()?;
                 let (slug, file) = text
@@ -128,15 +189,8 @@ impl Serve {
             }
             "script" => {
                 let file = parser.value()?.string()?;
-                self.scripts.push(contents(&file)?);
-                builder
-            }
-            "stop-with-stdin" => {
-                self.stops_with_stdin = true;
-                builder
-            }
-            "strict" => {
-                self.is_strict = true;
+                let text = contents(&file)?;
+                self.scripts.push((file, text));
                 builder
             }
             _ => return Err(Long(name).unexpected()),
@@ -162,9 +216,10 @@ impl Serve {
         for (slug, steps) in &self.pipelines {
             fake.pipeline(slug).slug(slug).steps(steps).create();
         }
-        self.scripts
-            .iter()
-            .try_for_each(|script| fake.tell_scripts(script))
+        self.scripts.iter().try_for_each(|(file, script)| {
+            let told = fake.tell_scripts(script);
+            told.map_err(|error| format!("the scripts of `{file}`: {error}"))
+        })
     }
 }
 
@@ -196,11 +251,35 @@ fn token(text: &str) -> Result<(String, Vec<Scope>), String> {
     Ok((token.to_owned(), scopes?))
 }
 
+fn number<N: FromStr>(option: &str, text: &str) -> Result<N, String> {
+    let number = text.parse();
+    number.map_err(|_| format!("--{option} takes a number, such as 7, and not `{text}`"))
+}
+
+fn span(text: &str) -> Result<Duration, String> {
+    let span = fake_buildkite::span_of(text);
+    span.ok_or_else(|| format!("`{text}` is no span of time such as 5s or 1h30m"))
+}
+
+fn rate_limit(text: &str) -> Result<(u64, u64), String> {
+    let both = text
+        .split_once('/')
+        .and_then(|(user, organization)| Some((user.parse().ok()?, organization.parse().ok()?)));
+    both.ok_or_else(|| format!("--rate-limit takes two numbers, such as 50/200, and not `{text}`"))
+}
+
+fn agent(text: &str) -> AgentSpec {
+    let (name, tags) = text.split_once('=').unwrap_or((text, ""));
+    let tags = tags.split(',').filter(|tag| !tag.is_empty());
+    fake_buildkite::agent(name).tags(tags)
+}
+
 fn user(text: &str) -> Result<(String, String), String> {
     let parts = text
         .strip_suffix('>')
         .and_then(|text| text.split_once('<'))
-        .map(|(name, email)| (name.trim().to_owned(), email.trim().to_owned()));
+        .map(|(name, email)| (name.trim().to_owned(), email.trim().to_owned()))
+        .filter(|(name, email)| !name.is_empty() && !email.is_empty());
     parts.ok_or_else(|| format!("--user takes 'NAME <EMAIL>', not `{text}`"))
 }
 
@@ -215,9 +294,7 @@ fn clock(text: &str) -> Result<Clock, String> {
                 "`{speed}` is no speed: wall:60 is a minute in a second"
             )),
         },
-        Some(("per-request", span)) => fake_buildkite::span_of(span)
-            .map(Clock::PerRequest)
-            .ok_or_else(|| format!("`{span}` is no span of time such as 5s or 1h30m")),
+        Some(("per-request", by)) => span(by).map(Clock::PerRequest),
         _ => Err(format!(
             "there is no clock `{text}`; there are manual, wall:SPEED, per-request:SPAN and step-per-poll"
         )),
