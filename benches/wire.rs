@@ -20,8 +20,9 @@ use support::client::{Captured, Client, get};
 use support::measure::{
     self, Series, Subject, full_or_short, record, record_ratio, side_by_side, timed,
 };
+use support::mock::wiremock;
 use support::process::{is_pinned, run_pinned};
-use support::servers::{Answer, Bare, wiremock};
+use support::servers::{Answer, Bare};
 use support::typed::{Build, Shape, serialiser};
 use support::world::{address, build_path, finished, steps};
 

@@ -66,7 +66,16 @@ impl Client {
     /// If it is not 200, or its body not as long as it says.
     pub(crate) fn capture(&mut self, request: &[u8]) -> Captured {
         let filled = self.ask(request);
-        let answer = &self.buffer[..filled];
+        Captured::read(&self.buffer[..filled])
+    }
+}
+
+impl Captured {
+    /// Takes an answer apart.
+    ///
+    /// # Panics
+    /// If it is not 200, or its body not as long as it says.
+    pub(crate) fn read(answer: &[u8]) -> Self {
         let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
         let end = end.expect("a head");
         let head = std::str::from_utf8(&answer[..end]).expect("plain headers");
@@ -83,7 +92,7 @@ impl Client {
         headers.remove(CONNECTION);
         let length = headers.remove(CONTENT_LENGTH).expect("a length");
         assert_eq!(length, body.len().to_string());
-        Captured { headers, body }
+        Self { headers, body }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub(crate) mod client;
 pub(crate) mod measure;
+pub(crate) mod mock;
 pub(crate) mod process;
 pub(crate) mod servers;
 pub(crate) mod typed;

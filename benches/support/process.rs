@@ -76,3 +76,39 @@ pub(crate) fn held() -> Option<Held> {
         descriptors: fs::read_dir("/proc/self/fd").ok()?.count() as u64,
     })
 }
+
+/// Parts of a benchmark that need a process of their own: it runs itself again, and reads what that prints.
+pub(crate) mod alone {
+    use std::env;
+    use std::fmt::Display;
+    use std::process::Command;
+
+    const PART: &str = "FAKE_BUILDKITE_BENCH_PART";
+
+    /// Which part this process is for, if it is not the first one.
+    pub(crate) fn asked() -> Option<String> {
+        env::var(PART).ok()
+    }
+
+    /// Says something to the first process.
+    pub(crate) fn answer(key: &str, value: impl Display) {
+        println!("{key}\t{value}");
+    }
+
+    /// Has a part done, and returns what it said.
+    pub(crate) fn ask(part: &str) -> Vec<(String, f64)> {
+        let me = env::current_exe().expect("a path");
+        let output = Command::new(me)
+            .env(PART, part)
+            .output()
+            .expect("it starts");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{part}: {errors}");
+        let text = String::from_utf8(output.stdout).expect("text");
+        let answer = |line: &str| {
+            let (key, value) = line.split_once('\t')?;
+            Some((key.to_owned(), value.parse().ok()?))
+        };
+        text.lines().filter_map(answer).collect()
+    }
+}

@@ -1,4 +1,4 @@
-//! The servers to compare with: hyper as it is, and wiremock.
+//! The server to compare with: hyper as it is.
 
 use std::convert::Infallible;
 use std::io;
@@ -15,7 +15,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
-use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use super::client::Captured;
 
@@ -110,19 +109,4 @@ pub(crate) async fn serve(listener: std::net::TcpListener, answer: Answer) {
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
         });
     }
-}
-
-/// wiremock with one answer to everything, not from its pool. It keeps every request, as the fake does.
-pub(crate) async fn wiremock(like: &Captured) -> MockServer {
-    let server = MockServer::builder().start().await;
-    let mut template = ResponseTemplate::new(200);
-    for (name, value) in &like.headers {
-        template = template.append_header(name, value);
-    }
-    template = template.set_body_bytes(like.body.to_vec());
-    Mock::given(wiremock::matchers::any())
-        .respond_with(template)
-        .mount(&server)
-        .await;
-    server
 }

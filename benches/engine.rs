@@ -1,0 +1,125 @@
+//! What the machine costs without a request: a build made, an event in virtual time, the memory of a build that has ended.
+//!
+//! `cargo bench --bench engine` prints medians, and growth with the number of jobs and of events.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a benchmark looks at the real clock"
+)]
+
+mod support;
+
+use fake_buildkite::FakeBuildkite;
+use support::measure::{IS_DEBUG, full_or_short, median, record, timed};
+use support::process::{alone, held};
+use support::world::{finished, steps};
+
+fn main() {
+    if let Some(memory) = alone::asked() {
+        return of_builds_that_ended(&memory);
+    }
+    created();
+    created_by_jobs();
+    events();
+    memory();
+}
+
+fn created() {
+    let (_fake, app) = finished(10, 10);
+    let mut times: Vec<_> = (0..full_or_short(5_000, 500))
+        .map(|_| timed(|| app.create_build()))
+        .collect();
+    let us = median(&mut times).as_secs_f64() * 1e6;
+    let high = times[times.len() * 9 / 10].as_secs_f64() * 1e6;
+    println!("a build of 10 jobs made: {us:.1} us (nine of ten within {high:.1})");
+    record("create.us", format_args!("{us:.2}"));
+    record(
+        "create.spread",
+        format_args!("nine of ten within {high:.1} us"),
+    );
+}
+
+fn created_by_jobs() {
+    println!("a build made, by jobs");
+    for jobs in [1, 10, 100, 1_000, full_or_short(5_000, 1_000)] {
+        let fake = FakeBuildkite::start();
+        let app = fake.pipeline("app").steps(steps(jobs)).create();
+        app.create_build();
+        let mut times: Vec<_> = (0..(2_000 / jobs).clamp(5, 200))
+            .map(|_| timed(|| app.create_build()))
+            .collect();
+        let us = median(&mut times).as_secs_f64() * 1e6;
+        let each = us / f64::from(u32::try_from(jobs).expect("few"));
+        println!("  {jobs:>6} jobs {us:>10.1} us   {each:>6.2} us a job");
+        record(
+            &format!("create_by_jobs.{jobs}.us"),
+            format_args!("{us:.2}"),
+        );
+        record(
+            &format!("create_by_jobs.{jobs}.us_a_job"),
+            format_args!("{each:.3}"),
+        );
+    }
+}
+
+/// Builds of ten jobs from their creation to their end; the clock's part of it.
+fn events() {
+    println!("an event in virtual time");
+    let most = if IS_DEBUG { 100_000 } else { 1_000_000 };
+    let mut first = None;
+    let sizes = [1_000, 10_000, 100_000, 1_000_000];
+    for size in sizes
+        .into_iter()
+        .filter(|size| *size <= full_or_short(most, 10_000))
+    {
+        let runs = (1_000_000 / size).clamp(1, 9);
+        let mut all: Vec<_> = (0..runs).map(|_| nanos_an_event(size)).collect();
+        let nanos = median(&mut all);
+        let growth = nanos / *first.get_or_insert(nanos);
+        println!("  {size:>8} events {nanos:>6} ns each   {growth:.2}");
+        record(&format!("events.{size}.ns"), nanos);
+    }
+}
+
+fn nanos_an_event(wanted: usize) -> u64 {
+    let fake = FakeBuildkite::builder().event_limit(10_000_000).start();
+    let app = fake.pipeline("app").steps(steps(10)).create();
+    let before = fake.events().len();
+    app.create_build();
+    let made = fake.events().len() - before;
+    let ran = fake.run_until_idle().events.len();
+    for _ in 1..wanted / (made + ran) {
+        app.create_build();
+    }
+    let mut count = 0;
+    let took = timed(|| {
+        let idle = fake.run_until_idle();
+        count = idle.events.len();
+        idle
+    });
+    u64::try_from(took.as_nanos()).expect("not so long") / u64::try_from(count.max(1)).expect("few")
+}
+
+/// In a process of its own, so that nothing freed before is used again.
+fn memory() {
+    for (key, value) in alone::ask("memory") {
+        println!("  {key}: {value} bytes");
+        record(&key, value);
+    }
+}
+
+/// How much memory more builds take once they have ended and the journal is full.
+fn of_builds_that_ended(_: &str) {
+    let (fake, app) = finished(4_000, 10);
+    let Some(before) = held() else {
+        return;
+    };
+    let more = 4_000;
+    for _ in 0..more {
+        app.create_build();
+        fake.run_until_idle();
+    }
+    let after = held().expect("it was there before");
+    let grown = (after.resident_kib.saturating_sub(before.resident_kib)) * 1024;
+    alone::answer("memory.finished_build_bytes", grown / more);
+}
