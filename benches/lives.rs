@@ -83,7 +83,7 @@ fn warm(captured: &Captured) {
             })
         }),
     ];
-    let all = side_by_side(full_or_short(60, 10), &mut subjects);
+    let all = side_by_side(full_or_short(150, 20), &mut subjects);
     measure::table(
         "start to first answer, in a warm process",
         "warm",
@@ -117,7 +117,7 @@ fn drops(captured: &Captured) {
             took
         }),
     ];
-    let all = side_by_side(full_or_short(40, 10), &mut subjects);
+    let all = side_by_side(full_or_short(100, 20), &mut subjects);
     measure::table(
         "an idle one dropped, its port closed",
         "drop",
@@ -148,7 +148,7 @@ fn cold(captured: &Captured) {
             })
         })
         .into();
-    let all = side_by_side(full_or_short(60, 10), &mut subjects);
+    let all = side_by_side(full_or_short(150, 20), &mut subjects);
     measure::table("a process for one answer", "cold", &subjects, &all);
     record_ratio("cold.over_bare", all[1].over(&all[0]));
     record_ratio("cold.wiremock_over_fake", all[2].over(&all[1]));

@@ -98,7 +98,7 @@ fn page(histories: &[History], path: &str, at: usize) -> Vec<Series> {
             Subject::new(&name, move || timed(|| client.ask(&request)))
         })
         .collect();
-    side_by_side(full_or_short(10, 3), &mut subjects)
+    side_by_side(full_or_short(40, 8), &mut subjects)
 }
 
 /// What is asked for: a name, and the query.

@@ -98,7 +98,7 @@ fn unchanged() {
         asking("typed", refs.typed.address, &request),
         asking("wiremock", *mock.address(), &request),
     ];
-    let all = side_by_side(full_or_short(60, 10), &mut subjects);
+    let all = side_by_side(full_or_short(200, 20), &mut subjects);
     let bytes = refs.captured.body.len();
     let title = format!("GET a build of 10 jobs that has not changed ({bytes} bytes)");
     measure::table(&title, "unchanged", &subjects, &all);
@@ -161,7 +161,7 @@ fn changed() {
         }),
         asking("typed", refs.typed.address, &request),
     ];
-    let all = side_by_side(full_or_short(60, 10), &mut subjects);
+    let all = side_by_side(full_or_short(200, 20), &mut subjects);
     let title = "GET a build of 10 jobs of which one has changed";
     measure::table(title, "changed", &subjects, &all);
     record_ratio("changed.typed_over_fake", all[2].over(&all[1]));
@@ -178,7 +178,7 @@ fn list() {
         asking("fake", address(&fake), &request),
         asking("typed", refs.typed.address, &request),
     ];
-    let all = side_by_side(full_or_short(40, 5), &mut subjects);
+    let all = side_by_side(full_or_short(40, 10), &mut subjects);
     let bytes = refs.captured.body.len();
     let title = format!("GET a list of 100 builds of 10 jobs ({bytes} bytes)");
     measure::table(&title, "list", &subjects, &all);
@@ -214,7 +214,7 @@ fn by_jobs() {
             asking("fake", address(&fake), &request),
             asking("typed", refs.typed.address, &request),
         ];
-        let all = side_by_side(full_or_short(10, 3), &mut subjects);
+        let all = side_by_side(full_or_short(30, 5), &mut subjects);
         measure::table(
             &format!(" {jobs} jobs"),
             &format!("by_jobs.{jobs}"),
@@ -273,7 +273,7 @@ impl Crowd {
             clippy::cast_sign_loss,
             reason = "a rate"
         )]
-        let fit = (rate * 0.05) as usize;
+        let fit = (rate * 0.02) as usize;
         self.requests = fit.clamp(2 * CONNECTIONS, 5_000);
     }
 }
@@ -293,7 +293,7 @@ fn throughput() {
         crowd.warm_up(&request);
     }
     let mut rates = vec![Series(Vec::new()); crowds.len()];
-    for round in 0..full_or_short(40, 6) {
+    for round in 0..full_or_short(100, 10) {
         for turn in 0..crowds.len() {
             let at = (turn + round) % crowds.len();
             let rate = crowds[at].run(&request);

@@ -47,8 +47,11 @@ impl<'a> Subject<'a> {
 #[derive(Clone)]
 pub(crate) struct Series(pub(crate) Vec<f64>);
 
-/// How much of a round each subject may take.
-const SLICE: Duration = Duration::from_millis(15);
+/// How long each subject is run before it counts.
+const WARM_UP: Duration = Duration::from_millis(20);
+
+/// How much of a round each subject may take: little, so that what disturbs one of them disturbs its neighbours, too.
+const SLICE: Duration = Duration::from_millis(4);
 
 /// Times all of them, round by round; one series each.
 pub(crate) fn side_by_side(rounds: usize, subjects: &mut [Subject<'_>]) -> Vec<Series> {
@@ -69,13 +72,13 @@ pub(crate) fn side_by_side(rounds: usize, subjects: &mut [Subject<'_>]) -> Vec<S
 fn warmed_up(subject: &mut Subject<'_>) -> usize {
     let begun = Instant::now();
     let mut count = 0;
-    while count < 3 || (begun.elapsed() < SLICE && count < 1_000) {
+    while count < 3 || begun.elapsed() < WARM_UP {
         (subject.act)();
         count += 1;
     }
     let each = begun.elapsed() / count;
     let fit = SLICE.as_nanos() / each.as_nanos().max(1);
-    usize::try_from(fit).map_or(500, |fit| fit.clamp(3, 500))
+    usize::try_from(fit).map_or(1, |fit| fit.clamp(1, 500))
 }
 
 pub(crate) fn median<T: Copy + Ord>(all: &mut [T]) -> T {
