@@ -94,7 +94,7 @@ impl Engine {
             engine: self,
             pipeline,
             id: BuildId(self.mint(Kind::Build, self.builds.next_key())),
-            number: self.pipelines.get(pipeline).last_number + 1,
+            number: self.activity.get(pipeline).last_number + 1,
             head,
             state: BuildState::Creating,
         };

@@ -215,7 +215,7 @@ impl Engine {
         if before == after {
             return;
         }
-        let counts = &mut self.pipelines.change(key).counts;
+        let counts = &mut self.activity.change(key).counts;
         counts.subtract(before);
         counts.add(after);
     }

@@ -135,7 +135,7 @@ impl BuildFacts<'_> {
 
     /// The builds of the branch that passed or failed, newest first.
     fn outcomes(&self) -> impl Iterator<Item = (u64, BuildState)> {
-        let builds = &self.engine.pipeline(self.pipeline).builds;
+        let builds = &self.engine.activity(self.pipeline).builds;
         let newest_first = (0..builds.len()).rev().filter_map(|n| builds.get(n));
         let builds = newest_first.map(|key| self.engine.build(*key));
         let of_branch = builds.filter(|build| build.head.branch == self.head.branch);

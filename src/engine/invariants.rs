@@ -91,6 +91,7 @@ impl Engine {
             tokens,
             teams,
             pipelines,
+            activity,
             scripts,
             slugs,
             builds,
@@ -143,6 +144,7 @@ impl Engine {
             ("tokens", tokens.writes() == before.tokens.writes()),
             ("teams", teams.is_same(&before.teams)),
             ("pipelines", pipelines.writes() == before.pipelines.writes()),
+            ("activity", activity.writes() == before.activity.writes()),
             ("scripts", scripts.writes() == before.scripts.writes()),
             ("slugs", *slugs == before.slugs),
             ("builds", builds.writes() == before.builds.writes()),
@@ -239,10 +241,11 @@ impl Engine {
         assert_eq!(self.slugs.size(), self.pipelines.iter().count());
         for (key, pipeline) in self.pipelines.iter() {
             let mut counts = Counts::default();
-            for build in &pipeline.builds {
+            let activity = self.activity.get(key);
+            for build in &activity.builds {
                 counts.add(counts_of(self.builds.get(*build).state, self.tally(*build)));
             }
-            assert_eq!(pipeline.counts, counts, "the counts of `{}`", pipeline.slug);
+            assert_eq!(activity.counts, counts, "the counts of `{}`", pipeline.slug);
             let found = self.pipeline_by_slug(pipeline.organization, &pipeline.slug);
             assert_eq!(found, Some(key), "a slug leads to its pipeline");
         }

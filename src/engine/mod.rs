@@ -80,7 +80,7 @@ use crate::engine::graph::StepRun;
 use crate::engine::job::{Job, JobKey};
 use crate::engine::judging::Judging;
 use crate::engine::log::{Log, LogForm};
-use crate::engine::pipeline::{Pipeline, PipelineKey};
+use crate::engine::pipeline::{Activity, Pipeline, PipelineKey};
 use crate::engine::schedule::{Schedule, ScheduleKey};
 use crate::engine::step_upload::StepUploads;
 use crate::engine::table::Table;
@@ -148,6 +148,8 @@ pub(crate) struct Engine {
     tokens: Table<TokenKey, Token>,
     teams: Teams,
     pipelines: Table<PipelineKey, Pipeline>,
+    /// Row for row beside the pipelines.
+    activity: Table<PipelineKey, Activity>,
     /// Row for row beside the pipelines: the test's own, and no part of what Buildkite shows.
     scripts: Table<PipelineKey, Scripts>,
     slugs: RedBlackTreeMapSync<(OrganizationKey, Arc<str>), PipelineKey>,
@@ -216,6 +218,7 @@ impl Engine {
             tokens: Table::new(),
             teams: Teams::new(),
             pipelines: Table::new(),
+            activity: Table::new(),
             scripts: Table::new(),
             slugs: RedBlackTreeMapSync::new_sync(),
             builds: Table::new(),
@@ -367,6 +370,14 @@ impl Engine {
         self.pipelines.version(key)
     }
 
+    pub(crate) fn activity(&self, key: PipelineKey) -> &Activity {
+        self.activity.get(key)
+    }
+
+    pub(crate) fn activity_version(&self, key: PipelineKey) -> u64 {
+        self.activity.version(key)
+    }
+
     pub(crate) fn pipeline_by_slug(
         &self,
         organization: OrganizationKey,
@@ -408,7 +419,7 @@ impl Engine {
     }
 
     pub(crate) fn build_by_number(&self, pipeline: PipelineKey, number: u64) -> Option<BuildKey> {
-        let builds = &self.pipelines.get(pipeline).builds;
+        let builds = &self.activity.get(pipeline).builds;
         // Numbers only ever grow, so the list is sorted by them.
         let (mut low, mut high) = (0, builds.len());
         while low < high {

@@ -58,11 +58,27 @@ pub(crate) struct Pipeline {
     /// The unguessable parts of `badge_url` and `webhook_url`.
     pub(crate) badge: String,
     pub(crate) webhook: String,
+}
+
+/// What comes of a pipeline's builds. It has a row of its own, because it changes with every job, and what else is seen of
+/// a pipeline hardly ever does.
+#[derive(Debug, Clone)]
+pub(crate) struct Activity {
     /// The number its newest build has; the next one gets one more.
     pub(crate) last_number: u64,
     /// In the order of their creation.
     pub(crate) builds: VectorSync<BuildKey>,
     pub(crate) counts: Counts,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self {
+            last_number: 0,
+            builds: VectorSync::new_sync(),
+            counts: Counts::default(),
+        }
+    }
 }
 
 /// What can be set on a pipeline.

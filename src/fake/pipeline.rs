@@ -405,7 +405,7 @@ impl PipelineHandle {
     #[must_use]
     #[track_caller]
     pub fn latest_build(&self) -> BuildHandle {
-        let newest = self.read(|_, pipeline| pipeline.builds.last().copied());
+        let newest = self.read(|engine, _| engine.activity(self.key).builds.last().copied());
         let Some(key) = newest else {
             slip!("pipeline `{}` has no build yet", self.slug())
         };
@@ -416,7 +416,8 @@ impl PipelineHandle {
     #[must_use]
     #[track_caller]
     pub fn builds(&self) -> Vec<BuildHandle> {
-        let keys: Vec<_> = self.read(|_, pipeline| pipeline.builds.iter().copied().collect());
+        let keys: Vec<_> =
+            self.read(|engine, _| engine.activity(self.key).builds.iter().copied().collect());
         keys.into_iter()
             .map(|key| BuildHandle::new(self.tie.clone(), self.home, key))
             .collect()

@@ -45,7 +45,8 @@ fn write(out: &mut String, engine: &Engine, key: PipelineKey) -> fmt::Result {
         "Default branch",
         text(&pipeline.settings.default_branch).to_string(),
     )?;
-    fact("Builds", pipeline.builds.len().to_string())?;
+    let builds = &engine.activity(key).builds;
+    fact("Builds", builds.len().to_string())?;
     if let Some(archived) = pipeline.archived_at {
         fact("Archived", time(archived))?;
     }
@@ -53,7 +54,7 @@ fn write(out: &mut String, engine: &Engine, key: PipelineKey) -> fmt::Result {
         out,
         "</dl>\n</header>\n<main id=\"main\">\n<section aria-labelledby=\"builds\">\n<h2 id=\"builds\">Builds</h2>"
     )?;
-    let count = pipeline.builds.len();
+    let count = builds.len();
     if count == 0 {
         writeln!(out, "<p>There is no build yet.</p>")?;
     } else {
@@ -63,7 +64,7 @@ fn write(out: &mut String, engine: &Engine, key: PipelineKey) -> fmt::Result {
             (0..count)
                 .rev()
                 .take(BUILDS)
-                .filter_map(|n| pipeline.builds.get(n).copied()),
+                .filter_map(|n| builds.get(n).copied()),
         )?;
     }
     if count > BUILDS {

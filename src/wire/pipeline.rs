@@ -110,7 +110,8 @@ impl<'e> PipelineJson<'e> {
         let settings = &pipeline.settings;
         let url = view.pipeline_url(key);
         let cluster = Place::of_cluster(view, settings.cluster);
-        let mut counts = pipeline.counts;
+        view.saw(Kind::Pipeline, key, view.engine.activity_version(key));
+        let mut counts = view.engine.activity(key).counts;
         if let Some(build) = view.uncounted {
             let state = view.engine.build(build).state;
             counts.subtract(counts_of(state, view.engine.tally(build)));

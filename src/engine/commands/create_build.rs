@@ -106,7 +106,7 @@ impl Engine {
     fn outline(&self, wanted: &CreateBuild) -> Result<Outline, CreateBuildRefused> {
         let pipeline = self.pipelines.get(wanted.pipeline);
         let id = BuildId(self.mint(Kind::Build, self.builds.next_key()));
-        let number = pipeline.last_number + 1;
+        let number = self.activity.get(wanted.pipeline).last_number + 1;
         let facts = BuildFacts {
             engine: self,
             pipeline: wanted.pipeline,
@@ -169,16 +169,19 @@ impl Engine {
             meta_data,
         } = wanted;
         let now = self.now;
-        let pipeline = self.pipelines.change(pipeline_key);
-        pipeline.last_number += 1;
-        pipeline.counts.add(build_counts(BuildState::Creating));
+        let activity = self.activity.change(pipeline_key);
+        activity.last_number += 1;
+        activity.counts.add(build_counts(BuildState::Creating));
+        activity.builds.push_back_mut(self.builds.next_key());
+        let number = activity.last_number;
+        let pipeline = self.pipelines.get(pipeline_key);
         let (organization, cluster) = (pipeline.organization, pipeline.settings.cluster);
         let key = self.builds.push(Build {
             id,
             organization,
             pipeline: pipeline_key,
             cluster,
-            number: pipeline.last_number,
+            number,
             head: Arc::new(head),
             meta_data,
             state: BuildState::Creating,
@@ -193,7 +196,6 @@ impl Engine {
             notify,
             ..Progress::default()
         });
-        pipeline.builds.push_back_mut(key);
         self.open.insert_mut((pipeline_key, key));
         self.organizations
             .change(organization)

@@ -5,10 +5,8 @@
 
 use std::sync::Arc;
 
-use rpds::VectorSync;
-
 use crate::engine::account::{OrganizationKey, UserKey};
-use crate::engine::pipeline::{self, Counts, Pipeline, PipelineKey, Settings};
+use crate::engine::pipeline::{self, Activity, Pipeline, PipelineKey, Settings};
 use crate::engine::provider::Provider;
 use crate::engine::recipe::{Recipe, RecipeRefused, Source};
 use crate::engine::table::Key as _;
@@ -81,11 +79,9 @@ impl Command for CreatePipeline {
             access: self.access,
             badge: ids::hex(engine.seed, Kind::Badge, ordinal, 50),
             webhook: ids::hex(engine.seed, Kind::Webhook, ordinal, 50),
-            last_number: 0,
-            builds: VectorSync::new_sync(),
-            counts: Counts::default(),
         };
         engine.pipelines.push(pipeline);
+        engine.activity.push(Activity::default());
         engine.scripts.push(Scripts::new());
         engine.slugs.insert_mut((self.organization, slug), key);
         engine

@@ -24,7 +24,7 @@ impl Command for DeletePipeline {
             engine.remove_schedule(schedule);
         }
         engine.forget_team_pipeline(self.pipeline);
-        for build in &pipeline.builds {
+        for build in &engine.activity.get(self.pipeline).builds.clone() {
             engine.remove_build(*build);
         }
         let organization = engine.organizations.change(pipeline.organization);
@@ -49,6 +49,7 @@ impl Command for DeletePipeline {
             .slugs
             .remove_mut(&(pipeline.organization, pipeline.slug));
         engine.pipelines.remove(self.pipeline);
+        engine.activity.remove(self.pipeline);
         engine.scripts.remove(self.pipeline);
         Ok(())
     }

@@ -39,7 +39,7 @@ pub(super) fn list_of_organization(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 pub(super) fn list_of_pipeline(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let pipeline = cx.pipeline()?;
-    let all = newest_first(&cx.engine.pipeline(pipeline).builds);
+    let all = newest_first(&cx.engine.activity(pipeline).builds);
     list(cx, all)
 }
 

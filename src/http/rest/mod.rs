@@ -280,14 +280,14 @@ impl Cx<'_> {
             Some(id) => {
                 let note = "a build was asked for by its id; Buildkite documents numbers only";
                 self.note = Some(note.to_owned());
-                let mut builds = self.engine.pipeline(pipeline).builds.iter().copied();
+                let mut builds = self.engine.activity(pipeline).builds.iter().copied();
                 builds.find(|key| self.engine.build(*key).id.0 == id)
             }
             None => build_number(self.place.build)
                 .and_then(|number| self.engine.build_by_number(pipeline, number)),
         };
         found.ok_or_else(|| {
-            let last = self.engine.pipeline(pipeline).last_number;
+            let last = self.engine.activity(pipeline).last_number;
             self.note = Some(format!(
                 "there is no such build; the pipeline has got as far as number {last}"
             ));
