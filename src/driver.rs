@@ -35,7 +35,7 @@ use crate::fault::{Effect, Faults, Plan};
 #[cfg(feature = "cli")]
 use crate::http::reply::Answering;
 use crate::http::request::Request;
-use crate::http::{self, Answered, Options, Rates, Tags};
+use crate::http::{self, Answered, Kept, Options, Rates, Tags};
 use crate::journal::{Journal, RequestRecord};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::route::Route;
@@ -75,6 +75,8 @@ const PATIENCE: usize = 10;
 #[derive(Debug)]
 pub(crate) struct Driver {
     world: Mutex<World>,
+    /// Locked only by who holds the world.
+    kept: Mutex<Kept>,
     mode: Clock,
     options: Options,
     posting: Posting,
@@ -145,6 +147,7 @@ impl Driver {
     ) -> Self {
         Self {
             world: Mutex::new(world),
+            kept: Mutex::default(),
             mode,
             options,
             posting,
@@ -194,6 +197,7 @@ impl Driver {
         let _was = {
             let mut world = self.world.lock();
             self.postman.forget_the_one_under_way();
+            *self.kept.lock() = Kept::default();
             std::mem::replace(&mut *world, to)
         };
         self.pick_up_the_thread();
@@ -261,6 +265,7 @@ impl Driver {
     pub(crate) fn set<T>(&self, change: impl FnOnce(&mut Engine) -> T) -> T {
         let mut world = self.enter();
         let value = change(&mut world.engine);
+        world.engine.revise();
         self.ask_closures(&mut world);
         self.leave(world);
         value
@@ -431,7 +436,10 @@ impl Driver {
         let kept_away = fault.filter(|fault| is_kept_away(fault));
         let answered = match kept_away {
             Some(fault) => http::kept_away(engine, rates, &self.options, *requests, request, fault),
-            None => http::answer(engine, rates, tags, &self.options, *requests, request),
+            None => {
+                let kept = &mut self.kept.lock();
+                http::answer(engine, kept, rates, tags, &self.options, *requests, request)
+            }
         };
         let Answered {
             mut reply,
@@ -478,7 +486,7 @@ impl Driver {
             note,
         });
         journal.events(&events);
-        if is_poll {
+        if is_poll && engine.is_waiting_for_polls() {
             let Ok(Applied { events, .. }) = engine.apply(Poll { builds: polled });
             journal.events(&events);
         }

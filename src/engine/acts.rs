@@ -70,6 +70,11 @@ impl Engine {
         self.polls.insert_mut(key, polls.max(1));
     }
 
+    /// Whether it makes a difference that a build is shown.
+    pub(crate) fn is_waiting_for_polls(&self) -> bool {
+        !self.polls.is_empty()
+    }
+
     /// How many more times the build of a job has to be shown until it goes on, if that is what it waits for.
     pub(crate) fn polls_left(&self, key: JobKey) -> Option<u32> {
         self.polls.get(&key).copied()

@@ -81,6 +81,11 @@ impl Clusters {
         }
     }
 
+    /// How often clusters and queues were written.
+    pub(super) fn writes(&self) -> u64 {
+        self.all.writes() + self.queues.writes()
+    }
+
     /// Whether nothing was written to one of two that were the same. The indexes are written with the tables.
     #[cfg(test)]
     pub(super) fn is_same(&self, other: &Self) -> bool {

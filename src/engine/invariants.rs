@@ -86,6 +86,7 @@ impl Engine {
         let Self {
             seed,
             now,
+            revision: _, // a number, and it may count what changed nothing
             organizations,
             users,
             tokens,

@@ -143,6 +143,8 @@ struct Agenda {
 pub(crate) struct Engine {
     seed: u64,
     now: DateTime<Utc>,
+    /// How often anything was changed: two engines of one history with the same number are the same.
+    revision: u64,
     organizations: Table<OrganizationKey, Organization>,
     users: Table<UserKey, User>,
     tokens: Table<TokenKey, Token>,
@@ -213,6 +215,7 @@ impl Engine {
         Self {
             seed,
             now,
+            revision: 0,
             organizations: Table::new(),
             users: Table::new(),
             tokens: Table::new(),
@@ -268,6 +271,7 @@ impl Engine {
         command: C,
     ) -> Result<Applied<C::Output>, C::Refused> {
         let value = command.apply(self)?;
+        self.revision += 1;
         self.settle();
         Ok(Applied {
             value,
@@ -281,6 +285,7 @@ impl Engine {
         let (key, timer) = self.timers.first().filter(|(key, _)| key.due <= until)?;
         self.now = self.now.max(key.due);
         self.timers.disarm(key);
+        self.revision += 1;
         self.fire(timer);
         self.settle();
         Some((timer, std::mem::take(&mut self.events)))
@@ -305,6 +310,15 @@ impl Engine {
         self.now
             .checked_add_signed(by)
             .unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// For who changes something of it without a command.
+    pub(crate) fn revise(&mut self) {
+        self.revision += 1;
     }
 
     pub(crate) fn seed(&self) -> u64 {
@@ -368,6 +382,12 @@ impl Engine {
 
     pub(crate) fn pipeline_version(&self, key: PipelineKey) -> u64 {
         self.pipelines.version(key)
+    }
+
+    /// Changes with everything that names and addresses may depend on: which pipelines, clusters and queues there are, and
+    /// what is set on them.
+    pub(crate) fn places_version(&self) -> u64 {
+        self.pipelines.writes() + self.clusters.writes()
     }
 
     pub(crate) fn activity(&self, key: PipelineKey) -> &Activity {

@@ -108,7 +108,6 @@ impl<K: Key, T: Clone> Table<K, T> {
     }
 
     /// How often anything was written: two tables of one origin with the same number are the same.
-    #[cfg(test)]
     pub(crate) fn writes(&self) -> u64 {
         self.writes
     }

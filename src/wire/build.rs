@@ -12,8 +12,10 @@ use crate::vocabulary::ids::Kind;
 use crate::vocabulary::states::{BuildState, JobType};
 use crate::wire::account::UserJson;
 use crate::wire::cluster::Place;
-use crate::wire::job::{JobJson, JobStateCountsJson};
-use crate::wire::pipeline::PipelineJson;
+use crate::wire::job::{self, JobStateCountsJson};
+use crate::wire::pipeline;
+use crate::wire::shelf::Part;
+use crate::wire::text::{Text, members};
 use crate::wire::{Pairs, Time, View, graphql_id};
 
 /// Which parts of a build a request asked for.
@@ -24,6 +26,10 @@ pub(crate) struct Parts {
     /// Only Get a build counts.
     pub(crate) with_counts: Option<Attempts>,
     pub(crate) with_test_engine: bool,
+    /// Only for who retries failed jobs: how many there were.
+    pub(crate) retried_jobs: Option<usize>,
+    /// Only for webhooks, once it is finished: its trigger steps, if it has any.
+    pub(crate) with_trigger_steps: bool,
 }
 
 /// Which jobs.
@@ -47,9 +53,9 @@ pub(crate) enum Attempts {
     All,
 }
 
-/// A build.
+/// What comes before a build's pipeline and jobs.
 #[derive(Debug, Serialize)]
-pub(crate) struct BuildJson<'e> {
+struct FrontJson<'e> {
     id: Uuid,
     graphql_id: String,
     url: String,
@@ -77,22 +83,13 @@ pub(crate) struct BuildJson<'e> {
     merge_queue: Option<()>,
     rebuilt_from: Option<RebuiltFromJson>,
     triggered_from: Option<TriggeredFromJson<'e>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pipeline: Option<PipelineJson<'e>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    jobs: Option<Vec<JobJson<'e>>>,
+}
+
+/// What comes behind them.
+#[derive(Debug, Serialize)]
+struct RearJson {
     cluster_id: Option<Uuid>,
     cluster_url: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    job_state_counts: Option<JobStateCountsJson>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    test_engine: Option<TestEngineJson>,
-    /// Only for who retries failed jobs: how many there were.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    retried_jobs_count: Option<usize>,
-    /// Only for webhooks: its trigger steps, once it is finished.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<Vec<TriggerStepJson<'e>>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -142,36 +139,82 @@ struct TestEngineJson {
     runs: [(); 0],
 }
 
-impl<'e> BuildJson<'e> {
-    pub(crate) fn new(view: &View<'e>, key: BuildKey, parts: &Parts) -> Self {
-        view.saw(Kind::Build, key, view.engine.build_version(key));
+/// A build, as text.
+pub(crate) fn text(view: &View<'_>, key: BuildKey, parts: &Parts) -> Vec<u8> {
+    let engine = view.engine;
+    let build = engine.build(key);
+    let gate = match build.state {
+        BuildState::Blocked => engine.blocked_by(key).map(|(gate, _)| gate),
+        _ => None,
+    };
+    let stamp = [
+        engine.build_version(key),
+        gate.map_or(0, |gate| engine.job_version(gate)),
+        engine.places_version(),
+    ];
+    let own = view.piece(Part::Build, key, stamp, || {
+        view.saw(Kind::Build, key, engine.build_version(key));
+        if let Some(gate) = gate {
+            view.saw(Kind::Job, gate, engine.job_version(gate));
+        }
+        let cluster = Place::of_cluster(view, build.cluster);
+        let rear = RearJson {
+            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
+            cluster_url: cluster.map(|cluster| cluster.url),
+        };
+        let front = FrontJson::new(view, key);
+        (members(&front), members(&rear))
+    });
+    let mut whole = Text::object();
+    whole.members(&own.front);
+    if !parts.without_pipeline {
+        whole.member_text("pipeline", &pipeline::text(view, build.pipeline));
+    }
+    let shown = |attempts: Attempts| {
+        let jobs = engine.jobs_of(key);
+        jobs.filter(move |(_, job)| attempts.show(job.is_superseded()))
+    };
+    let jobs = |keys: &mut dyn Iterator<Item = JobKey>| {
+        let mut jobs = Text::array();
+        keys.for_each(|key| jobs.item(&job::piece(view, key).front));
+        jobs.end()
+    };
+    match &parts.jobs {
+        Jobs::None => {}
+        Jobs::These(keys) => whole.member_text("jobs", &jobs(&mut keys.iter().copied())),
+        Jobs::Every(attempts) => {
+            whole.member_text("jobs", &jobs(&mut shown(*attempts).map(|(key, _)| key)));
+        }
+    }
+    whole.members(&own.rear);
+    if let Some(attempts) = parts.with_counts {
+        let jobs = shown(attempts).map(|(key, job)| {
+            view.saw(Kind::Job, key, engine.job_version(key));
+            job
+        });
+        whole.member("job_state_counts", &JobStateCountsJson::of(jobs));
+    }
+    if parts.with_test_engine {
+        whole.member("test_engine", &TestEngineJson { runs: [] });
+    }
+    if let Some(count) = parts.retried_jobs {
+        whole.member("retried_jobs_count", &count);
+    }
+    if parts.with_trigger_steps {
+        let steps = trigger_steps(view, key);
+        if !steps.is_empty() {
+            whole.member("steps", &steps);
+        }
+    }
+    whole.end()
+}
+
+impl<'e> FrontJson<'e> {
+    fn new(view: &View<'e>, key: BuildKey) -> Self {
         let engine = view.engine;
         let build = engine.build(key);
         let head = &*build.head;
-        let cluster = Place::of_cluster(view, build.cluster);
         let shown = Shown::of(build, engine.blocked_state_of(key));
-        if let Some((gate, _)) = engine.blocked_by(key).filter(|_| shown.blocked) {
-            view.saw(Kind::Job, gate, engine.job_version(gate));
-        }
-        let jobs = match &parts.jobs {
-            Jobs::None => None,
-            Jobs::These(keys) => Some(keys.iter().map(|key| JobJson::new(view, *key)).collect()),
-            Jobs::Every(attempts) => {
-                let jobs = engine
-                    .jobs_of(key)
-                    .filter(|(_, job)| attempts.show(job.is_superseded()));
-                Some(jobs.map(|(key, _)| JobJson::new(view, key)).collect())
-            }
-        };
-        let counts = parts.with_counts.map(|attempts| {
-            let jobs = engine
-                .jobs_of(key)
-                .filter(|(_, job)| attempts.show(job.is_superseded()));
-            JobStateCountsJson::of(jobs.map(|(key, job)| {
-                view.saw(Kind::Job, key, engine.job_version(key));
-                job
-            }))
-        });
         Self {
             id: build.id.0,
             graphql_id: graphql_id("Build", build.id.0),
@@ -204,16 +247,6 @@ impl<'e> BuildJson<'e> {
             triggered_from: head
                 .triggered_from
                 .and_then(|job| TriggeredFromJson::new(view, job)),
-            pipeline: (!parts.without_pipeline).then(|| PipelineJson::new(view, build.pipeline)),
-            jobs,
-            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
-            cluster_url: cluster.map(|cluster| cluster.url),
-            job_state_counts: counts,
-            test_engine: parts
-                .with_test_engine
-                .then_some(TestEngineJson { runs: [] }),
-            retried_jobs_count: None,
-            steps: None,
         }
     }
 }
@@ -229,32 +262,17 @@ struct TriggerStepJson<'e> {
     r#async: bool,
 }
 
-impl<'e> BuildJson<'e> {
-    /// With its trigger steps, if it has any.
-    pub(crate) fn with_trigger_steps(mut self, view: &View<'e>, key: BuildKey) -> Self {
-        let steps = view.engine.steps(key).filter_map(|run| match &*run.step {
-            Step::Trigger(step) => Some(TriggerStepJson {
-                r#type: JobType::Trigger.as_str(),
-                name: step.label.as_deref(),
-                step_key: step.common.key.as_deref(),
-                r#async: step.is_async,
-            }),
-            Step::Command(_) | Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Group(_) => {
-                None
-            }
-        });
-        let steps: Vec<_> = steps.collect();
-        self.steps = Some(steps).filter(|steps| !steps.is_empty());
-        self
-    }
-}
-
-impl BuildJson<'_> {
-    /// As the answer to whoever had so many jobs retried.
-    pub(crate) fn with_retried_jobs(mut self, count: usize) -> Self {
-        self.retried_jobs_count = Some(count);
-        self
-    }
+fn trigger_steps<'e>(view: &View<'e>, key: BuildKey) -> Vec<TriggerStepJson<'e>> {
+    let steps = view.engine.steps(key).filter_map(|run| match &*run.step {
+        Step::Trigger(step) => Some(TriggerStepJson {
+            r#type: JobType::Trigger.as_str(),
+            name: step.label.as_deref(),
+            step_key: step.common.key.as_deref(),
+            r#async: step.is_async,
+        }),
+        Step::Command(_) | Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Group(_) => None,
+    });
+    steps.collect()
 }
 
 impl Attempts {

@@ -2,6 +2,8 @@
 //!
 //! Source: Buildkite docs, "Jobs API"; key order from recorded responses.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use uuid::Uuid;
@@ -15,6 +17,8 @@ use crate::vocabulary::states::{JobState, JobType, SignalReason};
 use crate::wire::account::UserJson;
 use crate::wire::agent::AgentJson;
 use crate::wire::cluster::Place;
+use crate::wire::shelf::{Part, Piece};
+use crate::wire::text::json;
 use crate::wire::{Audience, Pairs, Time, View, Waiters, graphql_id};
 
 /// A job.
@@ -229,6 +233,20 @@ impl<'e> TriggerJson<'e> {
             soft_failed: job.soft_failed,
         }
     }
+}
+
+/// A job, as text: all of it stands in front.
+pub(crate) fn piece(view: &View<'_>, key: JobKey) -> Arc<Piece> {
+    let engine = view.engine;
+    let agent = engine.job(key).agent;
+    let stamp = [
+        engine.job_version(key),
+        agent.map_or(0, |agent| engine.agent_version(agent)),
+        engine.places_version(),
+    ];
+    view.piece(Part::Job, key, stamp, || {
+        (json(&JobJson::new(view, key)), Vec::new())
+    })
 }
 
 impl<'e> JobJson<'e> {

@@ -20,13 +20,16 @@ pub(crate) mod log;
 pub(crate) mod pipeline;
 mod provider;
 pub(crate) mod schedule;
+pub(crate) mod shelf;
 pub(crate) mod step_upload;
 pub(crate) mod team;
 mod terminal;
+pub(crate) mod text;
 pub(crate) mod webhook;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use chrono::{DateTime, Utc};
@@ -41,6 +44,7 @@ use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::Key;
 use crate::vocabulary::ids;
 use crate::vocabulary::span::instant;
+use crate::wire::shelf::{Part, Piece, Shelf, Stamp};
 
 /// What a body is made from, and for whom.
 #[derive(Debug)]
@@ -57,6 +61,8 @@ pub(crate) struct View<'e> {
     pub(crate) audience: Audience,
     /// A build that does not count yet in the pipeline it is shown with: a new one, in the answer that made it.
     pub(crate) uncounted: Option<BuildKey>,
+    /// Where pieces of bodies are kept, if they are.
+    pub(crate) shelf: Option<&'e RefCell<Shelf>>,
     seen: Cell<Fingerprint>,
 }
 
@@ -94,6 +100,9 @@ pub(crate) enum Times {
 pub(crate) struct Fingerprint([u64; 2]);
 
 impl Fingerprint {
+    /// Of nothing.
+    const START: Self = Self([0; 2]);
+
     fn with(self, value: u64) -> Self {
         let Self([a, b]) = self;
         Self([
@@ -119,6 +128,7 @@ impl<'e> View<'e> {
             waiters: Waiters::default(),
             audience: Audience::default(),
             uncounted: None,
+            shelf: None,
             seen: Cell::new(Fingerprint([engine.seed(), !engine.seed()])),
         };
         view.saw_text(origin);
@@ -134,6 +144,31 @@ impl<'e> View<'e> {
             .with(u64::from(key.row()))
             .with(version);
         self.seen.set(seen);
+    }
+
+    /// A part of a body: the one that is kept, if it is as these versions say, or a new one.
+    pub(crate) fn piece<K: Key>(
+        &self,
+        part: Part,
+        key: K,
+        stamp: Stamp,
+        render: impl FnOnce() -> (Vec<u8>, Vec<u8>),
+    ) -> Arc<Piece> {
+        let kept = self
+            .shelf
+            .and_then(|shelf| shelf.borrow().find(part, key, stamp));
+        let piece = kept.unwrap_or_else(|| {
+            let outside = self.seen.replace(Fingerprint::START);
+            let texts = render();
+            let piece = Arc::new(Piece::new(stamp, texts, self.seen.replace(outside)));
+            if let Some(shelf) = self.shelf {
+                shelf.borrow_mut().put(part, key, Arc::clone(&piece));
+            }
+            piece
+        });
+        let Fingerprint([a, b]) = piece.seen;
+        self.seen.set(self.seen.get().with(a).with(b));
+        piece
     }
 
     /// Whether the reader sees a build where it is a part of something else. Not asked of what a trigger step names: see
@@ -242,10 +277,13 @@ impl<'e> View<'e> {
 
 /// A body as Buildkite sends it: compact, one newline at the end.
 pub(crate) fn body(shape: &impl Serialize) -> Vec<u8> {
-    let mut bytes =
-        serde_json::to_vec(shape).expect("our shapes have string keys and finite numbers");
-    bytes.push(b'\n');
-    bytes
+    body_of(text::json(shape))
+}
+
+/// The same of what is text already.
+pub(crate) fn body_of(mut text: Vec<u8>) -> Vec<u8> {
+    text.push(b'\n');
+    text
 }
 
 /// An instant as REST writes it: UTC, three decimals, `Z`.

@@ -14,12 +14,14 @@ use crate::pipeline::{Step, VisualScript, VisualStep, VisualTrigger};
 use crate::vocabulary::ids::Kind;
 use crate::wire::account::UserJson;
 use crate::wire::cluster::Place;
-use crate::wire::provider::ProviderJson;
+use crate::wire::provider::{self, ProviderJson};
+use crate::wire::shelf::Part;
+use crate::wire::text::{Text, members};
 use crate::wire::{Instant, Pairs, View, graphql_id};
 
-/// A pipeline.
+/// What comes before how much a pipeline has to do.
 #[derive(Debug, Serialize)]
-pub(crate) struct PipelineJson<'e> {
+struct FrontJson<'e> {
     id: Uuid,
     graphql_id: String,
     url: String,
@@ -47,11 +49,22 @@ pub(crate) struct PipelineJson<'e> {
     created_at: Instant,
     archived_at: Option<Instant>,
     env: Option<Pairs<'e>>,
+}
+
+/// How much it has to do.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "Buildkite's names")]
+struct CountsJson {
     scheduled_builds_count: usize,
     running_builds_count: usize,
     scheduled_jobs_count: usize,
     running_jobs_count: usize,
     waiting_jobs_count: usize,
+}
+
+/// What comes behind.
+#[derive(Debug, Serialize)]
+struct RearJson<'e> {
     visibility: &'static str,
     tags: Option<&'e [String]>,
     emoji: Option<&'e str>,
@@ -103,19 +116,45 @@ struct TriggeredBuildJson<'e> {
     env: Option<Pairs<'e>>,
 }
 
-impl<'e> PipelineJson<'e> {
-    pub(crate) fn new(view: &View<'e>, key: PipelineKey) -> Self {
-        view.saw(Kind::Pipeline, key, view.engine.pipeline_version(key));
+/// A pipeline, as text.
+pub(crate) fn text(view: &View<'_>, key: PipelineKey) -> Vec<u8> {
+    let engine = view.engine;
+    let stamp = [
+        engine.pipeline_version(key),
+        u64::from(provider::is_edited_by_reader(view, key)),
+        engine.places_version(),
+    ];
+    let own = view.piece(Part::Pipeline, key, stamp, || {
+        view.saw(Kind::Pipeline, key, engine.pipeline_version(key));
+        let front = members(&FrontJson::new(view, key));
+        (front, members(&RearJson::new(view, key)))
+    });
+    view.saw(Kind::Pipeline, key, engine.activity_version(key));
+    let mut counts = engine.activity(key).counts;
+    if let Some(build) = view.uncounted {
+        let state = engine.build(build).state;
+        counts.subtract(counts_of(state, engine.tally(build)));
+    }
+    let counts = CountsJson {
+        scheduled_builds_count: counts.scheduled_builds,
+        running_builds_count: counts.running_builds,
+        scheduled_jobs_count: counts.scheduled_jobs,
+        running_jobs_count: counts.running_jobs,
+        waiting_jobs_count: counts.waiting_jobs,
+    };
+    let mut whole = Text::object();
+    whole.members(&own.front);
+    whole.members(&members(&counts));
+    whole.members(&own.rear);
+    whole.end()
+}
+
+impl<'e> FrontJson<'e> {
+    fn new(view: &View<'e>, key: PipelineKey) -> Self {
         let pipeline = view.engine.pipeline(key);
         let settings = &pipeline.settings;
         let url = view.pipeline_url(key);
         let cluster = Place::of_cluster(view, settings.cluster);
-        view.saw(Kind::Pipeline, key, view.engine.activity_version(key));
-        let mut counts = view.engine.activity(key).counts;
-        if let Some(build) = view.uncounted {
-            let state = view.engine.build(build).state;
-            counts.subtract(counts_of(state, view.engine.tally(build)));
-        }
         Self {
             id: pipeline.id.0,
             graphql_id: graphql_id("Pipeline", pipeline.id.0),
@@ -124,7 +163,7 @@ impl<'e> PipelineJson<'e> {
             description: settings.description.as_deref(),
             slug: &pipeline.slug,
             repository: &settings.repository,
-            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
+            cluster_id: cluster.map(|cluster| cluster.id),
             pipeline_template_uuid: settings.template,
             branch_configuration: settings.branch_configuration.as_deref(),
             clone_mirror_url: settings.clone_mirror_url.as_deref(),
@@ -141,11 +180,16 @@ impl<'e> PipelineJson<'e> {
             created_at: Instant(pipeline.created_at),
             archived_at: Instant::maybe(pipeline.archived_at),
             env: pipeline.env.as_deref().map(Pairs),
-            scheduled_builds_count: counts.scheduled_builds,
-            running_builds_count: counts.running_builds,
-            scheduled_jobs_count: counts.scheduled_jobs,
-            running_jobs_count: counts.running_jobs,
-            waiting_jobs_count: counts.waiting_jobs,
+            url,
+        }
+    }
+}
+
+impl<'e> RearJson<'e> {
+    fn new(view: &View<'e>, key: PipelineKey) -> Self {
+        let pipeline = view.engine.pipeline(key);
+        let settings = &pipeline.settings;
+        Self {
             visibility: match settings.visibility {
                 Visibility::Private => "private",
                 Visibility::Public => "public",
@@ -166,8 +210,7 @@ impl<'e> PipelineJson<'e> {
                     steps.map(|placed| StepJson::new(&placed.step)).collect()
                 }
             },
-            cluster_url: cluster.map(|cluster| cluster.url),
-            url,
+            cluster_url: Place::of_cluster(view, settings.cluster).map(|cluster| cluster.url),
         }
     }
 }

@@ -20,13 +20,8 @@ pub(crate) struct ProviderJson<'e> {
 impl<'e> ProviderJson<'e> {
     pub(crate) fn new(view: &View<'e>, key: PipelineKey) -> Self {
         let pipeline = view.engine.pipeline(key);
-        // Shown to those who may edit the pipeline, with a token that may; everybody else sees an empty string.
-        let access = match view.reader {
-            Some(reader) => view.engine.access_of(reader, key),
-            None => Some(pipeline.access),
-        };
-        let may_edit = view.may_edit && access == Some(Access::ManageBuildAndRead);
-        let webhook_url = if may_edit {
+        // Everybody else sees an empty string.
+        let webhook_url = if is_edited_by_reader(view, key) {
             view.saw_text("webhook_url");
             format!("https://webhook.buildkite.com/deliver/{}", pipeline.webhook)
         } else {
@@ -38,6 +33,15 @@ impl<'e> ProviderJson<'e> {
             webhook_url,
         }
     }
+}
+
+/// Whether the reader may edit a pipeline, and has a token that may.
+pub(super) fn is_edited_by_reader(view: &View<'_>, key: PipelineKey) -> bool {
+    let access = match view.reader {
+        Some(reader) => view.engine.access_of(reader, key),
+        None => Some(view.engine.pipeline(key).access),
+    };
+    view.may_edit && access == Some(Access::ManageBuildAndRead)
 }
 
 /// Every setting of the kind of place that was given or has a default, and the repository.

@@ -11,30 +11,11 @@ use crate::engine::webhook::{About, Notice, Webhook, WebhookKey};
 use crate::vocabulary::webhook::WebhookEvent;
 use crate::wire::account::OrganizationJson;
 use crate::wire::agent::AgentJson;
-use crate::wire::build::{BuildJson, Jobs, Parts};
+use crate::wire::build::{self, Jobs, Parts};
 use crate::wire::job::JobJson;
-use crate::wire::pipeline::PipelineJson;
+use crate::wire::pipeline;
+use crate::wire::text::{Text, json};
 use crate::wire::{Audience, Times, View};
-
-#[derive(Debug, Serialize)]
-struct BuildEventJson<'e> {
-    event: &'static str,
-    build: BuildJson<'e>,
-    pipeline: PipelineJson<'e>,
-    sender: SenderJson<'e>,
-}
-
-#[derive(Debug, Serialize)]
-struct JobEventJson<'e> {
-    event: &'static str,
-    job: JobJson<'e>,
-    build: BuildJson<'e>,
-    pipeline: PipelineJson<'e>,
-    /// Not modelled: a promise has no reason here. Null, and only where somebody promised.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    promised_exit_status_reason: Option<()>,
-    sender: SenderJson<'e>,
-}
 
 #[derive(Debug, Serialize)]
 struct AgentEventJson<'e> {
@@ -93,49 +74,54 @@ pub(crate) fn body(notice: &Notice, to: WebhookKey, origin: &str, times: Times) 
     let view = &view;
     let event = notice.event.as_str();
     let sender = SenderJson::new(view, webhook);
-    let shape = match notice.about {
-        About::Build(build) => serde_json::to_vec(&BuildEventJson {
-            event,
-            build: if notice.event == WebhookEvent::BuildFinished {
-                head(view, build).with_trigger_steps(view, build)
-            } else {
-                head(view, build)
-            },
-            pipeline: PipelineJson::new(view, engine.build(build).pipeline),
-            sender,
-        }),
+    match notice.about {
+        About::Build(build) => {
+            let mut body = Text::object();
+            body.member("event", &event);
+            let with_steps = notice.event == WebhookEvent::BuildFinished;
+            body.member_text("build", &head(view, build, with_steps));
+            body.member_text("pipeline", &pipeline_of(view, build));
+            body.member("sender", &sender);
+            body.end()
+        }
         About::Job(job) => {
             let build = engine.job(job).build;
-            let is_promise = notice.event == WebhookEvent::JobPromisedExitStatus;
-            serde_json::to_vec(&JobEventJson {
-                event,
-                job: JobJson::new(view, job),
-                build: head(view, build),
-                pipeline: PipelineJson::new(view, engine.build(build).pipeline),
-                promised_exit_status_reason: is_promise.then_some(()),
-                sender,
-            })
+            let mut body = Text::object();
+            body.member("event", &event);
+            body.member("job", &JobJson::new(view, job));
+            body.member_text("build", &head(view, build, false));
+            body.member_text("pipeline", &pipeline_of(view, build));
+            if notice.event == WebhookEvent::JobPromisedExitStatus {
+                // Not modelled: a promise has no reason here.
+                body.member("promised_exit_status_reason", &());
+            }
+            body.member("sender", &sender);
+            body.end()
         }
-        About::Agent(agent) => serde_json::to_vec(&AgentEventJson {
+        About::Agent(agent) => json(&AgentEventJson {
             event,
             agent: AgentJson::new(view, agent),
             sender,
         }),
-        About::Webhook(_) => serde_json::to_vec(&ping(view, webhook, event, sender)),
-    };
-    shape.expect("our shapes have string keys and finite numbers")
+        About::Webhook(_) => json(&ping(view, webhook, event, sender)),
+    }
+}
+
+fn pipeline_of(view: &View<'_>, build: BuildKey) -> Vec<u8> {
+    pipeline::text(view, view.engine.build(build).pipeline)
 }
 
 /// A build without its jobs.
 ///
 /// Chosen: and without the pipeline, which stands beside it.
-fn head<'e>(view: &View<'e>, build: BuildKey) -> BuildJson<'e> {
+fn head(view: &View<'_>, key: BuildKey, with_trigger_steps: bool) -> Vec<u8> {
     let parts = Parts {
         without_pipeline: true,
         jobs: Jobs::None,
+        with_trigger_steps,
         ..Parts::default()
     };
-    BuildJson::new(view, build, &parts)
+    build::text(view, key, &parts)
 }
 
 fn ping<'e>(

@@ -23,7 +23,8 @@ use crate::vocabulary::access::Access;
 use crate::vocabulary::states::{BuildSource, BuildState, JobType};
 use crate::vocabulary::wildcard;
 use crate::wire;
-use crate::wire::build::{Attempts, BuildJson, Jobs, Parts};
+use crate::wire::build::{Attempts, Jobs, Parts};
+use crate::wire::text::Text;
 
 pub(super) fn list_all(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let all = cx.seen(cx.engine.builds().rev());
@@ -62,11 +63,13 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         jobs,
         with_counts: Some(attempts),
         with_test_engine: cx.query.flag("include_test_engine") == Some(true),
+        ..Parts::default()
     };
     cx.polled
         .extend(is_unfinished(cx.engine.build(build).state).then_some(build));
     let view = cx.view();
-    Ok(Cx::show(&view, 200, &BuildJson::new(&view, build, &parts)))
+    let text = wire::build::text(&view, build, &parts);
+    Ok(Cx::show_text(&view, 200, text))
 }
 
 pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -113,11 +116,8 @@ pub(super) fn cancel(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         cause: Cancellation::Person,
     })?;
     let view = cx.view();
-    Ok(Cx::show(
-        &view,
-        200,
-        &BuildJson::new(&view, build, &Parts::default()),
-    ))
+    let text = wire::build::text(&view, build, &Parts::default());
+    Ok(Cx::show_text(&view, 200, text))
 }
 
 /// 200 and not 201, although it makes a build.
@@ -144,9 +144,13 @@ pub(super) fn retry_failed_jobs(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         by,
     });
     let view = cx.view();
-    let shape = BuildJson::new(&view, build, &Parts::default()).with_retried_jobs(retried.len());
+    let parts = Parts {
+        retried_jobs: Some(retried.len()),
+        ..Parts::default()
+    };
+    let text = wire::build::text(&view, build, &parts);
     // No `ETag`: Rack gives one to 200 and 201 alone.
-    Ok(Reply::json(202, wire::body(&shape)))
+    Ok(Reply::json(202, wire::body_of(text)))
 }
 
 /// Which failures to retry, from a text with commas in it. All of them, if it names none.
@@ -182,11 +186,8 @@ fn show_new(cx: &Cx<'_>, status: u16, build: BuildKey) -> Reply {
     let mut view = cx.view();
     view.uncounted = Some(build);
     view.saw_text("uncounted");
-    Cx::show(
-        &view,
-        status,
-        &BuildJson::new(&view, build, &Parts::default()),
-    )
+    let text = wire::build::text(&view, build, &Parts::default());
+    Cx::show_text(&view, status, text)
 }
 
 /// An author without anything in it is no author: some clients always send one.
@@ -241,28 +242,26 @@ fn list(cx: &mut Cx<'_>, mut all: Vec<BuildKey>) -> Result<Reply, ApiError> {
     let paused = paused(&cx.query);
     let attempts = attempts(&cx.query);
     let view = cx.view();
-    let shapes: Vec<_> = shown
-        .into_iter()
-        .map(|build| {
-            let parts = Parts {
-                without_pipeline: cx.query.flag("exclude_pipeline") == Some(true),
-                jobs: match (cx.query.flag("exclude_jobs"), paused) {
-                    (Some(true), _) => Jobs::None,
-                    (Some(false) | None, Paused::Include) => Jobs::Every(attempts),
-                    (Some(false) | None, Paused::Exclude) => {
-                        let jobs = cx.engine.jobs_of(build).filter(|(_, job)| {
-                            attempts.show(job.is_superseded())
-                                && !is_on_paused_queue(cx.engine, job)
-                        });
-                        Jobs::These(jobs.map(|(key, _)| key).collect())
-                    }
-                },
-                ..Parts::default()
-            };
-            BuildJson::new(&view, build, &parts)
-        })
-        .collect();
-    Ok(cx.with_link(Cx::show(&view, 200, &shapes), page, all.len()))
+    let mut builds = Text::array();
+    for build in shown {
+        let parts = Parts {
+            without_pipeline: cx.query.flag("exclude_pipeline") == Some(true),
+            jobs: match (cx.query.flag("exclude_jobs"), paused) {
+                (Some(true), _) => Jobs::None,
+                (Some(false) | None, Paused::Include) => Jobs::Every(attempts),
+                (Some(false) | None, Paused::Exclude) => {
+                    let jobs = cx.engine.jobs_of(build).filter(|(_, job)| {
+                        attempts.show(job.is_superseded()) && !is_on_paused_queue(cx.engine, job)
+                    });
+                    Jobs::These(jobs.map(|(key, _)| key).collect())
+                }
+            },
+            ..Parts::default()
+        };
+        builds.item(&wire::build::text(&view, build, &parts));
+    }
+    let reply = Cx::show_text(&view, 200, builds.end());
+    Ok(cx.with_link(reply, page, all.len()))
 }
 
 fn attempts(query: &Query) -> Attempts {

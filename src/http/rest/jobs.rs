@@ -16,7 +16,7 @@ use crate::http::rest::builds::is_unfinished;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::{JobId, Kind, UserId};
 use crate::vocabulary::states::JobState;
-use crate::wire::job::JobJson;
+use crate::wire::job;
 
 /// Oldest first.
 ///
@@ -36,14 +36,14 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     cx.polled
         .extend(is_unfinished(cx.engine.build(build).state).then_some(build));
     let view = cx.view();
-    Ok(cx.list_by_cursor(&view, &window, &all, |key| JobJson::new(&view, key)))
+    let shape = |key| job::piece(&view, key).front.clone();
+    Ok(cx.list_of_texts_by_cursor(&view, &window, &all, shape))
 }
 
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let job = cx.job()?;
     cx.polls(job);
-    let view = cx.view();
-    Ok(Cx::show(&view, 200, &JobJson::new(&view, job)))
+    Ok(show(cx, job))
 }
 
 /// Answers with the new job.
@@ -52,8 +52,7 @@ pub(super) fn retry(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     Fields::parse(&cx.request.body)?;
     let by = cx.user;
     let new = cx.apply(RetryJob { job, by })?;
-    let view = cx.view();
-    Ok(Cx::show(&view, 200, &JobJson::new(&view, new)))
+    Ok(show(cx, new))
 }
 
 /// Chosen: a number with a fraction, `5.0` too, and a number written as text are no integers.
@@ -63,8 +62,7 @@ pub(super) fn reprioritize(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let priority = body.integer("priority");
     let priority = priority.ok_or_else(|| ApiError::new(400, "Priority must be an integer"))?;
     cx.apply(ReprioritizeJob { job, priority })?;
-    let view = cx.view();
-    Ok(Cx::show(&view, 200, &JobJson::new(&view, job)))
+    Ok(show(cx, job))
 }
 
 pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -92,8 +90,12 @@ pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         }
     };
     cx.apply(UnblockJob { job, by, answers })?;
+    Ok(show(cx, job))
+}
+
+fn show(cx: &Cx<'_>, key: JobKey) -> Reply {
     let view = cx.view();
-    Ok(Cx::show(&view, 200, &JobJson::new(&view, job)))
+    Cx::show_text(&view, 200, job::piece(&view, key).front.clone())
 }
 
 /// Whether a job is among those in one of these states, by their words.

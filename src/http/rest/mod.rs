@@ -26,7 +26,7 @@ use crate::engine::account::OrganizationKey;
 use crate::engine::build::BuildKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::http::Cx;
-use crate::http::cursor::{self, PageJson, Window};
+use crate::http::cursor::{self, LinksJson, PageJson, Window};
 use crate::http::error::ApiError;
 use crate::http::pagination::Page;
 use crate::http::reply::Reply;
@@ -34,6 +34,7 @@ use crate::http::request::Method;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::route::Route;
 use crate::wire::View;
+use crate::wire::text::Text;
 
 pub(crate) use accounts::{meta, root};
 
@@ -161,6 +162,21 @@ impl Cx<'_> {
         self.with_link(Self::show(view, 200, &shown), page, all.len())
     }
 
+    /// The same of what is text already.
+    fn list_of_texts<T: Copy>(
+        &self,
+        view: &View<'_>,
+        all: &[T],
+        text: impl Fn(T) -> Vec<u8>,
+    ) -> Reply {
+        let page = Page::of(&self.query);
+        let mut shown = Text::array();
+        for one in page.cut(all) {
+            shown.item(&text(one));
+        }
+        self.with_link(Self::show_text(view, 200, shown.end()), page, all.len())
+    }
+
     /// A page of a list by cursor, of all that is in it in the order of their places.
     fn list_by_cursor<T: Copy, S: Serialize>(
         &self,
@@ -169,6 +185,36 @@ impl Cx<'_> {
         all: &[(cursor::Place, T)],
         shape: impl FnMut(T) -> S,
     ) -> Reply {
+        let (shown, links) = self.window(view, window, all);
+        let items = shown.into_iter().map(shape).collect();
+        Self::show(view, 200, &PageJson { items, links })
+    }
+
+    /// The same of what is text already.
+    fn list_of_texts_by_cursor<T: Copy>(
+        &self,
+        view: &View<'_>,
+        window: &Window,
+        all: &[(cursor::Place, T)],
+        text: impl Fn(T) -> Vec<u8>,
+    ) -> Reply {
+        let (shown, links) = self.window(view, window, all);
+        let mut items = Text::array();
+        for one in shown {
+            items.item(&text(one));
+        }
+        let mut page = Text::object();
+        page.member_text("items", &items.end());
+        page.member("links", &links);
+        Self::show_text(view, 200, page.end())
+    }
+
+    fn window<T: Copy>(
+        &self,
+        view: &View<'_>,
+        window: &Window,
+        all: &[(cursor::Place, T)],
+    ) -> (Vec<T>, LinksJson) {
         let url = format!("{}{}", self.origin, self.request.path.trim_end_matches('/'));
         let (shown, links) = window.cut(all, &url, &self.query);
         // A page can be the same and lead to others.
@@ -176,8 +222,7 @@ impl Cx<'_> {
             view.saw_text(name);
             view.saw_text(url);
         }
-        let items = shown.into_iter().map(shape).collect();
-        Self::show(view, 200, &PageJson { items, links })
+        (shown, links)
     }
 
     /// Adds the `Link` header of a list of `total` entries.

@@ -19,7 +19,7 @@ use crate::http::reply::Reply;
 use crate::http::rest::pipeline_body;
 use crate::http::{Clusters, Cx};
 use crate::vocabulary::access::Access;
-use crate::wire::pipeline::PipelineJson;
+use crate::wire::pipeline;
 
 /// Newest first; `name` and `repository` match a part, in any case.
 pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -37,7 +37,7 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let mut all: Vec<_> = pipelines.iter().copied().filter(fits).collect();
     all.reverse();
     let view = cx.view();
-    Ok(cx.list(&view, &all, |key| PipelineJson::new(&view, key)))
+    Ok(cx.list_of_texts(&view, &all, |key| pipeline::text(&view, key)))
 }
 
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -153,9 +153,9 @@ pub(super) fn add_webhook(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     Ok(Reply::new(201).with_header("content-type", "text/html"))
 }
 
-fn show(cx: &Cx<'_>, status: u16, pipeline: PipelineKey) -> Reply {
+fn show(cx: &Cx<'_>, status: u16, key: PipelineKey) -> Reply {
     let view = cx.view();
-    Cx::show(&view, status, &PipelineJson::new(&view, pipeline))
+    Cx::show_text(&view, status, pipeline::text(&view, key))
 }
 
 /// The teams that are to have a new pipeline. Chosen: as long as teams are not enabled, those that are not there are left

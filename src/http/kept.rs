@@ -1,0 +1,102 @@
+//! Answers that are kept: whoever asks the same of the same world gets the same bytes, without looking anything up.
+//!
+//! The one rule: they are good for one revision of the world at one instant. The next one finds none of them. What has not
+//! changed then is still on the shelf, in pieces (`wire::shelf`).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::engine::Engine;
+use crate::engine::account::TokenKey;
+use crate::engine::build::BuildKey;
+use crate::engine::job::JobKey;
+use crate::engine::table::Key as _;
+use crate::http::reply::Reply;
+use crate::http::request::{Method, Request};
+use crate::vocabulary::route::Route;
+use crate::wire::shelf::Shelf;
+
+/// How many bytes of bodies are kept: 32 MiB. Beyond that it starts anew.
+const LIMIT: usize = 32 * 1024 * 1024;
+
+/// All that is kept so that it need not be rendered again. It knows nothing that the world does not, and is no part of it:
+/// a world that takes another one's place starts with an empty one.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(super) shelf: RefCell<Shelf>,
+    answers: BTreeMap<Question, Answer>,
+    /// The revision and the instant the answers are from.
+    of: (u64, DateTime<Utc>),
+    bytes: usize,
+}
+
+/// What an answer depends on, apart from the world.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Question {
+    token: u32,
+    path: String,
+    query: String,
+    /// With what URLs begin.
+    origin: String,
+}
+
+/// What a handler says.
+#[derive(Debug, Clone)]
+pub(super) struct Answer {
+    pub(super) reply: Reply,
+    pub(super) polled: Vec<BuildKey>,
+    pub(super) tailed: Option<JobKey>,
+    pub(super) note: Option<String>,
+}
+
+impl Question {
+    /// Of requests that programs repeat. Everything else is answered anew.
+    pub(super) fn of(
+        route: Route,
+        request: &Request,
+        token: TokenKey,
+        origin: &str,
+    ) -> Option<Self> {
+        let is_repeated = matches!(
+            route,
+            Route::GetBuild
+                | Route::ListBuilds
+                | Route::ListOrganizationBuilds
+                | Route::ListPipelineBuilds
+                | Route::ListJobs
+                | Route::GetJob
+                | Route::ListPipelines
+                | Route::GetPipeline
+        );
+        (is_repeated && request.method == Method::Get).then(|| Self {
+            token: token.row(),
+            path: request.path.clone(),
+            query: request.query.clone(),
+            origin: origin.to_owned(),
+        })
+    }
+}
+
+impl Kept {
+    pub(super) fn find(&mut self, engine: &Engine, question: &Question) -> Option<Answer> {
+        let now = (engine.revision(), engine.now());
+        if self.of != now {
+            self.of = now;
+            self.answers.clear();
+            self.bytes = 0;
+        }
+        self.answers.get(question).cloned()
+    }
+
+    pub(super) fn put(&mut self, question: Question, answer: Answer) {
+        let size = answer.reply.body.len();
+        if self.bytes + size > LIMIT {
+            self.answers.clear();
+            self.bytes = 0;
+        }
+        self.bytes += size;
+        self.answers.insert(question, answer);
+    }
+}
