@@ -17,11 +17,12 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Frame, Incoming, SizeHint};
-use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::timeout;
@@ -31,6 +32,7 @@ use super::io::{Patience, Phase, Watched};
 use super::reply::{Answering, Body, Delivery, Reply, Served};
 use super::request::{Method, Request, Via};
 use super::server::Names;
+use super::spelling::Spelling;
 use super::wreck::Wreck;
 
 /// What the server says to a request: short, and without waiting, because every connection shares its thread. Where it has
@@ -188,6 +190,7 @@ pub(crate) struct Edge {
     pub(crate) failures: Arc<Failures>,
     /// By which the server is reached that this is the edge of, if it is one.
     pub(crate) names: Option<Arc<Names>>,
+    pub(super) spelling: Mutex<Spelling>,
 }
 
 impl Edge {
@@ -282,8 +285,10 @@ impl Edge {
     }
 
     fn encode(&self, reply: Reply, is_head: bool) -> Response<Outgoing> {
-        encode(reply, is_head).unwrap_or_else(|illegal| {
-            encode(self.failed(illegal), is_head).expect("a message is a legal reply")
+        let mut spelling = self.spelling.lock();
+        encode(reply, is_head, &mut spelling).unwrap_or_else(|illegal| {
+            let reply = self.failed(illegal);
+            encode(reply, is_head, &mut spelling).expect("a message is a legal reply")
         })
     }
 
@@ -321,7 +326,11 @@ fn owned_request(head: &hyper::Request<Incoming>, body: Bytes, via: Via) -> Requ
 }
 
 /// Our reply as hyper's, or why HTTP has no such reply.
-fn encode(reply: Reply, is_head: bool) -> Result<Response<Outgoing>, String> {
+fn encode(
+    reply: Reply,
+    is_head: bool,
+    spelling: &mut Spelling,
+) -> Result<Response<Outgoing>, String> {
     let status = match StatusCode::from_u16(reply.status) {
         Ok(status) if !status.is_informational() => status,
         _ => {
@@ -339,13 +348,13 @@ fn encode(reply: Reply, is_head: bool) -> Result<Response<Outgoing>, String> {
     }
     let mut headers = HeaderMap::with_capacity(reply.headers.len());
     for (name, value) in reply.headers {
-        let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
+        let Some(known) = spelling.name(&name) else {
             return Err(format!("A reply cannot have a header named {name:?}"));
         };
         if known == header::CONTENT_LENGTH || known == header::TRANSFER_ENCODING {
             return Err(format!("A reply cannot set {known}: the edge does"));
         }
-        let Ok(legal) = HeaderValue::from_bytes(value.as_bytes()) else {
+        let Some(legal) = spelling.value(&value) else {
             return Err(format!(
                 "The header {known} of a reply cannot have the value {value:?}"
             ));

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Answered, Options, Rates, auth, error::ApiError, finish, rest, router};
 use crate::engine::Engine;
 use crate::fault::{Asked, Plan, Verdict};
+use crate::http::Kept;
 use crate::http::rates::Payer;
 use crate::http::reply::{Delivery, Reply};
 use crate::http::request::Request;
@@ -105,7 +106,7 @@ pub(crate) fn instead(
         | Verdict::WrongLength { .. }
         | Verdict::Slow { .. } => Reply::new(200),
     };
-    finish(engine, ordinal, reply)
+    finish(engine, &mut Kept::default(), ordinal, reply)
 }
 
 /// Whether a fault says something in place of an answer.

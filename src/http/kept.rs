@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
@@ -16,6 +17,7 @@ use crate::engine::table::Key as _;
 use crate::http::reply::Reply;
 use crate::http::request::{Method, Request};
 use crate::vocabulary::route::Route;
+use crate::vocabulary::scope::Scope;
 use crate::wire::shelf::Shelf;
 
 /// How many bytes of bodies are kept: 32 MiB. Beyond that it starts anew.
@@ -30,6 +32,9 @@ pub(crate) struct Kept {
     /// The revision and the instant the answers are from.
     of: (u64, DateTime<Utc>),
     bytes: usize,
+    /// As headers say them: scopes, and the second.
+    scopes: Option<(Vec<Scope>, Arc<str>)>,
+    date: Option<(i64, Arc<str>)>,
 }
 
 /// What an answer depends on, apart from the world.
@@ -98,5 +103,30 @@ impl Kept {
         }
         self.bytes += size;
         self.answers.insert(question, answer);
+    }
+
+    /// These scopes, in one text.
+    pub(super) fn scopes(&mut self, scopes: &[Scope]) -> Arc<str> {
+        match &self.scopes {
+            Some((known, text)) if known == scopes => Arc::clone(text),
+            _ => {
+                let words: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
+                let text: Arc<str> = words.join(",").into();
+                self.scopes = Some((scopes.to_vec(), Arc::clone(&text)));
+                text
+            }
+        }
+    }
+
+    /// An instant, as the header `Date` says it.
+    pub(super) fn date(&mut self, now: DateTime<Utc>) -> Arc<str> {
+        match &self.date {
+            Some((known, text)) if *known == now.timestamp() => Arc::clone(text),
+            _ => {
+                let text: Arc<str> = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string().into();
+                self.date = Some((now.timestamp(), Arc::clone(&text)));
+                text
+            }
+        }
     }
 }

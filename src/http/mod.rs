@@ -32,6 +32,7 @@ pub(crate) mod request;
 mod rest;
 mod router;
 pub(crate) mod server;
+mod spelling;
 mod tags;
 mod unmodelled;
 mod wreck;
@@ -159,7 +160,7 @@ pub(crate) fn answer(
         unserved: None,
     };
     if request.method == Method::Options {
-        answered.reply = finish(engine, ordinal, answered.reply);
+        answered.reply = finish(engine, kept, ordinal, answered.reply);
         return answered;
     }
     let target = router::find(&request.method, &segments);
@@ -172,14 +173,14 @@ pub(crate) fn answer(
     if let Some((route, (reply, note))) = page {
         answered.route = Some(route);
         answered.note = note;
-        answered.reply = stamp(engine, ordinal, pages::finish(reply));
+        answered.reply = stamp(engine, kept, ordinal, pages::finish(reply));
         return answered;
     }
     if let Target::Known(route @ Route::ArtifactContent, place) = target {
         let (reply, note) = downloads::answer(engine, options, request, place);
         answered.route = Some(route);
         answered.note = note;
-        answered.reply = stamp(engine, ordinal, reply);
+        answered.reply = stamp(engine, kept, ordinal, reply);
         return answered;
     }
     answered.reply = match target {
@@ -207,7 +208,7 @@ pub(crate) fn answer(
             )
         }
     };
-    answered.reply = finish(engine, ordinal, tags.spare(request, answered.reply));
+    answered.reply = finish(engine, kept, ordinal, tags.spare(request, answered.reply));
     answered
 }
 
@@ -259,7 +260,7 @@ fn known(
         answered.note.clone_from(&unserved);
         answered.events = events;
         answered.unserved = unserved;
-        return with_scopes(engine, token, route, reply);
+        return with_scopes(engine, kept, token, route, reply);
     }
     let user = engine.token(token).user;
     let payer = Payer::new(engine, token, place.organization);
@@ -314,15 +315,20 @@ fn known(
         let result = handle(engine, answered);
         result.unwrap_or_else(ApiError::into_reply)
     });
-    reply = with_scopes(engine, token, route, reply);
+    reply = with_scopes(engine, kept, token, route, reply);
     usage.write_on(reply)
 }
 
 /// Which scopes the token has, and which one was needed.
-fn with_scopes(engine: &Engine, token: TokenKey, route: Route, reply: Reply) -> Reply {
-    let scopes = engine.token(token).scopes.iter();
-    let scopes: Vec<_> = scopes.map(|scope| scope.as_str()).collect();
-    let reply = reply.with_header("x-oauth-scopes", scopes.join(","));
+fn with_scopes(
+    engine: &Engine,
+    kept: &mut Kept,
+    token: TokenKey,
+    route: Route,
+    reply: Reply,
+) -> Reply {
+    let scopes = kept.scopes(&engine.token(token).scopes);
+    let reply = reply.with_header("x-oauth-scopes", scopes);
     match route.scope() {
         Some(scope) => reply.with_header("x-accepted-oauth-scopes", scope.as_str()),
         None => reply,
@@ -351,17 +357,17 @@ impl Options {
 }
 
 /// Who it was and when, which everything that is answered says.
-fn stamp(engine: &Engine, ordinal: u64, reply: Reply) -> Reply {
+fn stamp(engine: &Engine, kept: &mut Kept, ordinal: u64, reply: Reply) -> Reply {
     let now = engine.now();
     let id = ids::mint(engine.seed(), Kind::Request, ordinal, now);
     reply
         .with_header("x-request-id", id.to_string())
         .with_header("x-runtime", "0.001000")
-        .with_header("date", now.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        .with_header("date", kept.date(now))
 }
 
 /// The headers every answer of the API has.
-fn finish(engine: &Engine, ordinal: u64, mut reply: Reply) -> Reply {
+fn finish(engine: &Engine, kept: &mut Kept, ordinal: u64, mut reply: Reply) -> Reply {
     let cache = match reply.header("etag") {
         Some(_) => "max-age=0, private, must-revalidate",
         None => "no-cache",
@@ -385,7 +391,7 @@ fn finish(engine: &Engine, ordinal: u64, mut reply: Reply) -> Reply {
         .with_header("x-frame-options", "SAMEORIGIN")
         .with_header("x-content-type-options", "nosniff")
         .with_header("referrer-policy", "strict-origin-when-cross-origin");
-    stamp(engine, ordinal, reply)
+    stamp(engine, kept, ordinal, reply)
 }
 
 impl Cx<'_> {

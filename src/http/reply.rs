@@ -6,7 +6,9 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -116,13 +118,68 @@ impl PartialEq<&str> for Body {
     }
 }
 
+/// The value of a header.
+#[derive(Clone)]
+pub(crate) enum Value {
+    /// The same in every reply that has it.
+    Fixed(&'static str),
+    /// The same in many.
+    Shared(Arc<str>),
+    Own(String),
+}
+
+impl Deref for Value {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        match self {
+            Self::Fixed(text) => text,
+            Self::Shared(text) => text,
+            Self::Own(text) => text,
+        }
+    }
+}
+
+/// However it is kept.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for Value {}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl From<&'static str> for Value {
+    fn from(text: &'static str) -> Self {
+        Self::Fixed(text)
+    }
+}
+
+impl From<Arc<str>> for Value {
+    fn from(text: Arc<str>) -> Self {
+        Self::Shared(text)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Own(text)
+    }
+}
+
 /// One complete reply. The edge adds what HTTP needs and nothing else, so `date` is written here by whoever knows the time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
     /// In this order on the wire, names in lower case, values of a repeated name next to each other. `content-length`
     /// and `transfer-encoding` belong to the edge and are refused here.
-    pub(crate) headers: Vec<(Cow<'static, str>, String)>,
+    pub(crate) headers: Vec<(Cow<'static, str>, Value)>,
     /// Not sent in answer to HEAD, nor with 204 and 304.
     pub(crate) body: Body,
 }
@@ -152,7 +209,7 @@ impl Reply {
     pub(crate) fn with_header(
         mut self,
         name: impl Into<Cow<'static, str>>,
-        value: impl Into<String>,
+        value: impl Into<Value>,
     ) -> Self {
         self.headers.push((name.into(), value.into()));
         self
@@ -168,7 +225,7 @@ impl Reply {
         self.headers
             .iter()
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+            .map(|(_, value)| &**value)
     }
 }
 

@@ -160,6 +160,7 @@ impl Server {
             answer,
             failures: Arc::clone(&failures),
             names: Some(Arc::clone(&names)),
+            spelling: Mutex::default(),
         });
         let (stop, stopping) = watch::channel(());
         let (door, memory) = doors::unbounded_channel();

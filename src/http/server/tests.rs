@@ -837,6 +837,7 @@ fn any_stream_can_be_served() {
         answer: Arc::new(|request| echo(request).into()),
         failures: Arc::default(),
         names: None,
+        spelling: Mutex::default(),
     });
     let (_stop, stopping) = watch::channel(());
     let runtime = OwnRuntime::new().expect("a runtime");
