@@ -298,6 +298,12 @@ impl Driver {
         self.enter().journal.all_requests()
     }
 
+    /// The same, and how many went before them.
+    pub(crate) fn requests_and_gone(&self) -> (Vec<RequestRecord>, u64) {
+        let world = self.enter();
+        (world.journal.all_requests(), world.journal.gone())
+    }
+
     /// The oldest request to a route that was not taken before.
     #[track_caller]
     pub(crate) fn take_request(&self, route: Route) -> Option<RequestRecord> {

@@ -164,6 +164,11 @@ impl Journal {
         self.requests.iter().cloned().collect()
     }
 
+    /// How many requests went before the oldest kept.
+    pub(crate) fn gone(&self) -> u64 {
+        self.gone
+    }
+
     /// The first request to a route that is no older than the one with this number, and the number of the one after it.
     /// Requests are numbered from 0.
     pub(crate) fn request_from(&self, number: u64, route: Route) -> Option<(&RequestRecord, u64)> {

@@ -280,7 +280,8 @@ impl FakeBuildkite {
     /// ```
     #[must_use]
     pub fn requests(&self) -> Requests {
-        Requests::new(self.driver.requests())
+        let (all, gone) = self.driver.requests_and_gone();
+        Requests::new(all, gone)
     }
 
     /// What went wrong inside the fake while it answered: such an answer is a 500 with the same text. Empty, unless the

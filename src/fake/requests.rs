@@ -20,18 +20,27 @@ use crate::vocabulary::route::Route;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requests {
     all: Vec<RequestRecord>,
+    forgotten: u64,
     /// Which route they were narrowed down to, and what else there was, for messages.
     route: Option<Route>,
     others: Vec<String>,
 }
 
 impl Requests {
-    pub(super) fn new(all: Vec<RequestRecord>) -> Self {
+    pub(super) fn new(all: Vec<RequestRecord>, forgotten: u64) -> Self {
         Self {
             all,
+            forgotten,
             route: None,
             others: Vec::new(),
         }
+    }
+
+    /// How many came before the oldest that is kept, whatever they were for: 0 until there were more than 10,000, or
+    /// bodies of more than 64 MiB.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Those that reached an endpoint.
@@ -44,6 +53,7 @@ impl Requests {
         let others = others.iter().map(ToString::to_string).collect();
         Self {
             all,
+            forgotten: self.forgotten,
             route: Some(route),
             others,
         }
