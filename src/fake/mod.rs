@@ -114,8 +114,10 @@ pub use webhook::{WebhookBuilder, WebhookHandle};
 /// assert_eq!(build.state(), BuildState::Passed);
 /// ```
 pub struct FakeBuildkite {
-    driver: Arc<Driver>,
+    /// Goes before the world: so whoever drops the fake takes down its world, however large, and not the thread of the
+    /// server, which has to be gone in a moment.
     server: Server,
+    driver: Arc<Driver>,
     host: Host,
     limits: Limits,
     home: Home,

@@ -141,40 +141,10 @@ fn fakes_do_not_see_each_other() {
 /// What only a process of its own can tell: other tests open descriptors and threads, too.
 #[cfg(target_os = "linux")]
 mod alone {
-    use std::fs;
     use std::io::{Read as _, Write as _};
-    use std::process::Command;
 
     use super::*;
-
-    const ALONE: &str = "FAKE_BUILDKITE_TEST_ALONE";
-
-    /// Runs a test again by itself, with so many descriptors.
-    fn alone(name: &str, descriptors: u32, test: impl FnOnce()) {
-        if std::env::var_os(ALONE).is_some() {
-            return test();
-        }
-        let (_, module) = module_path!().split_once("::").expect("crate::module");
-        let output = Command::new("sh")
-            .args(["-c", "ulimit -n $1 && shift && exec \"$@\"", "sh"])
-            .arg(descriptors.to_string())
-            .arg(std::env::current_exe().expect("this test"))
-            .args(["--exact", &format!("{module}::{name}"), "--nocapture"])
-            .env(ALONE, "yes")
-            .output()
-            .expect("a shell");
-        let printed = String::from_utf8_lossy(&output.stdout);
-        let errors = String::from_utf8_lossy(&output.stderr);
-        assert!(printed.contains("1 passed"), "{printed}\n{errors}");
-    }
-
-    fn descriptors() -> usize {
-        fs::read_dir("/proc/self/fd").expect("/proc").count()
-    }
-
-    fn threads() -> usize {
-        fs::read_dir("/proc/self/task").expect("/proc").count()
-    }
+    use crate::support::{alone, descriptors, threads};
 
     /// One request over a connection of its own, closed when this returns.
     fn ask(fake: &FakeBuildkite) -> String {
@@ -191,27 +161,33 @@ mod alone {
 
     #[test]
     fn two_hundred_fakes_live_at_once() {
-        alone("two_hundred_fakes_live_at_once", 1024, || {
-            let before = (descriptors(), threads());
-            let fakes: Vec<_> = (0..200).map(|_| FakeBuildkite::start()).collect();
-            for fake in &fakes {
-                let answer = ask(fake);
-                assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
-                assert!(answer.ends_with("\r\n\r\n[]\n"), "{answer}");
-            }
-            let mut addresses: Vec<_> = fakes.iter().map(address).collect();
-            addresses.sort();
-            addresses.dedup();
-            assert_eq!(addresses.len(), 200);
-            drop(fakes);
-            assert_eq!((descriptors(), threads()), before);
-            addresses.into_iter().for_each(assert_refused);
-        });
+        alone(
+            module_path!(),
+            "two_hundred_fakes_live_at_once",
+            1024,
+            || {
+                let before = (descriptors(), threads());
+                let fakes: Vec<_> = (0..200).map(|_| FakeBuildkite::start()).collect();
+                for fake in &fakes {
+                    let answer = ask(fake);
+                    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+                    assert!(answer.ends_with("\r\n\r\n[]\n"), "{answer}");
+                }
+                let mut addresses: Vec<_> = fakes.iter().map(address).collect();
+                addresses.sort();
+                addresses.dedup();
+                assert_eq!(addresses.len(), 200);
+                drop(fakes);
+                assert_eq!((descriptors(), threads()), before);
+                addresses.into_iter().for_each(assert_refused);
+            },
+        );
     }
 
     #[test]
     fn ten_thousand_fakes_leave_no_thread_and_no_descriptor() {
         alone(
+            module_path!(),
             "ten_thousand_fakes_leave_no_thread_and_no_descriptor",
             256,
             || {

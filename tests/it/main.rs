@@ -18,6 +18,7 @@ mod derived;
 mod determinism;
 mod documented;
 mod documented_schedules;
+mod drops;
 mod edge;
 mod edges;
 mod env;

@@ -48,6 +48,44 @@ pub(crate) fn panic_of<T>(slip: impl FnOnce() -> T) -> String {
     }
 }
 
+/// The name of the variable that says so.
+#[cfg(target_os = "linux")]
+const ALONE: &str = "FAKE_BUILDKITE_TEST_ALONE";
+
+/// Runs a test again in a process of its own, with so many descriptors: only there, threads and descriptors are those of
+/// the test. `module` is its `module_path!()`.
+#[cfg(target_os = "linux")]
+#[track_caller]
+pub(crate) fn alone(module: &str, name: &str, descriptors: u32, test: impl FnOnce()) {
+    if std::env::var_os(ALONE).is_some() {
+        return test();
+    }
+    let (_, module) = module.split_once("::").expect("crate::module");
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -n $1 && shift && exec \"$@\"", "sh"])
+        .arg(descriptors.to_string())
+        .arg(std::env::current_exe().expect("this test"))
+        .args(["--exact", &format!("{module}::{name}"), "--nocapture"])
+        .env(ALONE, "yes")
+        .output()
+        .expect("a shell");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(printed.contains("1 passed"), "{printed}\n{errors}");
+}
+
+/// How many descriptors this process has open.
+#[cfg(target_os = "linux")]
+pub(crate) fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("/proc").count()
+}
+
+/// How many threads this process has.
+#[cfg(target_os = "linux")]
+pub(crate) fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").expect("/proc").count()
+}
+
 impl Client {
     /// Where it asks.
     pub(crate) fn origin(&self) -> &str {
