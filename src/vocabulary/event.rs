@@ -1,6 +1,6 @@
 //! Something that happened, mostly one transition of one build or job, with the instant it happened at.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -355,9 +355,28 @@ impl fmt::Display for BuildRef {
     }
 }
 
+/// Keeps to one line, and to what is text: a name of somebody's that ends lines, or tells a terminal what to do, is shown
+/// with escapes. Nobody who names a job writes lines of a log that look like the fake's own.
+struct OneLine<'f, 'w>(&'f mut fmt::Formatter<'w>);
+
+impl fmt::Write for OneLine<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for part in text.split_inclusive(char::is_control) {
+            match part.chars().next_back() {
+                Some(last) if last.is_control() => {
+                    self.0.write_str(&part[..part.len() - last.len_utf8()])?;
+                    write!(self.0, "{}", last.escape_default())?;
+                }
+                Some(_) | None => self.0.write_str(part)?,
+            }
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for JobRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.build, self.name)?;
+        write!(OneLine(f), "{} {}", self.build, self.name)?;
         match self.attempt {
             1 => Ok(()),
             attempt => write!(f, " (attempt {attempt})"),
@@ -367,19 +386,19 @@ impl fmt::Display for JobRef {
 
 impl fmt::Display for ScheduleRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} schedule {}", self.pipeline, self.name)
+        write!(OneLine(f), "{} schedule {}", self.pipeline, self.name)
     }
 }
 
 impl fmt::Display for QueueRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "queue {} of cluster {}", self.key, self.cluster)
+        write!(OneLine(f), "queue {} of cluster {}", self.key, self.cluster)
     }
 }
 
 impl fmt::Display for AgentRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "agent {}", self.name)
+        write!(OneLine(f), "agent {}", self.name)
     }
 }
 
@@ -391,7 +410,7 @@ impl fmt::Display for WebhookRef {
 
 /// What a webhook is told of, and which.
 fn told(
-    f: &mut fmt::Formatter<'_>,
+    f: &mut OneLine<'_, '_>,
     webhook: &WebhookRef,
     event: WebhookEvent,
     build: Option<&BuildRef>,
@@ -406,8 +425,14 @@ fn told(
 }
 
 impl fmt::Display for Event {
-    #[expect(clippy::too_many_lines, reason = "a line or two for each kind")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.tell(&mut OneLine(f))
+    }
+}
+
+impl Event {
+    #[expect(clippy::too_many_lines, reason = "a line or two for each kind")]
+    fn tell(&self, f: &mut OneLine<'_, '_>) -> fmt::Result {
         f.write_str(&instant(self.at))?;
         match &self.kind {
             EventKind::Build {
