@@ -6,6 +6,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use percent_encoding::percent_decode_str;
 use rpds::QueueSync;
 
 use crate::vocabulary::event::Event;
@@ -197,10 +198,11 @@ impl Journal {
     }
 }
 
-/// The query with the value of every `access_token` left out.
+/// The query with the value of every `access_token` left out, however that is written.
 fn masked(query: &str) -> String {
+    let is_token = |key: &str| percent_decode_str(key).eq(*b"access_token");
     let mask = |pair: &str| match pair.split_once('=') {
-        Some(("access_token", _)) => "access_token=…".to_owned(),
+        Some((key, _)) if is_token(key) => format!("{key}=…"),
         Some(_) | None => pair.to_owned(),
     };
     query.split('&').map(mask).collect::<Vec<_>>().join("&")
@@ -213,6 +215,10 @@ mod tests {
     #[test]
     fn secrets_are_not_kept() {
         assert_eq!(masked("a=1&access_token=secret&b"), "a=1&access_token=…&b");
+        assert_eq!(
+            masked("access%5Ftoken=secret&%61ccess_token=a=b"),
+            "access%5Ftoken=…&%61ccess_token=…"
+        );
         assert_eq!(masked(""), "");
         let mut journal = Journal::default();
         journal.request(RequestRecord {
