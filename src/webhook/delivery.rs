@@ -9,7 +9,9 @@ use crate::vocabulary::span::instant;
 use crate::vocabulary::webhook::WebhookEvent;
 
 /// One request that a webhook sent, and what came back; see [`WebhookHandle::deliveries`](crate::WebhookHandle::deliveries).
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// Printed for debugging, it does not show the value of the header that carries the webhook's token.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delivery {
     /// When it was sent, on the fake's clock: the instant in its signature.
@@ -42,6 +44,36 @@ impl Delivery {
     #[must_use]
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).expect("what webhooks send is JSON")
+    }
+}
+
+/// As it would be derived, without the token.
+impl fmt::Debug for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            at,
+            event,
+            headers,
+            body,
+            status,
+            answer,
+            failure,
+        } = self;
+        let shown = |(name, value)| match name {
+            "x-buildkite-token" => (name, "…"),
+            _ => (name, value),
+        };
+        let headers = headers.iter().map(|(name, value)| (&**name, &**value));
+        let headers: Vec<(&str, &str)> = headers.map(shown).collect();
+        f.debug_struct("Delivery")
+            .field("at", at)
+            .field("event", event)
+            .field("headers", &headers)
+            .field("body", body)
+            .field("status", status)
+            .field("answer", answer)
+            .field("failure", failure)
+            .finish()
     }
 }
 
