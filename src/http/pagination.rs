@@ -22,7 +22,7 @@ impl Page {
         let number = |key| {
             query
                 .last(key)
-                .and_then(|text| text.parse::<usize>().ok())
+                .and_then(whole_number)
                 .filter(|number| *number > 0)
         };
         Self {
@@ -67,6 +67,13 @@ impl Page {
     }
 }
 
+/// A number that no machine has is the largest it has: a page past the end is empty, however far past, and a client that
+/// asks for page after page comes to an end.
+fn whole_number(text: &str) -> Option<usize> {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| text.parse().unwrap_or(usize::MAX))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +113,13 @@ mod tests {
     #[test]
     fn odd_pages_are_brought_into_the_limits() {
         let page = |text| Page::of(&Query::parse(text));
+        assert_eq!(
+            page("page=99999999999999999999999&per_page=99999999999999999999999"),
+            Page {
+                number: usize::MAX,
+                per_page: 100
+            }
+        );
         assert_eq!(
             page("page=0&per_page=0"),
             Page {

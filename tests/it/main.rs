@@ -39,6 +39,7 @@ mod jobs_api;
 #[cfg(feature = "cli")]
 mod levers;
 mod life;
+mod limits;
 mod lists;
 mod logs;
 mod maintainers;
@@ -65,6 +66,7 @@ mod rows;
 mod rules;
 mod scene;
 mod schedules;
+mod security;
 mod settings;
 mod slots;
 mod snapshots;
