@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::timeline::Timeline;
 use crate::timeline::row::Row;
 use crate::timeline::scale::clock_face;
+use crate::vocabulary::event::one_line;
 
 /// How many characters a bar has.
 const WIDTH: u8 = 32;
@@ -22,12 +23,14 @@ impl fmt::Display for Timeline {
         writeln!(
             f,
             "{} {} {}, 0:00:00 to {ends}",
-            self.build, self.branch, self.state
+            self.build,
+            one_line(&self.branch),
+            self.state
         )?;
         let texts: Vec<_> = self
             .rows
             .iter()
-            .map(|row| (row, row.title(), row.state_text()))
+            .map(|row| (row, one_line(&row.title()), row.state_text()))
             .collect();
         let name_width = texts.iter().map(|(_, name, _)| name.chars().count()).max();
         let state_width = texts.iter().map(|(_, _, state)| state.len()).max();
@@ -40,7 +43,7 @@ impl fmt::Display for Timeline {
             }
             if let Some(note) = &row.note {
                 line.push_str("  ");
-                line.push_str(note);
+                line.push_str(&one_line(note));
             }
             writeln!(f, "{}", line.trim_end())?;
         }

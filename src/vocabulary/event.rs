@@ -357,9 +357,9 @@ impl fmt::Display for BuildRef {
 
 /// Keeps to one line, and to what is text: a name of somebody's that ends lines, or tells a terminal what to do, is shown
 /// with escapes. Nobody who names a job writes lines of a log that look like the fake's own.
-struct OneLine<'f, 'w>(&'f mut fmt::Formatter<'w>);
+struct OneLine<'f, W>(&'f mut W);
 
-impl fmt::Write for OneLine<'_, '_> {
+impl<W: fmt::Write> fmt::Write for OneLine<'_, W> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         for part in text.split_inclusive(char::is_control) {
             match part.chars().next_back() {
@@ -372,6 +372,14 @@ impl fmt::Write for OneLine<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// The same text, kept to one line as events are.
+pub(crate) fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    let written = OneLine(&mut line).write_str(text);
+    written.expect("a string takes everything");
+    line
 }
 
 impl fmt::Display for JobRef {
@@ -410,7 +418,7 @@ impl fmt::Display for WebhookRef {
 
 /// What a webhook is told of, and which.
 fn told(
-    f: &mut OneLine<'_, '_>,
+    f: &mut OneLine<'_, fmt::Formatter<'_>>,
     webhook: &WebhookRef,
     event: WebhookEvent,
     build: Option<&BuildRef>,
@@ -432,7 +440,7 @@ impl fmt::Display for Event {
 
 impl Event {
     #[expect(clippy::too_many_lines, reason = "a line or two for each kind")]
-    fn tell(&self, f: &mut OneLine<'_, '_>) -> fmt::Result {
+    fn tell(&self, f: &mut OneLine<'_, fmt::Formatter<'_>>) -> fmt::Result {
         f.write_str(&instant(self.at))?;
         match &self.kind {
             EventKind::Build {

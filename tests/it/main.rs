@@ -14,6 +14,7 @@ mod clusters;
 mod concurrency;
 mod conditions;
 mod coverage;
+mod crowds;
 mod derived;
 mod determinism;
 mod documented;
