@@ -548,8 +548,8 @@ fn enormous_values_are_kept_or_refused_and_everybody_is_served() {
     scene.fake.run_until_idle();
     assert!(build.is_finished());
     let job = build.all_jobs()[0].id();
-    let log = scene.client.get(&format!("{BUILDS}/5/jobs/{job}/log"));
-    assert!(log.expect(200)["content"].str().len() >= 8 << 20);
+    let shown = scene.client.get(&format!("{BUILDS}/5/jobs/{job}/log"));
+    assert!(shown.expect(200)["content"].str().len() >= 8 << 20);
     let page = scene.client.without_token().get(&build.web_url());
     assert_eq!(page.status, 200);
     assert!(page.text.len() < 4 << 20, "{}", page.text.len());
