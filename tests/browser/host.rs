@@ -187,6 +187,9 @@ fn hostile(fake: &FakeBuildkite) -> BuildHandle {
         .branch(HOSTILE)
         .commit(HOSTILE)
         .message(HOSTILE)
+        .author(HOSTILE, HOSTILE)
+        .env(HOSTILE, HOSTILE)
+        .meta_data(HOSTILE, HOSTILE)
         .create();
     fake.run_until_idle();
     build
