@@ -346,21 +346,7 @@ fn encode(
             "A reply announces a body of {len} bytes and does not have it"
         ));
     }
-    let mut headers = HeaderMap::with_capacity(reply.headers.len());
-    for (name, value) in reply.headers {
-        let Some(known) = spelling.name(&name) else {
-            return Err(format!("A reply cannot have a header named {name:?}"));
-        };
-        if known == header::CONTENT_LENGTH || known == header::TRANSFER_ENCODING {
-            return Err(format!("A reply cannot set {known}: the edge does"));
-        }
-        let Some(legal) = spelling.value(&value) else {
-            return Err(format!(
-                "The header {known} of a reply cannot have the value {value:?}"
-            ));
-        };
-        headers.append(known, legal);
-    }
+    let mut headers = spelling.headers(reply.headers)?;
     if status == StatusCode::OK && reply.body.is_empty() {
         // hyper says so itself, but not in answer to HEAD: there it takes an empty body for an unknown one.
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));

@@ -1,97 +1,190 @@
-//! Header names and values as HTTP has them. What every reply says is looked at once.
+//! The headers of replies as HTTP has them.
+//!
+//! Replies resemble each other: most have the same names in the same order, and most of the values, too. So the last few
+//! sets of headers are kept, and of a reply that has the names of one of them only the values are looked at that differ.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::http::reply::Value;
 
-/// How many of the values that are shared are kept: the last 8.
-const SHARED: usize = 8;
+/// How many sets of headers are kept: the last 8.
+const SETS: usize = 8;
 
-/// The spellings that are known.
+/// The sets of headers that are known.
 #[derive(Debug, Default)]
 pub(super) struct Spelling {
-    names: BTreeMap<&'static str, HeaderName>,
-    fixed: BTreeMap<&'static str, HeaderValue>,
-    shared: Vec<(Arc<str>, HeaderValue)>,
+    sets: Vec<Set>,
+}
+
+/// Headers with different names, in both forms.
+#[derive(Debug)]
+struct Set {
+    names: Vec<&'static str>,
+    values: Vec<Value>,
+    map: HeaderMap,
 }
 
 impl Spelling {
-    /// None, if HTTP has no such name.
-    pub(super) fn name(&mut self, name: &Cow<'static, str>) -> Option<HeaderName> {
-        let Cow::Borrowed(fixed) = name else {
-            return HeaderName::from_bytes(name.as_bytes()).ok();
-        };
-        if let Some(known) = self.names.get(fixed) {
-            return Some(known.clone());
+    /// The headers of a reply, or why HTTP has no such header.
+    pub(super) fn headers(
+        &mut self,
+        headers: Vec<(Cow<'static, str>, Value)>,
+    ) -> Result<HeaderMap, String> {
+        if let Some(set) = self.sets.iter().find(|set| set.has_names_of(&headers)) {
+            return set.with_values_of(&headers);
         }
-        let legal = HeaderName::from_bytes(fixed.as_bytes()).ok()?;
-        self.names.insert(fixed, legal.clone());
-        Some(legal)
+        let mut map = HeaderMap::with_capacity(headers.len());
+        for (name, value) in &headers {
+            map.append(spelled_name(name)?, spelled_value(name, value)?);
+        }
+        if let Some(set) = Set::new(headers, &map) {
+            self.sets.truncate(SETS - 1);
+            self.sets.insert(0, set);
+        }
+        Ok(map)
+    }
+}
+
+impl Set {
+    /// None, if names are repeated or are not the same in every reply.
+    fn new(headers: Vec<(Cow<'static, str>, Value)>, map: &HeaderMap) -> Option<Self> {
+        if map.keys_len() != headers.len() {
+            return None;
+        }
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        for (name, value) in headers {
+            let Cow::Borrowed(name) = name else {
+                return None;
+            };
+            names.push(name);
+            values.push(value);
+        }
+        Some(Self {
+            names,
+            values,
+            map: map.clone(),
+        })
     }
 
-    /// None, if HTTP has no such value.
-    pub(super) fn value(&mut self, value: &Value) -> Option<HeaderValue> {
-        match value {
-            Value::Own(text) => HeaderValue::from_bytes(text.as_bytes()).ok(),
-            Value::Fixed(fixed) => {
-                if let Some(known) = self.fixed.get(fixed) {
-                    return Some(known.clone());
-                }
-                let legal = HeaderValue::from_bytes(fixed.as_bytes()).ok()?;
-                self.fixed.insert(fixed, legal.clone());
-                Some(legal)
-            }
-            Value::Shared(text) => {
-                let mut shared = self.shared.iter();
-                if let Some((_, known)) = shared.find(|(known, _)| Arc::ptr_eq(known, text)) {
-                    return Some(known.clone());
-                }
-                let legal = HeaderValue::from_bytes(text.as_bytes()).ok()?;
-                self.shared.truncate(SHARED - 1);
-                self.shared.insert(0, (Arc::clone(text), legal.clone()));
-                Some(legal)
+    fn has_names_of(&self, headers: &[(Cow<'static, str>, Value)]) -> bool {
+        let is_same = |(known, (name, _)): (&&'static str, &(Cow<'static, str>, Value))| match name
+        {
+            Cow::Borrowed(name) => std::ptr::eq::<str>(*known, *name),
+            Cow::Owned(_) => false,
+        };
+        self.names.len() == headers.len() && self.names.iter().zip(headers).all(is_same)
+    }
+
+    fn with_values_of(&self, headers: &[(Cow<'static, str>, Value)]) -> Result<HeaderMap, String> {
+        let mut map = self.map.clone();
+        for ((name, known), (_, value)) in self.names.iter().zip(&self.values).zip(headers) {
+            if !is_same(known, value) {
+                *map.get_mut(*name).expect("a name of the set") = spelled_value(name, value)?;
             }
         }
+        Ok(map)
     }
+}
+
+/// Whether two values are the same text: as a rule they are the same place.
+fn is_same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Shared(one), Value::Shared(other)) if Arc::ptr_eq(one, other) => true,
+        _ => **one == **other,
+    }
+}
+
+fn spelled_name(name: &str) -> Result<HeaderName, String> {
+    let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
+        return Err(format!("A reply cannot have a header named {name:?}"));
+    };
+    if known == header::CONTENT_LENGTH || known == header::TRANSFER_ENCODING {
+        return Err(format!("A reply cannot set {known}: the edge does"));
+    }
+    Ok(known)
+}
+
+fn spelled_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
+    let text = &**value;
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
+        let name = name.to_lowercase();
+        format!("The header {name} of a reply cannot have the value {text:?}")
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_spelling_is_the_same_whether_it_is_known_or_not() {
-        let mut spelling = Spelling::default();
-        let shared: Arc<str> = "a,b".into();
-        for _ in 0..2 {
-            for name in [Cow::Borrowed("vary"), Cow::Owned("vary".to_owned())] {
-                assert_eq!(spelling.name(&name), Some(HeaderName::from_static("vary")));
-            }
-            for value in [
-                Value::Fixed("a,b"),
-                Value::Own("a,b".to_owned()),
-                Value::Shared(Arc::clone(&shared)),
-            ] {
-                let expected = Some(HeaderValue::from_static("a,b"));
-                assert_eq!(spelling.value(&value), expected);
-            }
-            assert_eq!(spelling.name(&Cow::Borrowed("a b")), None);
-            assert_eq!(spelling.value(&Value::Fixed("a\nb")), None);
-            assert_eq!(spelling.value(&Value::Own("a\nb".to_owned())), None);
-        }
+    fn fixed(name: &'static str, value: impl Into<Value>) -> (Cow<'static, str>, Value) {
+        (Cow::Borrowed(name), value.into())
+    }
+
+    fn written(map: &HeaderMap) -> Vec<(String, String)> {
+        let text = |value: &HeaderValue| value.to_str().expect("text").to_owned();
+        map.iter()
+            .map(|(name, value)| (name.to_string(), text(value)))
+            .collect()
     }
 
     #[test]
-    fn the_last_shared_values_are_known_and_no_more() {
+    fn headers_are_the_same_whether_their_names_are_known_or_not() {
+        let shared: Arc<str> = "read,write".into();
         let mut spelling = Spelling::default();
-        for n in 0..20 {
-            spelling.value(&Value::Shared(n.to_string().into()));
+        for date in ["monday", "monday", "tuesday"] {
+            let headers = vec![
+                fixed("vary", "Accept"),
+                fixed("x-scopes", Arc::clone(&shared)),
+                fixed("date", date.to_owned()),
+            ];
+            let fresh = Spelling::default().headers(headers.clone());
+            let known = spelling.headers(headers);
+            assert_eq!(
+                written(&known.clone().expect("legal")),
+                written(&fresh.expect("legal"))
+            );
+            assert_eq!(known.expect("legal")["date"], date);
         }
-        assert_eq!(spelling.shared.len(), SHARED);
-        assert_eq!(&*spelling.shared[0].0, "19");
+        assert_eq!(spelling.sets.len(), 1);
+    }
+
+    #[test]
+    fn what_is_no_header_is_refused_in_a_known_set_too() {
+        let mut spelling = Spelling::default();
+        spelling
+            .headers(vec![fixed("date", "monday")])
+            .expect("legal");
+        let refused = spelling.headers(vec![fixed("date", "mon\nday".to_owned())]);
+        let expected = "The header date of a reply cannot have the value \"mon\\nday\"";
+        assert_eq!(refused.expect_err("a line break"), expected);
+        let refused = spelling.headers(vec![fixed("da te", "monday")]);
+        let expected = "A reply cannot have a header named \"da te\"";
+        assert_eq!(refused.expect_err("a space"), expected);
+        let refused = spelling.headers(vec![fixed("content-length", "1")]);
+        let expected = "A reply cannot set content-length: the edge does";
+        assert_eq!(refused.expect_err("a length"), expected);
+    }
+
+    #[test]
+    fn repeated_names_are_kept_apart_and_the_last_sets_are_known() {
+        let mut spelling = Spelling::default();
+        for _ in 0..2 {
+            let twice = vec![fixed("link", "a"), fixed("link", "b")];
+            let map = spelling.headers(twice).expect("legal");
+            assert_eq!(map.get_all("link").iter().count(), 2);
+        }
+        assert!(spelling.sets.is_empty());
+        let owned = vec![(Cow::Owned("x-a".to_owned()), Value::Fixed("a"))];
+        spelling.headers(owned).expect("legal");
+        assert!(spelling.sets.is_empty());
+        let all = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+        for name in all {
+            spelling.headers(vec![fixed(name, "x")]).expect("legal");
+        }
+        assert_eq!(spelling.sets.len(), SETS);
+        assert_eq!(spelling.sets[0].names, ["j"]);
     }
 }
