@@ -267,6 +267,9 @@ mod driver;
 mod engine;
 mod fake;
 mod fault;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod journal;
 #[cfg(feature = "cli")]

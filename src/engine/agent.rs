@@ -289,7 +289,7 @@ impl Idle {
         self.0.remove_mut(&(offer, agent));
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn contains(&self, offer: &Offer, agent: AgentKey) -> bool {
         self.0.contains(&(offer.clone(), agent))
     }

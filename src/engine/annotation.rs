@@ -123,7 +123,7 @@ impl Engine {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check_annotations(&self) {
         let count = self.annotations.iter().count();
         assert_eq!(self.annotation_ids.size(), count);

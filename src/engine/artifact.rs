@@ -75,7 +75,7 @@ impl Engine {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check_artifacts(&self) {
         let count = self.artifacts.iter().count();
         assert_eq!(self.artifact_ids.size(), count);

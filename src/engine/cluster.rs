@@ -87,7 +87,7 @@ impl Clusters {
     }
 
     /// Whether nothing was written to one of two that were the same. The indexes are written with the tables.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.all.writes() == other.all.writes()
             && self.queues.writes() == other.queues.writes()

@@ -212,7 +212,7 @@ impl Engine {
     }
 
     /// Who would get a slot now: nobody, once everything is settled.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn next_in(&self, group: &GroupKey) -> Vec<JobKey> {
         admitted(&self.members(group))
     }

@@ -226,7 +226,7 @@ impl Engine {
     }
 
     /// Every job that waits has the place that is its own now.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check_turns(&self) {
         for turn in &self.queue {
             assert_eq!(*turn, self.turn(turn.job), "a job waits in its place");

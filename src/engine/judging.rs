@@ -10,9 +10,9 @@ use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use crate::engine::Engine;
 use crate::engine::graph;
 use crate::engine::job::JobKey;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 use crate::engine::job::{Lead, State};
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 use crate::engine::timers::Timer;
 use crate::pipeline::Step;
 use crate::script::{JobView, Predicate, RuleKey};
@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// A job that waits for an answer waits for nothing else.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check_judging(&self) {
         for (key, rule) in &self.judging.open {
             let job = self.jobs.get(*key);

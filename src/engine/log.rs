@@ -216,7 +216,7 @@ impl Engine {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check_log(&self, key: JobKey) {
         let log = self.log_of(key);
         let runs = self.job(key).state.has_command();

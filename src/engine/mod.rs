@@ -35,7 +35,7 @@ mod fleet;
 pub(crate) mod graph;
 mod grow;
 mod intermediate;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod invariants;
 pub(crate) mod job;
 pub(crate) mod judging;

@@ -63,7 +63,7 @@ impl StepUploads {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.rows.writes() == other.rows.writes()
             && self.ids == other.ids
@@ -129,7 +129,7 @@ impl Engine {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check_step_uploads(&self) {
         let count = self.step_uploads.rows.iter().count();
         assert_eq!(self.step_uploads.ids.size(), count);

@@ -132,7 +132,7 @@ impl Teams {
     }
 
     /// Whether nothing was written since: for tests.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn is_same(&self, before: &Self) -> bool {
         let Self {
             all,

@@ -155,7 +155,7 @@ impl Timers {
         self.queue.iter().map(|(key, timer)| (*key, *timer))
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn progress(&self) -> usize {
         self.progress
     }

@@ -32,6 +32,13 @@ pub struct Snapshot {
     family: Family,
 }
 
+#[cfg(any(test, fuzzing))]
+impl Snapshot {
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+}
+
 /// A fake and its forks: between these, snapshots can be exchanged.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Family(Arc<()>);

@@ -117,7 +117,7 @@ pub(super) fn answer(
 /// A file, or the part of it that is asked for.
 ///
 /// Chosen: the `ETag` is the SHA-1 sum, because that is known; the real storage takes another.
-fn content(file: &ArtifactFile, request: &Request) -> Reply {
+pub(crate) fn content(file: &ArtifactFile, request: &Request) -> Reply {
     let whole = Bytes::from_owner(Arc::clone(&file.content));
     let size = whole.len();
     let tag = format!("\"{}\"", file.sha1sum);

@@ -157,6 +157,25 @@ struct Pull<'r> {
 
 type Outcome = Result<Reply, Refusal>;
 
+/// Pulls levers in the thread of whoever asks, without a port.
+#[cfg(any(test, fuzzing))]
+pub(crate) struct Hand(Room);
+
+#[cfg(any(test, fuzzing))]
+impl Hand {
+    pub(crate) fn new(fake: &Arc<FakeBuildkite>) -> Self {
+        Self(Room {
+            fake: Arc::downgrade(fake),
+            beginning: fake.snapshot(),
+            kept: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn pull(&self, request: &Request) -> Reply {
+        self.0.pull(request)
+    }
+}
+
 impl Room {
     fn pull(&self, request: &Request) -> Reply {
         let path: Vec<_> = request

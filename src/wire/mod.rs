@@ -23,7 +23,7 @@ pub(crate) mod schedule;
 pub(crate) mod shelf;
 pub(crate) mod step_upload;
 pub(crate) mod team;
-mod terminal;
+pub(crate) mod terminal;
 pub(crate) mod text;
 pub(crate) mod webhook;
 

@@ -15,6 +15,7 @@ const ROOMS: &[&[&str]] = &[
     &["driver"],
     &["fake"],
     &["levers"],
+    &["fuzzing"],
     &["lib"],
     &["bin"],
 ];
@@ -54,6 +55,8 @@ const EDGE_FILES: &[&str] = &[
     "webhook/send.rs",
     "http/failures.rs",
     "levers/door.rs",
+    "fuzzing/requests.rs",
+    "fuzzing/stream.rs",
 ];
 
 struct Source {

@@ -259,7 +259,7 @@ impl Plan {
         })
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check(&self, taken: usize) {
         assert!(taken <= self.lines.len());
         assert!(self.lines.iter().all(|line| !line.text.is_empty()));
