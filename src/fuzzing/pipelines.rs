@@ -128,7 +128,9 @@ pub fn interpolation(data: &[u8]) {
         let filled = definition.interpolated(how).inspect_err(is_said).ok()?;
         match filled.steps.first()? {
             Step::Command(step) => Some(format!("{:?}", step.command)),
-            _ => None,
+            Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Trigger(_) | Step::Group(_) => {
+                None
+            }
         }
     };
     let plain = command(Interpolation::None);
@@ -175,7 +177,7 @@ pub fn upload(data: &[u8]) {
         };
         run.apply(UploadPipeline { job, upload });
     }
-    run.to_the_end();
+    run.go_to_the_end();
 }
 
 /// A world in which one pipeline runs.
@@ -315,7 +317,7 @@ impl Run {
     }
 
     /// Whoever waits for a person is unblocked.
-    fn to_the_end(&mut self) {
+    fn go_to_the_end(&mut self) {
         loop {
             while self.step() {}
             if self.left == 0 || self.is_crowded() {

@@ -250,7 +250,7 @@ impl Asking {
                 Some(first) => first,
                 None => &json,
             },
-            _ => &Value::Null,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => &Value::Null,
         };
         for key in ["id", "uuid", "user_id"] {
             if let Some(id) = first.get(key).and_then(Value::as_str) {

@@ -73,24 +73,24 @@ async fn exchange(
     const AGES: Duration = Duration::from_secs(100_000);
     let (client, server) = duplex(1 << 10);
     let served = serve_connection(Box::new(server), Arc::clone(edge), stopping.clone());
-    let (mut from, mut to) = tokio::io::split(client);
-    let write = async {
+    let (mut reader, mut writer) = tokio::io::split(client);
+    let writing = async {
         for piece in sent.chunks(piece.min(sent.len().max(1))) {
             // The other side may have had enough.
-            if to.write_all(piece).await.is_err() {
+            if writer.write_all(piece).await.is_err() {
                 return;
             }
         }
         if closes {
-            let _ = to.shutdown().await;
+            let _ = writer.shutdown().await;
         }
     };
-    let read = async {
+    let reading = async {
         let mut all = Vec::new();
-        let _ = from.read_to_end(&mut all).await;
+        let _ = reader.read_to_end(&mut all).await;
         all
     };
-    let all = timeout(AGES, async { tokio::join!(served, write, read) });
+    let all = timeout(AGES, async { tokio::join!(served, writing, reading) });
     let ((), (), all) = all.await.expect("a connection comes to its end");
     all
 }

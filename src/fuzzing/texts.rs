@@ -150,12 +150,11 @@ pub fn branches(data: &[u8]) {
     }
     let (mut wanted, mut is_wanted, mut is_unwanted) = (false, false, false);
     for pattern in patterns.split_whitespace() {
-        match pattern.strip_prefix('!') {
-            Some(pattern) => is_unwanted |= is_like(pattern, branch),
-            None => {
-                wanted = true;
-                is_wanted |= is_like(pattern, branch);
-            }
+        if let Some(pattern) = pattern.strip_prefix('!') {
+            is_unwanted |= is_like(pattern, branch);
+        } else {
+            wanted = true;
+            is_wanted |= is_like(pattern, branch);
         }
     }
     let expected = (!wanted || is_wanted) && !is_unwanted;
@@ -242,7 +241,11 @@ pub fn path(data: &[u8]) {
             let is_own = match &method {
                 Method::Head => own == "GET",
                 Method::Patch | Method::Put => matches!(own, "PUT" | "PATCH"),
-                other => own == other.as_str(),
+                Method::Get
+                | Method::Post
+                | Method::Delete
+                | Method::Options
+                | Method::Other(_) => own == method.as_str(),
             };
             assert!(is_own, "{method} for {route}");
             let template = route.path().split('/').filter(|word| !word.is_empty());
