@@ -73,7 +73,7 @@ async fn exchange(
     const AGES: Duration = Duration::from_secs(100_000);
     let (client, server) = duplex(1 << 10);
     let served = serve_connection(Box::new(server), Arc::clone(edge), stopping.clone());
-    let (mut reader, mut writer) = tokio::io::split(client);
+    let (mut incoming, mut writer) = tokio::io::split(client);
     let writing = async {
         for piece in sent.chunks(piece.min(sent.len().max(1))) {
             // The other side may have had enough.
@@ -87,7 +87,7 @@ async fn exchange(
     };
     let reading = async {
         let mut all = Vec::new();
-        let _ = reader.read_to_end(&mut all).await;
+        let _ = incoming.read_to_end(&mut all).await;
         all
     };
     let all = timeout(AGES, async { tokio::join!(served, writing, reading) });
