@@ -71,8 +71,8 @@ async fn exchange(
 ) -> Vec<u8> {
     // Longer than anything is waited for.
     const AGES: Duration = Duration::from_secs(100_000);
-    let (client, server) = duplex(1 << 10);
-    let served = serve_connection(Box::new(server), Arc::clone(edge), stopping.clone());
+    let (client, far) = duplex(1 << 10);
+    let served = serve_connection(Box::new(far), Arc::clone(edge), stopping.clone());
     let (mut incoming, mut writer) = tokio::io::split(client);
     let writing = async {
         for piece in sent.chunks(piece.min(sent.len().max(1))) {
