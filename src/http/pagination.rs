@@ -144,7 +144,7 @@ mod tests {
         assert_eq!(
             page("page=99999999999999999999"),
             Page {
-                number: 1,
+                number: usize::MAX,
                 per_page: 30
             }
         );
