@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 
 use crate::engine::agent::AgentKey;
 use crate::engine::annotation::Subject;
-use crate::engine::build::{BuildKey, put};
+use crate::engine::build::BuildKey;
 use crate::engine::commands::{Annotate, PromiseFailure, UploadArtifact, UploadPipeline};
 use crate::engine::job::{JobKey, State};
 use crate::engine::timers::Timer;
@@ -165,8 +165,7 @@ impl Engine {
             }
             Act::SetMetaData(name, value) => {
                 let build = self.jobs.get(key).build;
-                let meta_data = &mut self.builds.change(build).meta_data;
-                put(meta_data, name.to_string(), value.to_string());
+                self.set_meta_data(build, &name, value.to_string());
             }
             Act::UploadArtifact(file) => {
                 UploadArtifact { job: key, file }

@@ -54,6 +54,7 @@ impl Engine {
             self.check_edges(build);
             self.check_build_and_jobs(build);
         }
+        self.check_catalog();
         self.check_whole();
     }
 
@@ -74,6 +75,9 @@ impl Engine {
                 self.check_build_and_jobs(build);
                 self.check_paused(before, build);
             }
+        }
+        if self.builds.writes() != before.builds.writes() {
+            self.check_catalog();
         }
         self.check_handed_out(before);
         self.check_whole();
@@ -121,6 +125,7 @@ impl Engine {
             not_triggered,
             steps_created,
             open,
+            catalog,
             schedules,
             schedule_ids,
             schedules_by_pipeline,
@@ -183,6 +188,7 @@ impl Engine {
             ("not_triggered", *not_triggered == before.not_triggered),
             ("steps_created", *steps_created == before.steps_created),
             ("open", *open == before.open),
+            ("catalog", *catalog == before.catalog),
             ("schedules", schedules.writes() == before.schedules.writes()),
             ("schedule_ids", *schedule_ids == before.schedule_ids),
             (

@@ -8,13 +8,13 @@
 //!
 //! The map: [`table`] stores; [`account`] says who may ask and [`team`] who sees what; [`pipeline`], [`build`],
 //! [`job`], [`agent`], [`artifact`], [`annotation`], [`step_upload`] say what a thing is; [`graph`] and [`plan`] say
-//! what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`change`] makes one job's transition and
-//! what belongs to it; [`settle`] follows the consequences, of which [`trigger`] makes builds; [`recipe`] is what
-//! builds are made of and [`admission`] which are; [`fleet`] is how agents come and go; [`cluster`] is in which queue
-//! jobs wait for them; [`dispatch`] is who runs jobs and [`acts`] what their commands do meanwhile, [`log`] what they
-//! print; [`notify`] is who would be told; [`schedule`] is what makes builds by itself; [`webhook`] is who wants to
-//! hear of it; [`timers`] is what is due; [`commands`] is what can be asked for; [`invariants`] is what must always
-//! hold.
+//! what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`catalog`] knows which builds have what;
+//! [`change`] makes one job's transition and what belongs to it; [`settle`] follows the consequences, of which
+//! [`trigger`] makes builds; [`recipe`] is what builds are made of and [`admission`] which are; [`fleet`] is how agents
+//! come and go; [`cluster`] is in which queue jobs wait for them; [`dispatch`] is who runs jobs and [`acts`] what their
+//! commands do meanwhile, [`log`] what they print; [`notify`] is who would be told; [`schedule`] is what makes builds by
+//! itself; [`webhook`] is who wants to hear of it; [`timers`] is what is due; [`commands`] is what can be asked for;
+//! [`invariants`] is what must always hold.
 
 pub(crate) mod account;
 pub(crate) mod acts;
@@ -23,6 +23,7 @@ pub(crate) mod agent;
 pub(crate) mod annotation;
 pub(crate) mod artifact;
 pub(crate) mod build;
+pub(crate) mod catalog;
 pub(crate) mod change;
 pub(crate) mod cluster;
 pub(crate) mod commands;
@@ -72,6 +73,7 @@ use crate::engine::agent::{Agent, AgentKey, Fleet, Idle, Roster};
 use crate::engine::annotation::{Annotation, AnnotationKey};
 use crate::engine::artifact::{Artifact, ArtifactKey};
 use crate::engine::build::{Build, BuildKey, Progress};
+use crate::engine::catalog::Catalog;
 use crate::engine::change::Expiry;
 use crate::engine::cluster::Clusters;
 use crate::engine::concurrency::{GroupKey, Place};
@@ -160,6 +162,7 @@ pub(crate) struct Engine {
     progress: Table<BuildKey, Progress>,
     /// The builds that are not over, so that what looks for work does not look through history.
     open: RedBlackTreeSetSync<(PipelineKey, BuildKey)>,
+    catalog: Catalog,
     jobs: Table<JobKey, Job>,
     job_ids: RedBlackTreeMapSync<JobId, JobKey>,
     /// Of the jobs that have printed something.
@@ -227,6 +230,7 @@ impl Engine {
             builds: Table::new(),
             progress: Table::new(),
             open: RedBlackTreeSetSync::new_sync(),
+            catalog: Catalog::new(),
             jobs: Table::new(),
             job_ids: RedBlackTreeMapSync::new_sync(),
             logs: RedBlackTreeMapSync::new_sync(),

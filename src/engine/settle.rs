@@ -174,6 +174,7 @@ impl Engine {
             .then(|| self.blocked_by(key))
             .flatten();
         let looks_running = look.is_some_and(|(_, look)| look == Some(BlockedState::Running));
+        let before = self.phase(key);
         let build = self.builds.change(key);
         let begins = to == BuildState::Running
             && (from == BuildState::Scheduled
@@ -200,6 +201,7 @@ impl Engine {
             BuildState::Creating | BuildState::Scheduled | BuildState::Canceling => {}
         }
         let pipeline = build.pipeline;
+        self.recatalogue(key, before);
         if build::is_over(to) {
             self.open.remove_mut(&(pipeline, key));
         } else {

@@ -2,6 +2,8 @@
 //!
 //! Source: Buildkite docs, "REST API", section "Pagination"; recorded headers.
 
+use std::ops::Range;
+
 use crate::http::query::Query;
 
 /// How many entries a page has if the request does not say: 30. The most it can have: 100.
@@ -31,14 +33,17 @@ impl Page {
         }
     }
 
+    /// The places of its entries in the list, from 0; the list may end before.
+    pub(crate) fn places(self) -> Range<usize> {
+        let first = (self.number - 1).saturating_mul(self.per_page);
+        first..first.saturating_add(self.per_page)
+    }
+
     /// The entries of this page; a page past the end is empty.
     pub(crate) fn cut<T: Copy>(self, all: &[T]) -> Vec<T> {
-        let skipped = (self.number - 1).saturating_mul(self.per_page);
-        all.iter()
-            .skip(skipped)
-            .take(self.per_page)
-            .copied()
-            .collect()
+        let places = self.places();
+        let after = all.iter().skip(places.start);
+        after.take(places.len()).copied().collect()
     }
 
     /// The `Link` header for a list of `total` entries, or `None` if everything fits on this page.

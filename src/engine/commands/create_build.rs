@@ -197,6 +197,7 @@ impl Engine {
             ..Progress::default()
         });
         self.open.insert_mut((pipeline_key, key));
+        self.catalogue(key);
         self.organizations
             .change(organization)
             .builds

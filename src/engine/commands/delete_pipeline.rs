@@ -51,6 +51,7 @@ impl Command for DeletePipeline {
         engine.pipelines.remove(self.pipeline);
         engine.activity.remove(self.pipeline);
         engine.scripts.remove(self.pipeline);
+        engine.catalog.forget(self.pipeline);
         Ok(())
     }
 }

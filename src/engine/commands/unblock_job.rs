@@ -3,7 +3,6 @@
 //! Source: Buildkite docs, "Jobs API", section "Unblock a job"; "Block step".
 
 use crate::engine::account::UserKey;
-use crate::engine::build::put;
 use crate::engine::job::{Event, JobKey, State};
 use crate::engine::{Command, Engine};
 use crate::pipeline::{FieldError, Step};
@@ -41,11 +40,8 @@ impl Command for UnblockJob {
         engine.check_unblock(self.job)?;
         let meta_data = engine.meta_data_of(self.job, self.answers)?;
         let build = engine.jobs.get(self.job).build;
-        if !meta_data.is_empty() {
-            let known = &mut engine.builds.change(build).meta_data;
-            for (key, value) in meta_data {
-                put(known, key, value);
-            }
+        for (key, value) in meta_data {
+            engine.set_meta_data(build, &key, value);
         }
         let by = self.by;
         engine

@@ -1,13 +1,11 @@
 //! Builds: the three lists, get, create, cancel, rebuild, retry failed jobs.
 //!
+//! Elsewhere: which builds a list shows (`build_lists`).
 //! Source: Buildkite docs, "Builds API".
-
-use chrono::{DateTime, Utc};
-use uuid::Uuid;
 
 use crate::engine::Engine;
 use crate::engine::admission::BranchFilters;
-use crate::engine::build::{Author, Build, BuildKey, Cancellation, Head, PullRequest};
+use crate::engine::build::{Author, BuildKey, Cancellation, Head, PullRequest};
 use crate::engine::commands::{
     CancelBuild, CreateBuild, Failure, RebuildBuild, RequestBuild, RetryFailedJobs,
 };
@@ -16,32 +14,28 @@ use crate::http::Cx;
 use crate::http::error::ApiError;
 use crate::http::json::Fields;
 use crate::http::pagination::Page;
-use crate::http::query::{self, Query};
+use crate::http::query::Query;
 use crate::http::reply::Reply;
+use crate::http::rest::build_lists::{Filter, Scope, page_of_builds};
 use crate::http::rest::jobs::is_in_state;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::states::{BuildSource, BuildState, JobType};
-use crate::vocabulary::wildcard;
 use crate::wire;
 use crate::wire::build::{Attempts, Jobs, Parts};
 use crate::wire::text::Text;
 
 pub(super) fn list_all(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
-    let all = cx.seen(cx.engine.builds().rev());
-    list(cx, all)
+    list(cx, Scope::All)
 }
 
 pub(super) fn list_of_organization(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let organization = cx.organization()?;
-    let all = newest_first(&cx.engine.organization(organization).builds);
-    let all = cx.seen(all.into_iter());
-    list(cx, all)
+    list(cx, Scope::Organization(organization))
 }
 
 pub(super) fn list_of_pipeline(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let pipeline = cx.pipeline()?;
-    let all = newest_first(&cx.engine.activity(pipeline).builds);
-    list(cx, all)
+    list(cx, Scope::Pipeline(pipeline))
 }
 
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
@@ -224,17 +218,10 @@ fn pull_request(body: &mut Fields) -> Option<PullRequest> {
     })
 }
 
-fn newest_first(builds: &rpds::VectorSync<BuildKey>) -> Vec<BuildKey> {
-    let mut all: Vec<_> = builds.iter().copied().collect();
-    all.reverse();
-    all
-}
-
-fn list(cx: &mut Cx<'_>, mut all: Vec<BuildKey>) -> Result<Reply, ApiError> {
-    let filter = Filter::of(&cx.query)?;
-    all.retain(|key| filter.fits(cx.engine, *key));
+fn list(cx: &mut Cx<'_>, scope: Scope) -> Result<Reply, ApiError> {
+    let filter = Filter::of(cx.engine, &cx.query)?;
     let page = Page::of(&cx.query);
-    let shown = page.cut(&all);
+    let (shown, total) = page_of_builds(cx, scope, &filter, page);
     let unfinished = shown
         .iter()
         .filter(|key| is_unfinished(cx.engine.build(**key).state));
@@ -261,7 +248,7 @@ fn list(cx: &mut Cx<'_>, mut all: Vec<BuildKey>) -> Result<Reply, ApiError> {
         builds.item(&wire::build::text(&view, build, &parts));
     }
     let reply = Cx::show_text(&view, 200, builds.end());
-    Ok(cx.with_link(reply, page, all.len()))
+    Ok(cx.with_link(reply, page, total))
 }
 
 fn attempts(query: &Query) -> Attempts {
@@ -273,12 +260,12 @@ fn attempts(query: &Query) -> Attempts {
 
 /// What becomes of jobs on paused queues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Paused {
+pub(super) enum Paused {
     Include,
     Exclude,
 }
 
-fn paused(query: &Query) -> Paused {
+pub(super) fn paused(query: &Query) -> Paused {
     match query.flag("include_paused") {
         Some(false) => Paused::Exclude,
         Some(true) | None => Paused::Include,
@@ -289,7 +276,7 @@ fn paused(query: &Query) -> Paused {
 ///
 /// Chosen: other jobs are on no queue and say nothing, or a wait step would keep every build in the list; so does a build
 /// that has no others. Jobs that are over are looked at, too.
-fn is_paused(engine: &Engine, build: BuildKey) -> bool {
+pub(super) fn is_paused(engine: &Engine, build: BuildKey) -> bool {
     let jobs = engine.jobs_of(build).map(|(_, job)| job);
     let mut jobs = jobs
         .filter(|job| job.kind == JobType::Script && !job.is_superseded())
@@ -316,94 +303,6 @@ pub(super) fn is_unfinished(state: BuildState) -> bool {
         | BuildState::Canceled
         | BuildState::Skipped
         | BuildState::NotRun => false,
-    }
-}
-
-/// The filters of a list: all of them have to fit; of several values of one, any.
-struct Filter<'q> {
-    branches: Vec<&'q str>,
-    commits: Vec<&'q str>,
-    creators: Vec<Option<Uuid>>,
-    states: Vec<&'q str>,
-    meta_data: Vec<(&'q str, &'q str)>,
-    created_from: Option<DateTime<Utc>>,
-    created_to: Option<DateTime<Utc>>,
-    finished_from: Option<DateTime<Utc>>,
-    paused: Paused,
-}
-
-impl<'q> Filter<'q> {
-    fn of(query: &'q Query) -> Result<Self, ApiError> {
-        // Chosen: an instant that cannot be read is refused; a filter that is dropped silently helps nobody.
-        let instant = |key| match query.last(key) {
-            None => Ok(None),
-            Some(text) => match query::instant(text) {
-                Some(at) => Ok(Some(at)),
-                None => Err(ApiError::new(
-                    400,
-                    format!("{key} must be an ISO 8601 date or time"),
-                )),
-            },
-        };
-        Ok(Self {
-            branches: query.all("branch").collect(),
-            commits: query.all("commit").collect(),
-            // What is no id is nobody's.
-            creators: query.all("creator").map(|id| id.parse().ok()).collect(),
-            states: query.all("state").collect(),
-            meta_data: query.map("meta_data").collect(),
-            created_from: instant("created_from")?,
-            created_to: instant("created_to")?,
-            finished_from: instant("finished_from")?,
-            paused: paused(query),
-        })
-    }
-
-    fn fits(&self, engine: &Engine, key: BuildKey) -> bool {
-        let build = engine.build(key);
-        let head = &*build.head;
-        let any = |count: usize, found: bool| count == 0 || found;
-        any(
-            self.branches.len(),
-            self.branches
-                .iter()
-                .any(|branch| wildcard::matches(branch, &head.branch)),
-        ) && any(
-            self.commits.len(),
-            self.commits.contains(&head.commit.as_str()),
-        ) && any(self.creators.len(), {
-            let creator = head.creator.map(|user| engine.user(user).id.0);
-            creator.is_some_and(|creator| self.creators.contains(&Some(creator)))
-        }) && any(
-            self.states.len(),
-            self.states
-                .iter()
-                .any(|word| is_build_in_state(build, word)),
-        ) && self.meta_data.iter().all(|(name, value)| {
-            build
-                .meta_data
-                .iter()
-                .any(|(known, given)| known == name && given == value)
-        }) && self
-            .created_from
-            .is_none_or(|from| build.created_at >= from)
-            && self.created_to.is_none_or(|to| build.created_at < to)
-            && self
-                .finished_from
-                .is_none_or(|from| build.finished_at.is_some_and(|at| at >= from))
-            && (self.paused == Paused::Include || !is_paused(engine, key))
-    }
-}
-
-/// Filters see the machine's own state: a blocked build is `blocked` here, and not what it is reported as. A word that is
-/// no state fits no build.
-fn is_build_in_state(build: &Build, word: &str) -> bool {
-    match word {
-        "finished" => matches!(
-            build.state,
-            BuildState::Passed | BuildState::Failed | BuildState::Blocked | BuildState::Canceled
-        ),
-        word => BuildState::from_word(word) == Some(build.state),
     }
 }
 

@@ -4,6 +4,7 @@ mod accounts;
 mod agents;
 mod annotations;
 mod artifacts;
+mod build_lists;
 mod builds;
 mod clusters;
 mod jobs;
@@ -16,8 +17,6 @@ mod step_uploads;
 mod team_members;
 mod team_pipelines;
 mod teams;
-
-use std::collections::BTreeMap;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -281,19 +280,6 @@ impl Cx<'_> {
     /// Whether the user sees a pipeline at all.
     fn sees(&self, pipeline: PipelineKey) -> bool {
         self.engine.access_of(self.user, pipeline).is_some()
-    }
-
-    /// Of these builds, those of pipelines the user sees.
-    fn seen(&self, builds: impl Iterator<Item = BuildKey>) -> Vec<BuildKey> {
-        let mut known = BTreeMap::new();
-        let is_seen = |build: &BuildKey| {
-            let pipeline = self.engine.build(*build).pipeline;
-            let organization = self.engine.pipeline(pipeline).organization;
-            *known.entry(pipeline).or_insert_with(|| {
-                self.engine.opens(self.token, organization) && self.sees(pipeline)
-            })
-        };
-        builds.filter(is_seen).collect()
     }
 
     /// The pipeline, if the user may do that with it.
