@@ -411,6 +411,12 @@ impl Engine {
         all.get(&(cluster, Arc::from(key))).copied()
     }
 
+    /// Whether any queue hands out no jobs.
+    pub(crate) fn has_paused_queues(&self) -> bool {
+        let mut queues = self.clusters.queues.iter();
+        queues.any(|(_, queue)| queue.pause.is_some())
+    }
+
     /// The queues of a cluster, oldest first.
     pub(crate) fn queues_of(&self, cluster: ClusterKey) -> Vec<QueueKey> {
         let first = (cluster, QueueKey::from_row(0));

@@ -10,6 +10,7 @@ mod archive;
 mod arrows;
 mod artifacts;
 mod blocked;
+mod build_lists;
 mod clusters;
 mod concurrency;
 mod conditions;

@@ -197,7 +197,12 @@ impl<'q> Filter<'q> {
             created_from: instant("created_from")?,
             created_to: instant("created_to")?,
             finished_from: instant("finished_from")?,
-            paused: paused(query),
+            // Without a paused queue there is nothing to leave out.
+            paused: if engine.has_paused_queues() {
+                paused(query)
+            } else {
+                Paused::Include
+            },
         })
     }
 
