@@ -135,10 +135,12 @@ impl BuildFacts<'_> {
 
     /// The builds of the branch that passed or failed, newest first.
     fn outcomes(&self) -> impl Iterator<Item = (u64, BuildState)> {
-        let builds = &self.engine.activity(self.pipeline).builds;
-        let newest_first = (0..builds.len()).rev().filter_map(|n| builds.get(n));
-        let builds = newest_first.map(|key| self.engine.build(*key));
-        let of_branch = builds.filter(|build| build.head.branch == self.head.branch);
+        let entries = self.engine.entries(self.pipeline);
+        let of_branch = entries.and_then(|of| of.of_branch(&self.head.branch));
+        let keys = of_branch
+            .into_iter()
+            .flat_map(|run| run.newest(0..run.len()));
+        let of_branch = keys.map(|key| self.engine.build(key));
         of_branch
             .filter(|build| matches!(build.state, BuildState::Passed | BuildState::Failed))
             .map(|build| (build.number, build.state))
