@@ -58,6 +58,7 @@ fn edge_of(world: Mutex<World>) -> Edge {
         answer: Arc::new(move |request| world.lock().answer(&request).into()),
         failures: Arc::new(Failures::default()),
         names: None,
+        spelling: Mutex::default(),
     }
 }
 

@@ -9,8 +9,8 @@ use crate::engine::commands::Judge;
 use crate::engine::judging::Question;
 use crate::fake::FakeBuildkite;
 use crate::http::reply::Reply;
-use crate::http::request::Request;
-use crate::http::{self, Options, Rates, Tags};
+use crate::http::request::{Method, Request};
+use crate::http::{self, Kept, Options, Rates, Tags};
 use crate::script::Annotation;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::role::MemberRole;
@@ -24,6 +24,7 @@ const STEPS: &str = "steps: [{command: make, key: make}, {command: test, paralle
 /// A world, and the tokens of those who may ask: the first may do everything.
 pub(super) struct World {
     pub(super) engine: Engine,
+    kept: Kept,
     rates: Rates,
     tags: Tags,
     options: Options,
@@ -94,6 +95,7 @@ impl World {
     pub(super) fn new() -> Self {
         Self {
             engine: beginning().engine.clone(),
+            kept: Kept::default(),
             rates: Rates::default(),
             tags: Tags::default(),
             options: Options {
@@ -111,16 +113,32 @@ impl World {
         &tokens[who.min(tokens.len() - 1)]
     }
 
+    /// What was rendered before is as good as fresh.
     pub(super) fn answer(&mut self, request: &Request) -> Reply {
         self.asked += 1;
+        let fresh = (request.method == Method::Get).then(|| {
+            http::answer(
+                &mut self.engine.clone(),
+                &mut Kept::default(),
+                &mut self.rates.clone(),
+                &mut self.tags.clone(),
+                &self.options,
+                self.asked,
+                request,
+            )
+        });
         let answered = http::answer(
             &mut self.engine,
+            &mut self.kept,
             &mut self.rates,
             &mut self.tags,
             &self.options,
             self.asked,
             request,
         );
+        if let Some(fresh) = fresh {
+            assert_eq!(answered.reply, fresh.reply, "kept, and fresh");
+        }
         self.answer_questions();
         answered.reply
     }

@@ -190,7 +190,7 @@ pub(crate) struct Edge {
     pub(crate) failures: Arc<Failures>,
     /// By which the server is reached that this is the edge of, if it is one.
     pub(crate) names: Option<Arc<Names>>,
-    pub(super) spelling: Mutex<Spelling>,
+    pub(crate) spelling: Mutex<Spelling>,
 }
 
 impl Edge {

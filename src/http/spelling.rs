@@ -15,7 +15,7 @@ const SETS: usize = 8;
 
 /// The sets of headers that are known.
 #[derive(Debug, Default)]
-pub(super) struct Spelling {
+pub(crate) struct Spelling {
     sets: Vec<Set>,
 }
 

@@ -3,7 +3,8 @@
 //!
 //! The one rule: a piece is good as long as its stamp is, which holds the versions of everything in it. Versions repeat when
 //! a world goes back and on in another way, so a shelf is emptied then, and a fork has its own; it is no part of a
-//! snapshot. Nothing but time depends on it: `tests/it/rendering.rs` compares what is kept with what is fresh.
+//! snapshot. Nothing but time depends on it: `tests/it/random_requests.rs` compares what is
+//! kept with what is fresh.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

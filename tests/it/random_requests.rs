@@ -44,6 +44,19 @@ fn the_same_random_requests_have_the_same_answers() {
     }
 }
 
+#[test]
+fn what_was_rendered_before_is_what_would_be_rendered_now() {
+    let seed = number("FAKE_BUILDKITE_SEED", 0);
+    let requests = number("FAKE_BUILDKITE_REQUESTS", REQUESTS) / 4;
+    let (mut compared, mut with_jobs) = (0, 0);
+    for seed in seed..seed + requests.div_ceil(PER_WORLD / 2) {
+        let walk = Walk::new(seed).comparing().go(PER_WORLD / 2);
+        compared += walk.compared.0;
+        with_jobs += walk.compared.1;
+    }
+    assert!(with_jobs > 100, "{with_jobs} of {compared} showed a job");
+}
+
 fn number(name: &str, default: u64) -> u64 {
     env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
@@ -386,7 +399,20 @@ struct Walk {
     transcript: Vec<String>,
     /// How many answers were no refusal.
     succeeded: usize,
+    is_comparing: bool,
+    /// How many answers were compared with those of a fork, and how many of those showed a job.
+    compared: (usize, usize),
 }
+
+/// What programs ask for again and again.
+const POLLS: &[&str] = &[
+    "/builds?per_page=4",
+    "/organizations/acme/builds?per_page=3&include_retried_jobs=true",
+    "/organizations/acme/builds?per_page=3&exclude_jobs=true",
+    "/organizations/acme/builds?per_page=3&exclude_pipeline=true&include_paused=false",
+    "/organizations/acme/builds?per_page=3&state=running",
+    "/organizations/acme/pipelines?per_page=5",
+];
 
 impl Walk {
     fn new(seed: u64) -> Self {
@@ -428,6 +454,8 @@ impl Walk {
             tagged: BTreeMap::new(),
             transcript: Vec::new(),
             succeeded: 0,
+            is_comparing: false,
+            compared: (0, 0),
         }
     }
 
@@ -438,6 +466,9 @@ impl Walk {
                 1 | 2 => self.ask_again(),
                 _ => self.ask(),
             }
+            if self.is_comparing && self.random.once_in(3) {
+                self.compare();
+            }
         }
         assert_eq!(
             self.fake.failures(),
@@ -446,6 +477,52 @@ impl Walk {
             self.seed
         );
         self
+    }
+
+    fn comparing(mut self) -> Self {
+        self.is_comparing = true;
+        self
+    }
+
+    /// Asks the same of this fake, which has rendered most of it before, and of a fork, which has rendered nothing.
+    fn compare(&mut self) {
+        let mut paths: Vec<String> = POLLS.iter().map(|path| (*path).to_owned()).collect();
+        let shown = self.clients[0].get("/builds?per_page=3&exclude_jobs=true");
+        for build in shown.json().items() {
+            let url = build["url"].str();
+            let path = url
+                .strip_prefix(&format!("{ORIGIN}/v2"))
+                .expect("an address");
+            let number = self.random.below(6);
+            paths.extend([
+                path.to_owned(),
+                format!("{path}?include_retried_jobs=true"),
+                format!("{path}?job_states[]=passed&exclude_pipeline=true"),
+                format!("{path}/jobs?per_page={}", number + 1),
+            ]);
+        }
+        let fork = self.fake.fork();
+        let fresh = client(&fork).without_redirects();
+        // As the first user, and as one who sees less.
+        let who = self.random.below(self.clients.len());
+        for (n, path) in paths.iter().enumerate() {
+            let who = if n % 2 == 0 { 0 } else { who };
+            let kept = self.clients[who].get(path);
+            let fresh = self.clients[who].at(&fresh).get(path);
+            let of = |answer: &Answer| {
+                let header = |name| answer.header(name).map(str::to_owned);
+                (
+                    answer.status,
+                    header("etag"),
+                    header("link"),
+                    answer.text.clone(),
+                )
+            };
+            let what = format!("seed {}: {path} as {who}", self.seed);
+            assert_eq!(of(&kept), of(&fresh), "{what}");
+            self.compared.0 += 1;
+            self.compared.1 += usize::from(kept.text.contains("\"agent_query_rules\""));
+        }
     }
 
     /// What happens by itself or by hand.
