@@ -304,8 +304,9 @@ fn path(from: BuildState, to: BuildState) -> &'static [build::Event] {
         (S::Failing | S::Passed | S::Failed, S::Blocked) => &[E::Resume, E::Block],
         (S::Scheduled | S::Running, S::Passed) => &[E::Pass],
         (S::Failing | S::Failed | S::Blocked, S::Passed) => &[E::Resume, E::Pass],
-        (S::Scheduled | S::Running | S::Failing, S::Failed) => &[E::Fail],
-        (S::Passed | S::Blocked, S::Failed) => &[E::Resume, E::Fail],
+        // A build that waits for a person fails as it stands, when what waited for that person is canceled.
+        (S::Scheduled | S::Running | S::Failing | S::Blocked, S::Failed) => &[E::Fail],
+        (S::Passed, S::Failed) => &[E::Resume, E::Fail],
         (S::Canceling, S::Canceled) => &[E::LastJobReported],
         (from, to) if from == to => &[],
         (from, to) => panic!("the jobs of a build in state `{from}` cannot amount to `{to}`"),

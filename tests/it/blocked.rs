@@ -575,3 +575,25 @@ fn a_build_fails_when_what_was_unblocked_waits_for_what_cannot_come() {
         );
     }
 }
+
+#[test]
+fn a_blocked_build_that_fails_because_what_waited_was_canceled_never_started() {
+    // Given builds in which a person has to act first
+    let fake = FakeBuildkite::start();
+    let steps = "steps: [{block: Go?, key: go}, {command: make, key: make}]";
+    let app = fake
+        .pipeline("app")
+        .steps(steps)
+        .cancel_intermediate_builds()
+        .create();
+    let (older, newer) = (app.create_build(), app.create_build());
+    assert!(newer.is_blocked());
+    // When somebody cancels what waits for that person
+    fake.advance(seconds(60));
+    newer.job("make").cancel();
+    // Then the build has failed without having run
+    assert_eq!(newer.state(), BuildState::Failed);
+    assert_eq!(newer.started_at(), None);
+    // And takes the place of no other
+    assert!(older.is_blocked());
+}

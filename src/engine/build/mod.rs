@@ -107,9 +107,10 @@ pub(crate) const fn next(state: BuildState, event: Event) -> Option<BuildState> 
         },
         S::Blocked => match event {
             E::Cancel => Some(S::Canceled),
+            E::Fail => Some(S::Failed),
             E::Resume => Some(S::Running),
             E::JobsCreated | E::NothingToRun | E::Skip | E::Start | E::Block | E::CancelRunning
-            | E::LastJobReported | E::FailEarly | E::Pass | E::Fail => None,
+            | E::LastJobReported | E::FailEarly | E::Pass => None,
         },
         S::Passed | S::Failed => match event {
             E::Resume => Some(S::Running),

@@ -202,6 +202,18 @@ pub(super) fn b15_a_blocked_build_is_canceled_at_once() -> Story {
     story
 }
 
+pub(super) fn a_blocked_build_fails_when_what_waits_in_it_is_canceled() -> Story {
+    let mut story = blocked();
+    story.fake.advance(seconds(3));
+    story.build.job("s3").cancel();
+    story.check(
+        "passed blocked_failed canceled",
+        "scheduled running blocked:passed failed",
+        "started 1, finished 14",
+    );
+    story
+}
+
 pub(super) fn b16_a_running_build_is_canceling_while_an_agent_stops() -> Story {
     let mut story = Story::of("C(0,slow) C(0,slow)");
     story.fake.advance(seconds(2));
