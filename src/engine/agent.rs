@@ -205,6 +205,9 @@ pub(crate) struct Agent {
     pub(crate) machine: Arc<Machine>,
     pub(crate) state: State,
     pub(crate) silence: Option<Silence>,
+    /// Made up for one job that a test started by hand while no agent of a fixed fleet was free: it goes when the job has
+    /// ended, or the fleet would have grown.
+    pub(crate) stands_in: bool,
     /// When it registered, and connected.
     pub(crate) created_at: DateTime<Utc>,
     /// When it went, told to or not.
@@ -452,6 +455,7 @@ mod tests {
                 machine: Arc::new(machine.clone()),
                 state: State::Connected,
                 silence: None,
+                stands_in: false,
                 created_at: DateTime::UNIX_EPOCH,
                 disconnected_at: None,
                 lost_at: None,

@@ -280,12 +280,14 @@ impl Engine {
         };
         self.idle.take(&offer).unwrap_or_else(|| {
             let name = format!("fake-agent-{}", self.agents.next_key().row() + 1);
-            self.connect_agent(Newcomer {
+            let agent = self.connect_agent(Newcomer {
                 machine: Machine::called(&name),
                 name: name.into(),
                 offer,
                 priority: Some(0),
-            })
+            });
+            self.agents.change(agent).stands_in = self.fleet == Fleet::Fixed;
+            agent
         })
     }
 

@@ -93,6 +93,7 @@ impl Engine {
             machine: Arc::new(machine),
             state: State::Connected,
             silence: None,
+            stands_in: false,
             created_at: self.now,
             disconnected_at: None,
             lost_at: None,
@@ -161,7 +162,8 @@ impl Engine {
         self.notice(event, About::Agent(key));
     }
 
-    /// Looks at what an agent does next: one that has no job takes one, or goes if it was told to.
+    /// Looks at what an agent does next: one that has no job takes one, or goes if it was told to or was there
+    /// for its job alone.
     ///
     /// Chosen: one that has nothing to do goes at the instant at which it is told. A real one hears of it when it next asks
     /// for work.
@@ -170,6 +172,7 @@ impl Engine {
         let offer = agent.offer.clone();
         let is_free = agent.silence.is_none() && !self.roster.at_work.contains_key(&key);
         match agent.state {
+            State::Connected if is_free && agent.stands_in => self.change_agent(key, Event::Leave),
             State::Connected if is_free => {
                 self.idle.add(offer, key);
                 // Where there is no end of agents, none of them is waited for.

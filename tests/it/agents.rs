@@ -1,6 +1,8 @@
 //! Who runs jobs: a fixed fleet, in which queue time, priorities and jobs that nobody can run emerge.
 
-use fake_buildkite::{Agents, BuildHandle, FakeBuildkite, JobState, agent, minutes, seconds};
+use fake_buildkite::{
+    AgentState, Agents, BuildHandle, FakeBuildkite, JobState, agent, minutes, seconds,
+};
 
 use crate::story::Story;
 use crate::support::client;
@@ -307,4 +309,24 @@ fn a_rule_for_minus_one_tries_the_job_of_a_lost_agent_again() {
         "scheduled running passed",
         "started 1, finished 202",
     );
+}
+
+#[test]
+fn an_agent_made_up_for_a_job_that_is_started_by_hand_does_not_join_the_fleet() {
+    // Given a fleet whose only agent is busy
+    let fleet = Agents::fleet([agent("only")]);
+    let fake = FakeBuildkite::builder().agents(fleet).start();
+    let steps = "steps: [{command: a, key: a}, {command: b, key: b}, {command: c, key: c}]";
+    let app = fake.pipeline("app").steps(steps).create();
+    app.on_job("a").hangs();
+    let build = app.create_build();
+    fake.advance(minutes(1));
+    // When a test starts a job all the same, and it ends
+    build.job("b").start();
+    let stand_in = build.job("b").agent().expect("an agent");
+    build.job("b").finish(0);
+    // Then nobody else takes the next
+    assert_eq!(stand_in.state(), AgentState::Disconnected);
+    fake.advance(minutes(1));
+    assert_eq!(build.job("c").state(), JobState::Scheduled);
 }
