@@ -46,6 +46,7 @@ mod lists;
 mod logs;
 mod maintainers;
 mod members;
+mod model;
 mod notify;
 mod odd;
 mod pages;

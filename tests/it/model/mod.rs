@@ -1,0 +1,41 @@
+//! A second opinion: the rules of builds written again, plainly and from the documentation alone, and random pipelines,
+//! scripts and commands walked in both, compared after every command.
+//!
+//! In: command, wait, block, input, trigger and group steps; `depends_on`, `allow_failure`, `allow_dependency_failure`,
+//! `continue_on_failure`; `if`, `branches`, `skip`; `soft_fail`; automatic and manual retries; parallelism and one-dimensional
+//! matrices; concurrency groups, ordered and eager, across builds; time-outs with their defaults and maxima, expiry, grace;
+//! promised failures; `cancel_on_build_failing`; `blocked_state`; intermediate builds; rebuilds; priorities and fleets of
+//! agents; silent and lost agents; time; snapshots. Compared are every build (state as shown, blocked, times) and every job
+//! (order, state, attempt, exit, `soft_failed`, who retried it, `broken_reason`, promise, times).
+//!
+//! Out: uploaded steps, fields of block steps, circles of dependencies, clusters and queues, query rules, schedules,
+//! conditions beyond a few forms, triggers of triggers, what notifications say, and what only REST shows.
+//!
+//! World `n` of a run has the seed `FAKE_BUILDKITE_SEED + n`; `FAKE_BUILDKITE_WORLDS` says how many a run walks.
+
+mod compare;
+mod rules;
+mod worlds;
+
+use crate::random_requests::number;
+use compare::{Ground, Seen, report, shrink, walk};
+
+/// How many worlds a run walks unless `FAKE_BUILDKITE_WORLDS` says otherwise.
+const WORLDS: u64 = 100;
+
+#[test]
+fn random_worlds_are_what_a_naive_model_says_they_are() {
+    let seed = number("FAKE_BUILDKITE_SEED", 0);
+    let ground = Ground::new();
+    let mut seen = Seen::default();
+    for seed in seed..seed + number("FAKE_BUILDKITE_WORLDS", WORLDS) {
+        let world = worlds::random(seed);
+        if let Err(difference) = walk(&ground, &world, &mut seen) {
+            let (world, difference) = shrink(&ground, &world, difference);
+            panic!("{}", report(seed, &world, &difference));
+        }
+    }
+    // Otherwise the worlds are about nothing.
+    assert!(seen.allowed > seen.refused, "{seen:?}");
+    println!("{seen:#?}");
+}
