@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fake_buildkite::{
-    Agents, BuildHandle, BuildState, Exit, FakeBuildkite, JobHandle, Move, PipelineHandle,
-    Snapshot, agent,
+    Agents, BuildHandle, BuildState, Exit, FakeBuildkite, JobHandle, JobState, JobType, Move,
+    PipelineHandle, Snapshot, agent,
 };
 
 use super::rules::Model;
@@ -330,7 +330,7 @@ impl<'a> Walk<'a> {
                     "  {} {} {} attempt {} exit {:?} soft {} retried {:?} broken {:?} promised {:?} created {} runnable {} started {} finished {} unblocked {}",
                     self.model.key(at, index),
                     job.kind,
-                    if job.state == fake_buildkite::JobState::Limited { fake_buildkite::JobState::Scheduled } else { job.state },
+                    if job.state == JobState::Limited { JobState::Scheduled } else { job.state },
                     job.attempt,
                     job.exit,
                     job.soft_failed,
@@ -465,9 +465,10 @@ fn make_move(job: &JobHandle, hand: Hand) -> bool {
         Hand::Finish(exit_status, None) => Move::Finish { exit_status },
         Hand::Finish(exit_status, Some(reason)) => {
             let state = job.state();
-            use fake_buildkite::JobState as S;
-            let can = matches!(state, S::Running | S::Canceling | S::TimingOut)
-                && job.job_type() == fake_buildkite::JobType::Script;
+            let can = matches!(
+                state,
+                JobState::Running | JobState::Canceling | JobState::TimingOut
+            ) && job.job_type() == JobType::Script;
             if can {
                 job.finish_with(Exit::status(exit_status).reason(reason));
             }

@@ -13,6 +13,13 @@
 //!
 //! World `n` of a run has the seed `FAKE_BUILDKITE_SEED + n`; `FAKE_BUILDKITE_WORLDS` says how many a run walks.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    clippy::match_same_arms,
+    clippy::struct_excessive_bools,
+    reason = "rules read as the documentation lists them"
+)]
+
 mod compare;
 mod rules;
 mod worlds;
@@ -25,17 +32,17 @@ const WORLDS: u64 = 100;
 
 #[test]
 fn random_worlds_are_what_a_naive_model_says_they_are() {
-    let seed = number("FAKE_BUILDKITE_SEED", 0);
+    let first = number("FAKE_BUILDKITE_SEED", 0);
     let ground = Ground::new();
-    let mut seen = Seen::default();
-    for seed in seed..seed + number("FAKE_BUILDKITE_WORLDS", WORLDS) {
+    let mut counts = Seen::default();
+    for seed in first..first + number("FAKE_BUILDKITE_WORLDS", WORLDS) {
         let world = worlds::random(seed);
-        if let Err(difference) = walk(&ground, &world, &mut seen) {
+        if let Err(difference) = walk(&ground, &world, &mut counts) {
             let (world, difference) = shrink(&ground, &world, difference);
             panic!("{}", report(seed, &world, &difference));
         }
     }
     // Otherwise the worlds are about nothing.
-    assert!(seen.allowed > seen.refused, "{seen:?}");
-    println!("{seen:#?}");
+    assert!(counts.allowed > counts.refused, "{counts:?}");
+    println!("{counts:#?}");
 }
