@@ -1138,11 +1138,9 @@ impl Model {
         let is_broken = promised.is_some_and(|promised| {
             self.weight(at, index, exit) < self.weight(at, index, promised)
         });
-        let exit = if is_broken {
-            promised.unwrap_or(exit)
-        } else {
-            exit
-        };
+        // What it promised counts; why it ended is another matter.
+        let status = promised.filter(|_| is_broken).map(|(status, _)| status);
+        let exit = (status.unwrap_or(exit.0), exit.1);
         let next = match (job.state, exit.0) {
             (S::Canceling, _) => S::Canceled,
             (_, 0) => S::Passed,
