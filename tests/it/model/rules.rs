@@ -1208,6 +1208,8 @@ impl Model {
     }
 
     fn lose(&mut self, at: usize, index: usize) {
+        // Nobody says why it ended, whatever it was told before.
+        self.builds[at].jobs[index].is_silent = true;
         self.lost_agents += usize::from(!self.builds[at].jobs[index].is_beside_the_fleet);
         self.finish(at, index, (-1, None));
     }
