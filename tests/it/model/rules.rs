@@ -25,6 +25,8 @@ pub(super) struct Model {
     made: u64,
     /// Trigger jobs whose turn has come.
     to_act: Vec<(usize, usize)>,
+    /// Builds that somebody canceled a trigger job for.
+    to_cancel: Vec<usize>,
 }
 
 #[derive(Debug, Clone)]
@@ -184,6 +186,7 @@ impl Model {
             armed: 0,
             made: 0,
             to_act: Vec::new(),
+            to_cancel: Vec::new(),
         }
     }
 
@@ -611,7 +614,8 @@ impl Model {
             .any(|(index, job)| match job.state {
                 S::Failed | S::TimedOut | S::Canceled => !job.soft_failed,
                 S::Expired => true,
-                S::Running => self.has_promised(at, index),
+                // Also when it is being stopped: a build does not recover by that.
+                S::Running | S::TimingOut | S::Canceling => self.has_promised(at, index),
                 _ => false,
             })
     }
@@ -1005,7 +1009,12 @@ impl Model {
     /// Trigger steps act when everything else has settled, in the order in which they came to it.
     fn act(&mut self) -> bool {
         if self.to_act.is_empty() {
-            return false;
+            if self.to_cancel.is_empty() {
+                return false;
+            }
+            let child = self.to_cancel.remove(0);
+            self.cancel_build(child);
+            return true;
         }
         let (at, index) = self.to_act.remove(0);
         if self.builds[at].jobs[index].state != JobState::Scheduled {
@@ -1127,20 +1136,29 @@ impl Model {
         (used < rules[rule].limit.unwrap_or(2)).then_some(rule)
     }
 
-    /// The command of a job that is on an agent ends.
+    /// The agent of a job reports how its command ended.
     fn finish(&mut self, at: usize, index: usize, exit: (i32, Option<SignalReason>)) {
         use JobState as S;
         let job = &self.builds[at].jobs[index];
-        let is_stopped = matches!(job.state, S::Canceling | S::TimingOut) && !job.is_silent;
+        let is_stopped = matches!(job.state, S::Canceling | S::TimingOut);
         let reason = exit.1.or(is_stopped.then_some(SignalReason::Cancel));
-        let exit = (exit.0, reason);
-        let promised = job.promise.map(|status| (status, None));
-        let is_broken = promised.is_some_and(|promised| {
-            self.weight(at, index, exit) < self.weight(at, index, promised)
-        });
-        // What it promised counts; why it ended is another matter.
-        let status = promised.filter(|_| is_broken).map(|(status, _)| status);
-        let exit = (status.unwrap_or(exit.0), exit.1);
+        let mut exit = (exit.0, reason);
+        if let Some(status) = job.promise {
+            // What it promised counts; why it ended is another matter, unless that alone would be forgiven.
+            let promised = self.weight(at, index, (status, None));
+            if self.weight(at, index, exit) < promised {
+                exit.0 = status;
+            }
+            if self.weight(at, index, exit) < promised {
+                exit.1 = None;
+            }
+        }
+        self.finish_with(at, index, exit);
+    }
+
+    fn finish_with(&mut self, at: usize, index: usize, exit: (i32, Option<SignalReason>)) {
+        use JobState as S;
+        let job = &self.builds[at].jobs[index];
         let next = match (job.state, exit.0) {
             (S::Canceling, _) => S::Canceled,
             (_, 0) => S::Passed,
@@ -1208,10 +1226,9 @@ impl Model {
     }
 
     fn lose(&mut self, at: usize, index: usize) {
-        // Nobody says why it ended, whatever it was told before.
-        self.builds[at].jobs[index].is_silent = true;
+        // Nobody reports: neither why it ended, nor against what was promised.
         self.lost_agents += usize::from(!self.builds[at].jobs[index].is_beside_the_fleet);
-        self.finish(at, index, (-1, None));
+        self.finish_with(at, index, (-1, None));
     }
 
     fn cancel_job(&mut self, at: usize, index: usize) {
@@ -1220,7 +1237,7 @@ impl Model {
             self.end(at, index, JobState::Canceled);
         } else if let Some(child) = job.child {
             job.state = JobState::Canceling;
-            self.cancel_build(child);
+            self.to_cancel.push(child);
         } else {
             job.state = JobState::Canceling;
             self.arm(GRACE, (at, index), Due::GraceEnds);
