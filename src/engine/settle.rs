@@ -55,6 +55,13 @@ impl Engine {
         }
     }
 
+    /// Asks the steps whose answer may have changed, until no more change.
+    pub(crate) fn look_at_steps_again(&mut self) {
+        while let Some((build, step)) = self.agenda.steps.pop_front() {
+            self.look_again(build, step);
+        }
+    }
+
     /// Asks a step whether it may go on now, and moves its jobs if the answer changed.
     fn look_again(&mut self, key: BuildKey, step: usize) {
         let steps = &self.progress.get(key).steps;

@@ -1,6 +1,6 @@
 //! Retrying one job: who may, what the new job and the old one say, and what becomes of the build.
 
-use fake_buildkite::{FakeBuildkite, seconds};
+use fake_buildkite::{FakeBuildkite, JobState, seconds};
 
 use crate::story::{BUILD, Story, instants_of, text};
 use crate::support::{Answer, Json, client};
@@ -591,4 +591,45 @@ fn a_retried_jobs_time_to_expire_begins_with_itself() {
     let job = story.job("s1");
     let instants = instants_of(&job, &["runnable_at", "expired_at"], &job["created_at"]);
     assert_eq!(instants, "runnable 0, expired 2592000");
+}
+
+#[test]
+fn a_retried_job_waits_for_what_waits_again_because_of_its_retry() {
+    // Given a job that may follow a failure, behind one that a person holds back, in a build that failed for it alone
+    let fake = FakeBuildkite::start();
+    let steps = "steps:
+        - {block: Go?, key: go}
+        - {command: a, key: a, depends_on: go}
+        - {command: b, key: b, depends_on: a, allow_dependency_failure: true}";
+    let build = fake.pipeline("app").steps(steps).create_build();
+    build.job("b").cancel();
+    assert_eq!(build.job("a").state(), JobState::WaitingFailed);
+    // When it is retried
+    let again = build.job("b").retry();
+    // Then it waits for the other, which waits for the person again
+    assert_eq!(build.job("go").state(), JobState::Blocked);
+    assert_eq!(build.job("a").state(), JobState::Waiting);
+    assert_eq!(again.state(), JobState::Waiting);
+    assert!(build.is_blocked());
+}
+
+#[test]
+fn jobs_retried_together_wait_for_each_other_as_before() {
+    // Given a job that may follow a failure, behind a block step; both jobs were canceled
+    let fake = FakeBuildkite::start();
+    let steps = "steps:
+        - {command: a, key: a}
+        - {block: Go?, key: go}
+        - {command: b, key: b, allow_dependency_failure: true}";
+    let build = fake.pipeline("app").steps(steps).create_build();
+    build.job("b").cancel();
+    build.job("a").cancel();
+    assert_eq!(build.job("go").state(), JobState::BlockedFailed);
+    // When both are retried at once
+    build.retry_failed_jobs();
+    // Then the second waits for the person, who waits for the first
+    let jobs = build.all_jobs();
+    let states: Vec<_> = jobs.iter().map(|job| job.state().as_str()).collect();
+    let expected = ["canceled", "scheduled", "blocked", "canceled", "waiting"];
+    assert_eq!(states, expected);
 }

@@ -130,13 +130,18 @@ impl Engine {
             timers: Vec::new(),
             ..old
         });
-        let event = match self.step_of(self.jobs.get(new)).readiness {
-            Readiness::Satisfied => self.going_on(new),
-            Readiness::Pending => Event::Wait,
-            Readiness::Failed => Event::DependencyFailed,
-        };
-        self.must_change(new, event);
-        self.reopen_what_gave_up(new);
+        // First, because the new job may depend on what waits again, for this retry or for one before it in the same command.
+        if self.reopen_what_gave_up(new) || kind == RetryType::Manual {
+            self.look_at_steps_again();
+        }
+        if self.jobs.get(new).state == State::Pending {
+            let event = match self.step_of(self.jobs.get(new)).readiness {
+                Readiness::Satisfied => self.going_on(new),
+                Readiness::Pending => Event::Wait,
+                Readiness::Failed => Event::DependencyFailed,
+            };
+            self.must_change(new, event);
+        }
         new
     }
 
@@ -191,11 +196,11 @@ impl Engine {
     }
 
     /// Jobs that gave up only because the build had failed, and not because of something they depend on, wait again once
-    /// nothing in the build is failed for good any more.
-    fn reopen_what_gave_up(&mut self, retried: JobKey) {
+    /// nothing in the build is failed for good any more. Whether there were any.
+    fn reopen_what_gave_up(&mut self, retried: JobKey) -> bool {
         let build = self.jobs.get(retried).build;
         if self.tally(build).hard > 0 {
-            return;
+            return false;
         }
         let gave_up: Vec<_> = self
             .jobs_of(build)
@@ -205,8 +210,9 @@ impl Engine {
             })
             .map(|(key, _)| key)
             .collect();
-        for job in gave_up {
-            self.must_change(job, Event::DependencyRetried);
+        for job in &gave_up {
+            self.must_change(*job, Event::DependencyRetried);
         }
+        !gave_up.is_empty()
     }
 }
