@@ -28,7 +28,7 @@ use crate::random_requests::number;
 use compare::{Ground, Seen, report, shrink, walk};
 
 /// How many worlds a run walks unless `FAKE_BUILDKITE_WORLDS` says otherwise.
-const WORLDS: u64 = 100;
+const WORLDS: u64 = 200;
 
 #[test]
 fn random_worlds_are_what_a_naive_model_says_they_are() {

@@ -555,12 +555,13 @@ impl Model {
             match self.class(at, on) {
                 Class::Pending => return Verdict::Wait,
                 Class::Satisfied => {}
-                // Nothing after a barrier that failed goes on, whatever a later one says.
+                // Nothing after a barrier that failed goes on, whatever a later one says by its place.
                 Class::Failed if is_implicit_barrier && is_barrier(&build.steps[on]) => {
                     verdict = Verdict::Never;
                 }
                 Class::Failed if dependency.allow_failure => {}
-                Class::Failed if goes_on && !is_barrier(&build.steps[on]) => {}
+                // One that it names itself it may overlook.
+                Class::Failed if goes_on => {}
                 Class::Failed | Class::Errored => verdict = Verdict::Never,
             }
         }
@@ -625,12 +626,13 @@ impl Model {
         promise.is_some_and(|status| self.weight(at, index, (status, None)) == 2)
     }
 
-    /// The first change that what a job depends on makes.
+    /// What the jobs of a build do because of what they depend on: all of them once, and not yet what follows from that.
     fn settle_jobs(&mut self, at: usize) -> bool {
         use JobState as S;
         if self.is_frozen(at) {
             return false;
         }
+        let mut changes = Vec::new();
         for index in 0..self.builds[at].jobs.len() {
             let job = self.builds[at].jobs[index].clone();
             if !job.is_current() {
@@ -657,17 +659,19 @@ impl Model {
                 }
                 _ => continue,
             };
+            changes.push((index, next));
+        }
+        for (index, next) in &changes {
             match next {
-                S::Scheduled => self.schedule(at, index),
+                S::Scheduled => self.schedule(at, *index),
                 S::Passed => {
-                    let job = &mut self.builds[at].jobs[index];
+                    let job = &mut self.builds[at].jobs[*index];
                     (job.state, job.finished) = (S::Passed, Some(self.now));
                 }
-                next => self.builds[at].jobs[index].state = next,
+                next => self.builds[at].jobs[*index].state = *next,
             }
-            return true;
         }
-        false
+        !changes.is_empty()
     }
 
     /// Whether something it depends on is open: not just a key that nobody has.
@@ -869,7 +873,7 @@ impl Model {
             B::Passed
         };
         if next == build.state {
-            return false;
+            return next == B::Failed && self.give_up(at);
         }
         // What ended otherwise went on in between. A build that waits for a person can fail without having done so.
         let is_at_rest = |state| matches!(state, B::Passed | B::Failed | B::Blocked);
@@ -903,7 +907,7 @@ impl Model {
         let shown_as = self.reported(at);
         // It did when its first job started, or else it does when a person has acted.
         let begins = before == B::Scheduled && matches!(next, B::Running | B::Failing)
-            || next == B::Running && self.builds[at].started.is_none();
+            || before == B::Blocked && next == B::Running && self.builds[at].started.is_none();
         let build = &mut self.builds[at];
         match next {
             B::Running | B::Failing => {
@@ -917,26 +921,7 @@ impl Model {
             _ => build.finished = Some(now),
         }
         if next == B::Failed {
-            let early: Vec<_> = (0..self.builds[at].jobs.len())
-                .filter(|&index| {
-                    let job = &self.builds[at].jobs[index];
-                    job.state == S::Unblocked && self.verdict(at, job.step) == Verdict::Wait
-                })
-                .collect();
-            for index in early {
-                self.builds[at].jobs[index].state = S::UnblockedFailed;
-            }
-            for job in self.builds[at]
-                .jobs
-                .iter_mut()
-                .filter(|job| job.is_current())
-            {
-                match job.state {
-                    S::Waiting => job.state = S::WaitingFailed,
-                    S::Blocked => job.state = S::BlockedFailed,
-                    _ => {}
-                }
-            }
+            self.give_up(at);
         }
         if begins {
             self.cancel_older(at);
@@ -958,6 +943,31 @@ impl Model {
                 }
             }
         }
+    }
+
+    /// In a failed build nothing waits any more. Whether anything did.
+    fn give_up(&mut self, at: usize) -> bool {
+        use JobState as S;
+        let count = self.builds[at].jobs.len();
+        let next = |index: usize| {
+            let job = &self.builds[at].jobs[index];
+            match job.state {
+                _ if !job.is_current() => None,
+                S::Waiting => Some(S::WaitingFailed),
+                S::Blocked => Some(S::BlockedFailed),
+                S::Unblocked if self.verdict(at, job.step) == Verdict::Wait => {
+                    Some(S::UnblockedFailed)
+                }
+                _ => None,
+            }
+        };
+        let all: Vec<_> = (0..count).map(next).collect();
+        for (index, next) in all.iter().enumerate() {
+            if let Some(next) = next {
+                self.builds[at].jobs[index].state = *next;
+            }
+        }
+        all.iter().any(Option::is_some)
     }
 
     fn cancel_older(&mut self, at: usize) {
