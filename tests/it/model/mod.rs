@@ -17,6 +17,7 @@
     clippy::wildcard_enum_match_arm,
     clippy::match_same_arms,
     clippy::struct_excessive_bools,
+    clippy::option_option,
     reason = "rules read as the documentation lists them"
 )]
 

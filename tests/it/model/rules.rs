@@ -1414,7 +1414,7 @@ impl Model {
     pub(super) fn advance(&mut self, by: i64) {
         let target = self.now + by;
         while let Some(next) = self.next_timer(|timer| timer.due <= target) {
-            self.fire(next);
+            self.fire(&next);
             self.hand_out_all();
         }
         self.now = target;
@@ -1427,7 +1427,7 @@ impl Model {
         {
             let due = next.due;
             while let Some(first) = self.next_timer(|timer| timer.due <= due) {
-                self.fire(first);
+                self.fire(&first);
                 self.hand_out_all();
             }
         }
@@ -1480,7 +1480,7 @@ impl Model {
         }
     }
 
-    fn fire(&mut self, timer: Timer) {
+    fn fire(&mut self, timer: &Timer) {
         self.now = self.now.max(timer.due);
         let (at, index) = timer.job;
         self.timers.retain(|one| one.order != timer.order);

@@ -452,7 +452,10 @@ fn act(random: &mut Random) -> Act {
     let mut number = || random.below(60);
     let (build, job) = (number(), number());
     match random.below(32) {
-        0..3 => Act::Create(build, *random.of(BRANCHES)),
+        0..3 => {
+            let branch: &&str = random.of(BRANCHES);
+            Act::Create(build, branch)
+        }
         3 => Act::Rebuild(build),
         4 => Act::Cancel(build),
         5 => Act::RetryFailed(build),
