@@ -59,6 +59,7 @@ mod promises;
 mod providers;
 mod queues;
 mod random_requests;
+mod readme;
 mod real_files;
 mod receiver;
 mod recipes;
