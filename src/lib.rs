@@ -331,6 +331,8 @@ pub mod build_transitions {}
 #[doc = include_str!("clients.md")]
 pub mod coverage {}
 
+pub mod guide;
+
 /// The examples of the README run with the others.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
