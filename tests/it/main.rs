@@ -33,6 +33,7 @@ mod furnished;
 mod golden;
 mod graphql;
 mod groups;
+mod guide;
 mod hands;
 mod headers;
 mod hosting;
