@@ -37,6 +37,9 @@
 //! fake.requests().to(Route::RetryJob).assert_count(1);
 //! ```
 //!
+//! The [guide] has all of this in chapters, with a table of [which clock to use](guide::time), and twenty complete tests as
+//! [recipes](guide::recipes).
+//!
 //! # Time
 //!
 //! The clock stands still until it is told to move: [`advance`](FakeBuildkite::advance),

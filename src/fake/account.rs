@@ -156,8 +156,8 @@ impl UserHandle {
         self.read(|_, user| user.email.clone())
     }
 
-    /// Makes an API access token of theirs, with these scopes and no others. It is granted every organization they are a
-    /// member of, and never expires, unless its handle is told otherwise.
+    /// Makes an API access token of theirs, with these scopes and no others. It opens every organization they are a
+    /// member of at the moment, and never expires, unless its handle is told otherwise.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, Scope, days};
