@@ -199,9 +199,10 @@ impl UserHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_user(self.key)?)));
-        found.unwrap_or_else(|| {
-            slip!("this user is gone: the fake went back to before they were there")
-        })
+        match found {
+            Some(found) => found,
+            None => slip!("this user is gone: the fake went back to before they were there"),
+        }
     }
 }
 
@@ -319,9 +320,10 @@ impl TokenHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_token(self.key)?)));
-        found.unwrap_or_else(|| {
-            slip!("this token is gone: the fake went back to before it was made")
-        })
+        match found {
+            Some(found) => found,
+            None => slip!("this token is gone: the fake went back to before it was made"),
+        }
     }
 }
 

@@ -62,14 +62,17 @@ struct Trip<T, S> {
     journey: Journey,
     stop: S,
     has_stopped: bool,
-    /// What is made of it in the end; also told whether it stopped before.
-    finish: fn(&Driver, Vec<Event>, bool) -> T,
+    /// What is made of it in the end, or why that is a slip; also told whether it stopped before.
+    finish: Finish<T>,
     events: Vec<Event>,
     /// Where the record stood at the start, once it is known, if webhooks are told: then what receivers do belongs to what
     /// happened.
     position: Option<u64>,
     listeners: Listeners,
 }
+
+/// What is made of a way in the end.
+type Finish<T> = fn(&Driver, Vec<Event>, bool) -> Result<T, String>;
 
 /// Whether webhooks are told of what happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +151,7 @@ impl<T, S: Stop> Advance<T, S> {
         fake: &FakeBuildkite,
         target: impl FnOnce(DateTime<Utc>) -> Until,
         stop: S,
-        finish: fn(&Driver, Vec<Event>, bool) -> T,
+        finish: Finish<T>,
     ) -> Self {
         fake.must_be_movable();
         let listeners = match fake.driver.undelivered() {
@@ -238,7 +241,10 @@ impl<T, S: Stop> Trip<T, S> {
             Some(position) => driver.events_from(position),
             None => std::mem::take(&mut self.events),
         };
-        (self.finish)(&driver, events, self.has_stopped)
+        match (self.finish)(&driver, events, self.has_stopped) {
+            Ok(done) => done,
+            Err(why) => slip!("{why}"),
+        }
     }
 }
 

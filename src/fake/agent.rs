@@ -407,9 +407,10 @@ impl AgentHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_agent(self.key)?)));
-        found.unwrap_or_else(|| {
-            slip!("this agent is gone: the fake went back to before it connected")
-        })
+        match found {
+            Some(found) => found,
+            None => slip!("this agent is gone: the fake went back to before it connected"),
+        }
     }
 }
 

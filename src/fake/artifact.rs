@@ -185,7 +185,10 @@ impl JobHandle {
                 )
             })
         });
-        let artifact = found.unwrap_or_else(|message| slip!("{message}"));
+        let artifact = match found {
+            Ok(artifact) => artifact,
+            Err(message) => slip!("{message}"),
+        };
         let Ok(()) = self.tie.driver().apply(MarkArtifact { artifact, state });
     }
 }

@@ -164,8 +164,10 @@ impl BuildBuilder {
             head,
             meta_data,
         });
-        let key =
-            created.unwrap_or_else(|refused| slip!("this pipeline makes no build: {refused}"));
+        let key = match created {
+            Ok(key) => key,
+            Err(refused) => slip!("this pipeline makes no build: {refused}"),
+        };
         BuildHandle::new(tie, home, key)
     }
 }
@@ -626,7 +628,12 @@ impl BuildHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_build(self.key)?)));
-        found.unwrap_or_else(|| slip!("this build is gone: its pipeline was deleted, or the fake went back to before it was made"))
+        match found {
+            Some(found) => found,
+            None => slip!(
+                "this build is gone: its pipeline was deleted, or the fake went back to before it was made"
+            ),
+        }
     }
 }
 

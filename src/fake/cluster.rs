@@ -611,7 +611,10 @@ impl ClusterHandle {
     fn read<T>(&self, look: impl FnOnce(&Engine, &Cluster) -> T) -> T {
         let driver = self.tie.driver();
         let found = driver.read(|engine| Some(look(engine, engine.find_cluster(self.key)?)));
-        found.unwrap_or_else(|| slip!("this cluster is gone: it was deleted"))
+        match found {
+            Some(found) => found,
+            None => slip!("this cluster is gone: it was deleted"),
+        }
     }
 }
 
@@ -809,7 +812,10 @@ impl QueueHandle {
     fn read<T>(&self, look: impl FnOnce(&Engine, &Queue) -> T) -> T {
         let driver = self.tie.driver();
         let found = driver.read(|engine| Some(look(engine, engine.find_cluster_queue(self.key)?)));
-        found.unwrap_or_else(|| slip!("this queue is gone: it, or its cluster, was deleted"))
+        match found {
+            Some(found) => found,
+            None => slip!("this queue is gone: it, or its cluster, was deleted"),
+        }
     }
 }
 

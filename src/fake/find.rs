@@ -31,7 +31,10 @@ impl FakeBuildkite {
     #[track_caller]
     pub fn existing_job(&self, id: &str) -> JobHandle {
         let found = self.find_job(id);
-        found.unwrap_or_else(|| slip!("there is no job with the id `{id}`"))
+        match found {
+            Some(found) => found,
+            None => slip!("there is no job with the id `{id}`"),
+        }
     }
 
     pub(crate) fn find_job(&self, id: &str) -> Option<JobHandle> {

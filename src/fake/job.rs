@@ -564,9 +564,12 @@ impl JobHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_job(self.key)?)));
-        found.unwrap_or_else(|| {
-            slip!("this job is gone: its pipeline was deleted, an upload replaced its step, or the fake went back to before it was made")
-        })
+        match found {
+            Some(found) => found,
+            None => slip!(
+                "this job is gone: its pipeline was deleted, an upload replaced its step, or the fake went back to before it was made"
+            ),
+        }
     }
 }
 

@@ -183,9 +183,10 @@ impl FakeBuildkite {
         family: Family,
     ) -> Self {
         let (mode, epoch) = (driver.mode(), driver.read(Engine::now));
-        let server = host.serve(&driver, mode, epoch, port, limits.clone());
-        let server =
-            server.unwrap_or_else(|error| slip!("no server for the fake on port {port}: {error}"));
+        let server = match host.serve(&driver, mode, epoch, port, limits.clone()) {
+            Ok(server) => server,
+            Err(error) => slip!("no server for the fake on port {port}: {error}"),
+        };
         let fake = Self {
             driver,
             server,
@@ -382,9 +383,11 @@ impl FakeBuildkite {
     /// As [`advance`](Self::advance) does.
     #[track_caller]
     pub fn run_until_idle(&self) -> Advance<Idle> {
-        let finish = |driver: &Driver, events, _| Idle {
-            events: Events::new(events),
-            waiting_on: driver.read(events::what_is_left),
+        let finish = |driver: &Driver, events, _| {
+            Ok(Idle {
+                events: Events::new(events),
+                waiting_on: driver.read(events::what_is_left),
+            })
         };
         Advance::go(self, |_| Until::Idle, Never, finish)
     }
@@ -406,8 +409,11 @@ impl FakeBuildkite {
     #[track_caller]
     pub fn run_until<C: Fn(&Self) -> bool>(&self, condition: C) -> Advance<Events, When<'_, C>> {
         let finish = |driver: &Driver, events, holds: bool| {
-            slip_unless!(holds, "{}", why_it_ended(driver));
-            Events::new(events)
+            if holds {
+                Ok(Events::new(events))
+            } else {
+                Err(why_it_ended(driver))
+            }
         };
         let stop = When {
             fake: self,
@@ -418,7 +424,7 @@ impl FakeBuildkite {
 
     #[track_caller]
     fn travel(&self, target: impl FnOnce(DateTime<Utc>) -> Until) -> Advance<Events> {
-        Advance::go(self, target, Never, |_, events, _| Events::new(events))
+        Advance::go(self, target, Never, |_, events, _| Ok(Events::new(events)))
     }
 
     /// A clock that goes by another one is moved by nobody else: the two would disagree from then on.

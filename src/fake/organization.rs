@@ -424,9 +424,10 @@ impl OrganizationHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_organization(key)?)));
-        found.unwrap_or_else(|| {
-            slip!("this organization is gone: the fake went back to before it was made")
-        })
+        match found {
+            Some(found) => found,
+            None => slip!("this organization is gone: the fake went back to before it was made"),
+        }
     }
 }
 

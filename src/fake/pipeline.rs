@@ -432,7 +432,10 @@ impl PipelineHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_pipeline(self.key)?)));
-        found.unwrap_or_else(|| slip!("{PIPELINE_GONE}"))
+        match found {
+            Some(found) => found,
+            None => slip!("{PIPELINE_GONE}"),
+        }
     }
 }
 

@@ -398,7 +398,10 @@ impl ScheduleHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_schedule(self.key)?)));
-        found.unwrap_or_else(|| slip!("this schedule is gone: it, or its pipeline, was deleted"))
+        match found {
+            Some(found) => found,
+            None => slip!("this schedule is gone: it, or its pipeline, was deleted"),
+        }
     }
 }
 

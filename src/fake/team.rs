@@ -397,9 +397,12 @@ impl TeamHandle {
             .tie
             .driver()
             .read(|engine| Some(look(engine, engine.find_team(self.key)?)));
-        found.unwrap_or_else(|| {
-            slip!("this team is gone: it was deleted, or the fake went back to before it was made")
-        })
+        match found {
+            Some(found) => found,
+            None => slip!(
+                "this team is gone: it was deleted, or the fake went back to before it was made"
+            ),
+        }
     }
 }
 

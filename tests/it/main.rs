@@ -73,6 +73,7 @@ mod scene;
 mod schedules;
 mod security;
 mod settings;
+mod slips;
 mod slots;
 mod snapshots;
 mod soft;
