@@ -28,6 +28,18 @@ const SECRET_HEADERS: [&str; 3] = ["authorization", "proxy-authorization", "cook
 ///
 /// Headers that carry secrets (`Authorization`, `Proxy-Authorization`, `Cookie`) are not kept, and the value of an
 /// `access_token` in the query is masked.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, Route};
+///
+/// let fake = FakeBuildkite::start();
+/// let url = format!("{}organizations?per_page=5", fake.api_url());
+/// reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+/// let request = fake.requests().only();
+/// assert_eq!((request.route, request.status), (Some(Route::ListOrganizations), 200));
+/// assert_eq!(request.to_string(), "2030-01-01T00:00:00.000Z GET /v2/organizations?per_page=5 200");
+/// assert_eq!(request.header("Authorization"), None, "it is not kept");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RequestRecord {

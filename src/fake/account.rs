@@ -124,6 +124,14 @@ impl FakeBuildkite {
 }
 
 /// A user; made by [`FakeBuildkite::add_user`]. Cheap to clone; it reads what is true now.
+///
+/// ```
+/// let fake = fake_buildkite::FakeBuildkite::start();
+/// let ada = fake.add_user("Ada", "ada@example.com");
+/// assert_eq!((ada.name(), ada.email()), ("Ada".to_owned(), "ada@example.com".to_owned()));
+/// assert_eq!(fake.existing_user("ada@example.com").id(), ada.id());
+/// assert_eq!(fake.user().id(), fake.user_id(), "the one behind `fake.token()`");
+/// ```
 #[derive(Clone)]
 pub struct UserHandle {
     pub(super) tie: Tie,
@@ -217,6 +225,16 @@ impl fmt::Debug for UserHandle {
 }
 
 /// An API access token; made by [`UserHandle::token`]. Cheap to clone; it reads what is true now.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, Scope, days};
+///
+/// let fake = FakeBuildkite::start();
+/// let token = fake.user().token([Scope::ReadBuilds]).expires_in(days(1));
+/// assert_eq!(token.expires_at(), Some(fake.clock().now() + days(1)));
+/// token.revoke(); // the program under test does this with DELETE /v2/access-token
+/// assert!(token.is_revoked());
+/// ```
 #[derive(Clone)]
 pub struct TokenHandle {
     tie: Tie,

@@ -316,6 +316,17 @@ impl AgentHandle {
 
     /// Somebody pauses it for so many minutes.
     ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, agent, hours};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// let worker = fake.agent("worker");
+    /// worker.pause_for(hours(1));
+    /// assert_eq!(worker.paused_until(), Some(fake.clock().now() + hours(1)));
+    /// fake.advance(hours(1));
+    /// assert!(!worker.is_paused());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is not connected, or paused already, or if `span` is no whole number of minutes, or none.
@@ -385,6 +396,14 @@ impl AgentHandle {
     }
 
     /// Buildkite takes it for lost: the job it has fails with exit status -1, and it takes no other.
+    ///
+    /// ```
+    /// use fake_buildkite::{AgentState, Agents, FakeBuildkite, agent};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// fake.agent("worker").lose();
+    /// assert_eq!(fake.agent("worker").state(), AgentState::Lost);
+    /// ```
     ///
     /// # Panics
     ///

@@ -10,6 +10,17 @@ use crate::fake::{AgentHandle, FakeBuildkite, Home};
 use crate::vocabulary::slip::{slip, slip_unless};
 
 /// An agent of a fixed fleet, made by [`agent`](fn@agent).
+///
+/// ```
+/// use fake_buildkite::{Agents, FakeBuildkite, agent};
+///
+/// let mac = agent("mac").tags(["queue=ios"]).priority(5).hostname("mac.local").version("3.115.0").platform("darwin", "arm64");
+/// let fake = FakeBuildkite::builder().agents(Agents::fleet([mac])).start();
+/// let mac = fake.agent("mac");
+/// assert_eq!((mac.queue(), mac.hostname(), mac.version()), ("ios".into(), "mac.local".into(), "3.115.0".into()));
+/// assert!(mac.is_connected());
+/// assert_eq!(mac.connected_at(), fake.clock().now());
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "an agent works once it is in a fleet"]
 pub struct AgentSpec {

@@ -22,6 +22,30 @@ use crate::wire::View;
 use crate::wire::build::reported_state;
 
 /// A build to be; see [`PipelineHandle::build`](crate::PipelineHandle::build).
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake.pipeline("app").create();
+/// let build = app
+///     .build()
+///     .branch("queue/pr-12")
+///     .commit("1234567890123456789012345678901234567890")
+///     .message("Fix the fix")
+///     .author("Ada", "ada@example.com")
+///     .pull_request(12, "main")
+///     .env("DEBUG", "1")
+///     .meta_data("size", "small")
+///     .create();
+/// assert_eq!((build.branch(), build.env("DEBUG")), ("queue/pr-12".to_owned(), Some("1".to_owned())));
+/// assert_eq!(build.meta_data("size").as_deref(), Some("small"));
+///
+/// let release = app.build().tag("v1.4.0").create();
+/// let url = format!("{}organizations/acme/pipelines/app/builds/{}", fake.api_url(), release.number());
+/// let shown = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+/// assert_eq!(shown.json::<serde_json::Value>().unwrap()["tag"], "v1.4.0");
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "the build is made by `create`"]
 pub struct BuildBuilder {
@@ -173,6 +197,19 @@ impl BuildBuilder {
 }
 
 /// A build of the fake. Cheap to clone; reads live state.
+///
+/// ```
+/// use fake_buildkite::{BuildSource, BuildState, FakeBuildkite};
+///
+/// let fake = FakeBuildkite::start();
+/// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+/// assert_eq!((build.number(), build.state(), build.source()), (1, BuildState::Scheduled, BuildSource::Api));
+/// build.job("test").fail(1);
+/// assert!(build.is_finished());
+/// assert_eq!(build.finished_at(), Some(fake.clock().now()));
+/// build.job("test").retry().pass();
+/// assert_eq!((build.state(), build.jobs("test").len()), (BuildState::Passed, 2));
+/// ```
 #[derive(Clone)]
 pub struct BuildHandle {
     pub(super) tie: Tie,
@@ -427,6 +464,14 @@ impl BuildHandle {
     }
 
     /// Makes a new build of the same commit, branch, message, env and pull request.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create().build().branch("feature").create();
+    /// fake.run_until_idle();
+    /// let again = build.rebuild();
+    /// assert_eq!((again.number(), again.branch(), again.is_finished()), (2, "feature".to_owned(), false));
+    /// ```
     ///
     /// # Panics
     ///

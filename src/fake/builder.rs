@@ -270,6 +270,14 @@ impl FakeBuildkiteBuilder {
 
     /// How many due things one call to move the clock may fire before it panics and names what goes round: 100,000
     /// unless a test says otherwise.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, days};
+    ///
+    /// let fake = FakeBuildkite::builder().event_limit(1_000_000).start();
+    /// fake.pipeline("app").create().schedule("@hourly").create();
+    /// fake.advance(days(365)); // three things are due for each build, and more if it has more jobs
+    /// ```
     pub fn event_limit(mut self, limit: usize) -> Self {
         self.event_limit = limit;
         self
@@ -342,6 +350,15 @@ impl FakeBuildkiteBuilder {
 
     /// Where every URL in every body begins, such as `http://fake.test`, instead of the host the client asked. Bodies
     /// are then the same in every run, whatever the port.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::builder().origin("http://fake.test").start();
+    /// let url = format!("{}organizations/acme", fake.api_url()); // where to ask is as before
+    /// let answer = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(answer.json::<serde_json::Value>().unwrap()["url"], "http://fake.test/v2/organizations/acme");
+    /// ```
     pub fn origin(mut self, origin: impl Into<String>) -> Self {
         self.options.origin = Some(origin.into().trim_end_matches('/').to_owned());
         self
@@ -349,6 +366,15 @@ impl FakeBuildkiteBuilder {
 
     /// Requests for routes that Buildkite does not have, or this fake does not model, do not fail
     /// [`verify`](FakeBuildkite::verify). They are answered with 404 and 501 in any case.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::builder().allow_unknown_routes().start();
+    /// let answer = reqwest::blocking::get(format!("{}/v2/no-such-thing", fake.url())).unwrap();
+    /// assert_eq!(answer.status(), 404);
+    /// assert!(fake.verify().is_ok());
+    /// ```
     pub fn allow_unknown_routes(mut self) -> Self {
         self.options.allow_unknown_routes = true;
         self
@@ -396,6 +422,16 @@ impl FakeBuildkiteBuilder {
     }
 
     /// Shows the `state` of wait steps, which recorded answers leave out.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::builder().waiters_with_state().start();
+    /// fake.pipeline("app").steps("steps: [{command: make}, wait]").create_build();
+    /// let url = format!("{}organizations/acme/pipelines/app/builds/1", fake.api_url());
+    /// let build = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(build.json::<serde_json::Value>().unwrap()["jobs"][1]["state"], "waiting");
+    /// ```
     pub fn waiters_with_state(mut self) -> Self {
         self.options.waiters = Waiters::WithState;
         self
@@ -431,6 +467,17 @@ impl FakeBuildkiteBuilder {
 
     /// The times of builds and jobs in the bodies of webhooks are `2030-01-01T00:00:11.000Z`, as in REST, instead of
     /// `2030-01-01 00:00:11 UTC`. Both have been seen.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookEvent, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::builder().webhooks_with_iso_times().start();
+    /// let receiver = WebhookReceiver::start();
+    /// fake.webhook(receiver.url()).events([WebhookEvent::BuildScheduled]).create();
+    /// fake.pipeline("app").create_build();
+    /// fake.settled().blocking();
+    /// assert_eq!(receiver.received()[0].json()["build"]["created_at"], "2030-01-01T00:00:00.000Z");
+    /// ```
     pub fn webhooks_with_iso_times(mut self) -> Self {
         self.posting.times = Times::Iso;
         self
@@ -438,12 +485,36 @@ impl FakeBuildkiteBuilder {
 
     /// How long the receiver of a webhook may take to answer, in real time: 10 seconds unless a test says otherwise. Then
     /// the delivery has failed, and the next one goes out.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookReceiver, millis};
+    ///
+    /// let fake = FakeBuildkite::builder().webhook_timeout(millis(50)).start();
+    /// let receiver = WebhookReceiver::answering(|_| {
+    ///     std::thread::sleep(millis(300));
+    ///     200
+    /// });
+    /// let webhook = fake.webhook(receiver.url()).create();
+    /// webhook.ping();
+    /// fake.settled().blocking();
+    /// assert!(webhook.deliveries()[0].failure.is_some());
+    /// ```
     pub fn webhook_timeout(mut self, limit: Duration) -> Self {
         self.posting.limit = limit;
         self
     }
 
     /// The largest body a request may have, in bytes: 8 MiB unless a test says otherwise. Larger ones get 413.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::builder().body_limit(1_000).start();
+    /// let url = format!("{}organizations/acme/pipelines", fake.api_url());
+    /// let body = "x".repeat(1_001);
+    /// let answer = reqwest::blocking::Client::new().post(url).bearer_auth(fake.token()).body(body).send().unwrap();
+    /// assert_eq!(answer.status(), 413);
+    /// ```
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.limits.body_bytes = bytes;
         self

@@ -112,6 +112,20 @@ impl FaultBuilder {
     }
 
     /// Only requests about this build, or about one of its jobs: those with its number in the path, or the id of a job.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let (first, second) = (app.create_build(), app.create_build());
+    /// fake.fault(Route::GetBuild).for_build(&second).times(1).status(500);
+    /// let ask = |number: u64| {
+    ///     let url = format!("{}organizations/acme/pipelines/app/builds/{number}", fake.api_url());
+    ///     reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap().status().as_u16()
+    /// };
+    /// assert_eq!([ask(first.number()), ask(second.number()), ask(second.number())], [200, 500, 200]);
+    /// ```
     #[track_caller]
     pub fn for_build(mut self, build: &BuildHandle) -> Self {
         self.tie.must_be(&build.tie, || build.name());
@@ -245,6 +259,24 @@ impl FaultBuilder {
     }
 
     /// The request is lost, or late, on its way there: it has no effect, or a late one.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let fault = fake.fault(Route::CreateBuild).first(1).before_effect().delay(minutes(5));
+    /// # let (url, token) = (format!("{}organizations/acme/pipelines/app/builds", fake.api_url()), fake.token().to_owned());
+    /// let program = std::thread::spawn(move || {
+    ///     // … creates a build, and waits for the answer …
+    /// #   reqwest::blocking::Client::new().post(url).bearer_auth(token).body(r#"{"commit":"HEAD","branch":"main"}"#).send().unwrap();
+    /// });
+    /// fake.wait_for(&app, move |_| fault.hits() == 1).blocking(); // it is on its way
+    /// assert!(app.builds().is_empty());
+    /// fake.advance(minutes(5));
+    /// program.join().unwrap();
+    /// assert_eq!(app.latest_build().created_at(), fake.clock().now());
+    /// ```
     pub fn before_effect(mut self) -> Self {
         self.effect = Some(Effect::Before);
         self

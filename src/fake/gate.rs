@@ -49,6 +49,27 @@ impl FakeBuildkite {
 
     /// Holds every request to an endpoint, each until it is [let go](Gate::let_one_pass) or the gate is released or
     /// dropped. Otherwise as [`hold`](Self::hold).
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let gate = fake.hold_every(Route::CreateBuild);
+    /// # let (url, token) = (format!("{}organizations/acme/pipelines/app/builds", fake.api_url()), fake.token().to_owned());
+    /// let create = move || {
+    ///     // … creates a build …
+    /// #   reqwest::blocking::Client::new().post(&url).bearer_auth(&token).body(r#"{"commit":"HEAD","branch":"main"}"#).send().unwrap();
+    /// };
+    /// let programs = [std::thread::spawn(create.clone()), std::thread::spawn(create)];
+    /// gate.arrived().blocking();
+    /// gate.arrived().blocking();
+    /// assert_eq!(gate.waiting(), 2);
+    /// gate.let_one_pass();
+    /// fake.wait_for(&app, |app| app.builds().len() == 1).blocking();
+    /// gate.release();
+    /// # programs.map(|program| program.join().unwrap());
+    /// ```
     pub fn hold_every(&self, route: Route) -> Gate {
         self.gate(route, Holds::Every)
     }

@@ -22,6 +22,24 @@ use crate::vocabulary::states::{JobState, JobType, SignalReason};
 ///
 /// Moves made by hand happen at once, at the instant the clock shows. Its
 /// script does not touch it any more once the test has started or finished it.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, JobState, JobType, seconds};
+///
+/// let fake = FakeBuildkite::start();
+/// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+/// let job = build.job("test");
+/// assert_eq!((job.job_type(), job.attempt(), job.priority()), (JobType::Script, 1, 0));
+/// job.start();
+/// fake.advance(seconds(90));
+/// job.fail(2);
+/// assert_eq!((job.state(), job.exit_status(), job.soft_failed()), (JobState::Failed, Some(2), false));
+/// assert_eq!(job.history().last().unwrap().to_string(), "failed at 2030-01-01T00:01:30.000Z");
+/// assert_eq!(job.runnable_at(), Some(job.created_at()));
+///
+/// let again = job.retry(); // another job, in its place
+/// assert_eq!(job.retried_in().unwrap().id(), again.id());
+/// ```
 #[derive(Clone)]
 pub struct JobHandle {
     pub(super) tie: Tie,
@@ -193,6 +211,16 @@ impl JobHandle {
     }
 
     /// Why it is `broken`, if it is.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = "steps: [{command: make, key: test, if: build.branch == 'release'}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// assert_eq!(build.job("test").state(), JobState::Broken);
+    /// assert!(build.job("test").broken_reason().is_some());
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn broken_reason(&self) -> Option<String> {
@@ -369,6 +397,18 @@ impl JobHandle {
     /// The job's time is up, whatever its limit says: it is `timing_out` until its command ends, at the latest after 10
     /// seconds.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").time_out();
+    /// assert_eq!(build.job("test").state(), JobState::TimingOut);
+    /// fake.advance(seconds(10));
+    /// assert_eq!(build.job("test").state(), JobState::TimedOut);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it does not run.
@@ -378,6 +418,13 @@ impl JobHandle {
     }
 
     /// No agent took the job in time.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").expire();
+    /// assert_eq!(build.job("test").state(), fake_buildkite::JobState::Expired);
+    /// ```
     ///
     /// # Panics
     ///
@@ -390,6 +437,19 @@ impl JobHandle {
     /// The job's agent is not heard of from now on: nothing its command does arrives, and 3 minutes later Buildkite takes
     /// it for lost. Starting or finishing the job by hand means that it was heard of again.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, minutes, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").silence_agent();
+    /// fake.advance(minutes(3) - seconds(1));
+    /// assert_eq!(build.job("test").state(), JobState::Running);
+    /// fake.advance(seconds(1));
+    /// assert_eq!((build.job("test").state(), build.job("test").exit_status()), (JobState::Failed, Some(-1)));
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is not with an agent, or its agent is silent already.
@@ -400,6 +460,19 @@ impl JobHandle {
 
     /// The command declares that it will end with this exit status, and goes on: its build is `failing` already, unless
     /// the failure would be forgiven or tried again.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// let job = build.job("test");
+    /// job.start();
+    /// job.promise_failure(2);
+    /// assert_eq!((job.state(), job.promised_exit_status()), (JobState::Running, Some(2)));
+    /// assert_eq!(build.state(), BuildState::Failing);
+    /// assert_eq!(build.failing_at(), Some(fake.clock().now()));
+    /// ```
     ///
     /// # Panics
     ///
@@ -472,6 +545,18 @@ impl JobHandle {
 
     /// The job's agent is not heard of any more: the job fails with exit status -1, and the agent takes no other job.
     ///
+    /// ```
+    /// use fake_buildkite::{AgentState, FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// let job = build.job("test");
+    /// job.start();
+    /// job.lose_agent();
+    /// assert_eq!((job.state(), job.exit_status()), (JobState::Failed, Some(-1)));
+    /// assert_eq!(job.agent().unwrap().state(), AgentState::Lost);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is not with an agent.
@@ -481,6 +566,13 @@ impl JobHandle {
     }
 
     /// A person unblocks a block or input step. Its fields take their defaults; required ones may be missing.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{block: Release?}]").create_build();
+    /// build.job("Release?").unblock();
+    /// assert_eq!(build.job("Release?").unblocked_at(), Some(fake.clock().now()));
+    /// ```
     ///
     /// # Panics
     ///

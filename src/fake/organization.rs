@@ -94,6 +94,20 @@ impl FakeBuildkite {
 }
 
 /// An organization; see [`FakeBuildkite::existing_organization`]. Cheap to clone; it reads what is true now.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, MemberRole};
+///
+/// let fake = FakeBuildkite::start();
+/// let ada = fake.add_user("Ada", "ada@example.com");
+/// let acme = fake.existing_organization("acme");
+/// assert_eq!((acme.name(), acme.members().len()), ("Acme".to_owned(), 2)); // she, and the user of the fake
+/// acme.set_role(&ada, MemberRole::Admin);
+/// assert_eq!(acme.role_of(&ada), Some(MemberRole::Admin));
+/// acme.remove_member(&ada);
+/// assert_eq!(acme.role_of(&ada), None);
+/// assert!(!acme.are_teams_enabled() && acme.teams().is_empty());
+/// ```
 #[derive(Clone)]
 pub struct OrganizationHandle {
     pub(super) tie: Tie,

@@ -22,6 +22,22 @@ use crate::wire::View;
 const ONE_STEP: &str = "steps:\n  - command: \"true\"\n";
 
 /// A pipeline to be; see [`FakeBuildkite::pipeline`](crate::FakeBuildkite::pipeline).
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake
+///     .pipeline("My App")
+///     .slug("app")
+///     .description("What everybody uses")
+///     .repository("git@example.com:app.git")
+///     .default_branch("trunk")
+///     .steps("steps: [{command: make}]")
+///     .create();
+/// assert_eq!((app.slug(), app.name()), ("app".to_owned(), "My App".to_owned()));
+/// assert_eq!(app.create_build().branch(), "trunk");
+/// ```
 #[derive(Debug, Clone)]
 #[must_use = "the pipeline is made by `create`"]
 pub struct PipelineBuilder {
@@ -117,6 +133,14 @@ impl PipelineBuilder {
     }
 
     /// Refuses rebuilds.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.pipeline("app").without_rebuilds().create_build();
+    /// let url = format!("{}organizations/acme/pipelines/app/builds/1/rebuild", fake.api_url());
+    /// let answer = reqwest::blocking::Client::new().put(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(answer.status(), 422); // Rebuilds have been disabled for this pipeline
+    /// ```
     pub fn without_rebuilds(mut self) -> Self {
         self.settings.allow_rebuilds = false;
         self
@@ -190,6 +214,17 @@ impl PipelineBuilder {
 }
 
 /// A pipeline of the fake. Cheap to clone; reads live state.
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake.pipeline("app").create();
+/// app.create_build();
+/// app.build().branch("feature").create();
+/// assert_eq!(app.builds().len(), 2);
+/// assert_eq!((app.build_number(1).branch(), app.latest_build().branch()), ("main".to_owned(), "feature".to_owned()));
+/// ```
 #[derive(Clone)]
 pub struct PipelineHandle {
     pub(super) tie: Tie,

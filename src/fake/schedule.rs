@@ -136,6 +136,16 @@ impl ScheduleBuilder {
     }
 
     /// It makes no builds until it is enabled.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let nightly = fake.pipeline("app").create().schedule("@daily").commit("HEAD").disabled().create();
+    /// fake.advance(fake_buildkite::days(3));
+    /// assert!(nightly.builds().is_empty());
+    /// nightly.enable();
+    /// fake.advance(fake_buildkite::days(3));
+    /// assert_eq!(nightly.builds().len(), 3);
+    /// ```
     pub fn disabled(mut self) -> Self {
         self.switch = Switch::Off;
         self

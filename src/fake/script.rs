@@ -63,6 +63,15 @@ impl JobScript {
     }
 
     /// No agent ever picks the job up: it stays `scheduled` until the test moves it, or it expires after 30 days.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").never_picked_up();
+    /// let build = app.create_build();
+    /// let idle = fake.run_until_idle();
+    /// assert_eq!(idle.waiting_on[0].to_string(), "app#1 test is scheduled: no agent picks it up");
+    /// ```
     #[track_caller]
     pub fn never_picked_up(self) -> Self {
         self.set(|attempt| attempt.pick_up = PickUp::Never)
@@ -120,6 +129,18 @@ impl JobScript {
     }
 
     /// An agent picks the job up when its build was shown so often. Otherwise as [`takes_polls`](Self::takes_polls).
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").picked_up_after_polls(1);
+    /// let build = app.create_build();
+    /// let url = format!("{}organizations/acme/pipelines/app/builds/1", fake.api_url());
+    /// reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(build.job("test").state(), JobState::Running);
+    /// ```
     ///
     /// # Panics
     ///
@@ -211,6 +232,18 @@ impl JobScript {
 
     /// The command uploads steps this long after it started, if it still runs then. Otherwise as
     /// [`uploads`](Self::uploads).
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create();
+    /// app.on_job("gen").takes(minutes(5)).uploads_after(minutes(1), "steps: [{command: make, key: made}]");
+    /// let build = app.create_build();
+    /// fake.advance(minutes(2));
+    /// assert_eq!(build.all_jobs().len(), 2);
+    /// assert_eq!(build.job("gen").state(), JobState::Running);
+    /// ```
     ///
     /// # Panics
     ///

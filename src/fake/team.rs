@@ -94,6 +94,15 @@ impl TeamBuilder {
     }
 
     /// What new members are, if nobody says otherwise: [`TeamRole::Member`] unless this does.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, MemberRole, TeamRole};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let everyone = fake.team("Everyone").default_team().default_member_role(TeamRole::Maintainer).create();
+    /// let ada = fake.add_user("Ada", "ada@example.com"); // a new member joins the default teams
+    /// assert_eq!(everyone.role_of(&ada), Some(TeamRole::Maintainer));
+    /// ```
     pub fn default_member_role(mut self, role: TeamRole) -> Self {
         self.settings.default_member_role = role;
         self
@@ -141,6 +150,21 @@ impl TeamBuilder {
 }
 
 /// A team; made by [`FakeBuildkite::team`]. Cheap to clone; it reads what is true now.
+///
+/// ```
+/// use fake_buildkite::{Access, FakeBuildkite, TeamRole};
+///
+/// let fake = FakeBuildkite::start();
+/// let (app, ada) = (fake.pipeline("app").create(), fake.add_user("Ada", "ada@example.com"));
+/// let team = fake.team("Platform").create();
+/// team.add_maintainer(&ada);
+/// team.add_pipeline(&app, Access::BuildAndRead);
+/// assert_eq!((team.members().len(), team.role_of(&ada)), (1, Some(TeamRole::Maintainer)));
+/// assert_eq!((team.pipelines().len(), team.access_to(&app)), (1, Some(Access::BuildAndRead)));
+/// team.remove_pipeline(&app);
+/// team.remove_member(&ada);
+/// assert_eq!(ada.access_to(&app), None);
+/// ```
 #[derive(Clone)]
 pub struct TeamHandle {
     pub(super) tie: Tie,

@@ -151,6 +151,20 @@ impl fmt::Debug for WebhookBuilder {
 }
 
 /// A webhook; made by [`FakeBuildkite::webhook`]. Cheap to clone; it reads what is true now.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, WebhookEvent, WebhookReceiver};
+///
+/// let fake = FakeBuildkite::start();
+/// let receiver = WebhookReceiver::start();
+/// let webhook = fake.webhook(receiver.url()).events([WebhookEvent::BuildScheduled]).create();
+/// webhook.ping();
+/// webhook.disable();
+/// fake.pipeline("app").create_build(); // nobody is told
+/// fake.settled().blocking();
+/// let told: Vec<_> = webhook.deliveries().iter().map(|one| one.event).collect();
+/// assert_eq!(told, [WebhookEvent::Ping]);
+/// ```
 #[derive(Debug, Clone)]
 pub struct WebhookHandle {
     tie: Tie,

@@ -112,6 +112,19 @@ impl JobView {
     }
 
     /// What a matrix step's job has for this dimension. A matrix that is a plain list has one dimension, `""`.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = r#"steps: [{command: "make {{matrix.os}}", key: test, matrix: {setup: {os: [linux, macos]}}}]"#;
+    /// let app = fake.pipeline("app").steps(steps).create();
+    /// app.on_job_when(|job| job.matrix("os") == Some("macos")).exits(1);
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// let states: Vec<_> = build.jobs("test").iter().map(|job| job.state()).collect();
+    /// assert_eq!(states, [JobState::Passed, JobState::Failed]);
+    /// ```
     #[must_use]
     pub fn matrix(&self, dimension: &str) -> Option<&str> {
         let found = self.matrix.iter().find(|(name, _)| name == dimension);

@@ -43,6 +43,17 @@ impl PipelineUpload {
 
     /// As with `--no-interpolation`: `$` stays as it is written. Otherwise the agent fills in `$NAME` and the like from
     /// the job's environment.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, PipelineUpload};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create();
+    /// app.on_job("gen").uploads(PipelineUpload::yaml("steps: [{command: echo $HOME}]").without_interpolation());
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.all_jobs()[1].name(), "echo $HOME");
+    /// ```
     pub fn without_interpolation(mut self) -> Self {
         self.interpolates = false;
         self

@@ -292,6 +292,16 @@ pub struct BuildRef {
 }
 
 /// Names a job in an [`Event`].
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+/// let idle = fake.run_until_idle();
+/// let job = idle.events[0].job().unwrap();
+/// assert_eq!((job.to_string(), &*job.name, job.attempt), ("app#1 test".to_owned(), "test", 1));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct JobRef {

@@ -105,6 +105,12 @@ macro_rules! id {
 
         impl $name {
             /// The id as a plain UUID.
+            ///
+            /// ```
+            /// let fake = fake_buildkite::FakeBuildkite::start();
+            /// let id = fake.pipeline("app").create().id();
+            /// assert_eq!(id.as_uuid().to_string(), id.to_string());
+            /// ```
             #[must_use]
             pub fn as_uuid(&self) -> Uuid {
                 self.0

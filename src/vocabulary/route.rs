@@ -28,6 +28,16 @@ macro_rules! routes {
             pub const ALL: &'static [Route] = &[$(Route::$variant),*];
 
             /// The HTTP method.
+            ///
+            /// ```
+            /// use fake_buildkite::{Route, Scope};
+            ///
+            /// let route = Route::GetBuild;
+            /// let path = "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}";
+            /// assert_eq!((route.method(), route.path()), ("GET", path));
+            /// assert_eq!(route.scope(), Some(Scope::ReadBuilds));
+            /// assert!(Route::ALL.contains(&route));
+            /// ```
             #[must_use]
             pub const fn method(self) -> &'static str {
                 match self {

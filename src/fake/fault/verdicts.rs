@@ -40,6 +40,17 @@ impl FaultBuilder {
     /// An answer with this status and this body. The body is called JSON if it begins with `{` or `[`, and a page
     /// otherwise: what stands before a service often answers with one, to clients that expect JSON.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.fault(Route::GetUser).first(1).answers(200, "<html>Down for maintenance</html>");
+    /// let url = format!("{}user", fake.api_url());
+    /// let answer = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(answer.status(), 200);
+    /// assert!(answer.json::<serde_json::Value>().is_err());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the status is not between 200 and 599.
@@ -126,6 +137,12 @@ impl FaultBuilder {
 
     /// The fake closes its side of the connection without an answer, and goes on listening until the client closes its
     /// own.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.fault_any().first(1).half_close();
+    /// assert!(reqwest::blocking::get(fake.url()).is_err());
+    /// ```
     #[track_caller]
     pub fn half_close(self) -> Fault {
         self.order(Verdict::HalfClose)
@@ -139,6 +156,12 @@ impl FaultBuilder {
     }
 
     /// Bytes that are no HTTP, and the end of the connection.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.fault_any().first(1).garbage();
+    /// assert!(reqwest::blocking::get(fake.url()).is_err());
+    /// ```
     #[track_caller]
     pub fn garbage(self) -> Fault {
         self.order(Verdict::Garbage)
@@ -146,6 +169,13 @@ impl FaultBuilder {
 
     /// The connection is closed after so many bytes of the body, in any case before its last one; the head says how many
     /// there should have been. Of an answer without a body the head is all there is, and it is whole.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.fault_any().first(1).truncate_after(10);
+    /// let answer = reqwest::blocking::get(fake.url()).unwrap(); // the head is there
+    /// assert!(answer.text().is_err());
+    /// ```
     #[track_caller]
     pub fn truncate_after(self, bytes: usize) -> Fault {
         self.order(Verdict::Truncate { bytes })
@@ -154,6 +184,13 @@ impl FaultBuilder {
     /// The `content-length` is off by so much, and the connection ends after the body. More than there is: the client
     /// waits for the rest, and sees the end; less: it takes a part for the whole. Never below 0; and an answer that has no
     /// `content-length` is sent as it is.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.fault_any().first(1).wrong_content_length(-5);
+    /// let answer = reqwest::blocking::get(fake.url()).unwrap();
+    /// assert!(answer.json::<serde_json::Value>().is_err(), "the end is missing");
+    /// ```
     ///
     /// # Panics
     ///
@@ -170,6 +207,15 @@ impl FaultBuilder {
     /// The body comes in so many pieces, with a pause in real time between two of them, and the connection ends after it.
     /// [On a runtime of the test](crate::FakeBuildkiteBuilder::on_current_runtime) there are pieces and no pauses: the
     /// server waits for no timers there.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, millis};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.fault_any().first(1).slow_body(3, millis(20));
+    /// let answer = reqwest::blocking::get(fake.url()).unwrap();
+    /// assert!(answer.text().is_ok(), "late, and whole");
+    /// ```
     ///
     /// # Panics
     ///
