@@ -274,9 +274,12 @@ impl FakeBuildkiteBuilder {
     /// ```
     /// use fake_buildkite::{FakeBuildkite, days};
     ///
-    /// let fake = FakeBuildkite::builder().event_limit(1_000_000).start();
-    /// fake.pipeline("app").create().schedule("@hourly").create();
-    /// fake.advance(days(365)); // three things are due for each build, and more if it has more jobs
+    /// // A month of hourly builds: each has a slot, a pick-up and an end.
+    /// let fake = FakeBuildkite::builder().event_limit(3_000).start();
+    /// let app = fake.pipeline("app").create();
+    /// app.schedule("@hourly").create();
+    /// fake.advance(days(30));
+    /// assert_eq!(app.builds().len(), 720);
     /// ```
     pub fn event_limit(mut self, limit: usize) -> Self {
         self.event_limit = limit;

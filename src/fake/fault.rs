@@ -258,7 +258,8 @@ impl FaultBuilder {
         self
     }
 
-    /// The request is lost, or late, on its way there: it has no effect, or a late one.
+    /// The request is lost, or late, on its way there: it has no effect, or a late one. While it is late it is not among the
+    /// [requests](FakeBuildkite::requests) yet; that it came shows in [`hits`](Fault::hits).
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, Route, minutes};
