@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use crate::http::connection::Limits;
 use crate::http::reply::{Answering, Reply, Served};
 use crate::http::server::{FREE_PORT, Server};
+use crate::webhook;
 
 /// A server on a free port of this machine that keeps what webhooks tell it, and answers as the test says. It is gone when
 /// it is dropped.
@@ -36,7 +37,9 @@ pub struct WebhookReceiver {
 }
 
 /// One request that a [`WebhookReceiver`] got.
-#[derive(Debug, Clone, PartialEq, Eq)]
+///
+/// `Debug` shows its body and its headers, but no token.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
     /// Names in lower case, in the order sent.
@@ -154,6 +157,17 @@ impl Received {
             Ok(value) => value,
             Err(error) => panic!("what came is not JSON: {error}"),
         }
+    }
+}
+
+/// As it would be derived, without the token.
+impl fmt::Debug for Received {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let headers: Vec<_> = self.headers.iter().map(webhook::shown).collect();
+        f.debug_struct("Received")
+            .field("headers", &headers)
+            .field("body", &self.body)
+            .finish()
     }
 }
 

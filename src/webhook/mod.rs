@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 
 use crate::vocabulary::webhook::WebhookEvent;
 
+pub(crate) use delivery::shown;
 pub(crate) use send::{Answer, send};
 pub(crate) use target::Target;
 

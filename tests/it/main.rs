@@ -71,6 +71,7 @@ mod rows;
 mod rules;
 mod scene;
 mod schedules;
+mod secrets;
 mod security;
 mod settings;
 mod slips;
