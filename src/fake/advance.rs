@@ -29,6 +29,10 @@ use crate::vocabulary::slip::slip;
 /// nothing has happened yet: `.await` moves the clock then, and using or dropping this without it panics with a sentence
 /// that says so. Without webhooks both forms are the same everywhere.
 ///
+/// On a multi-thread runtime the call itself waits for receivers, and other tasks go on meanwhile. A task that is aborted
+/// there ends when they have answered and not before: one that stays silent holds the thread of the task until the
+/// [`webhook_timeout`](crate::FakeBuildkiteBuilder::webhook_timeout) is over. A test that aborts tasks sets a short one.
+///
 /// Whoever receives a webhook may ask the fake anything and act through the API before it answers, but not move the clock:
 /// the clock waits for its answer.
 ///
