@@ -231,7 +231,7 @@
 //!
 //! # How true it is
 //!
-//! States and transitions are those of [`job_transitions`] and [`build_transitions`], printed from the text that a test
+//! States and transitions are those of [`job_transitions`], [`build_transitions`] and [`agent_transitions`], printed from the text that a test
 //! walks pair by pair. Bodies are compared with recorded responses of the real service, key by key. What Buildkite has and
 //! this fake does not model answers 501 and says so; [`coverage`] lists what is served, written from the answers.
 //!
@@ -329,6 +329,9 @@ pub mod job_transitions {}
 
 #[doc = include_str!("engine/build/transitions.md")]
 pub mod build_transitions {}
+
+#[doc = include_str!("engine/agent/transitions.md")]
+pub mod agent_transitions {}
 
 #[doc = include_str!("coverage.md")]
 #[doc = include_str!("clients.md")]

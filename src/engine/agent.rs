@@ -101,6 +101,35 @@ pub(crate) fn next(state: &State, event: Event) -> Option<State> {
     }
 }
 
+#[cfg(test)]
+impl State {
+    /// As the table calls it.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Paused(_) => "paused",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Disconnected => "disconnected",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+#[cfg(test)]
+impl Event {
+    /// As the table calls it.
+    pub(crate) const fn word(&self) -> &'static str {
+        match self {
+            Self::Pause(_) => "pause",
+            Self::Resume => "resume",
+            Self::Stop => "stop",
+            Self::Leave => "leave",
+            Self::Lose => "lose",
+        }
+    }
+}
+
 impl State {
     /// What REST shows.
     pub(crate) const fn reported(&self) -> AgentState {
@@ -367,6 +396,8 @@ pub(crate) fn tags_for(rules: &[String]) -> Arc<[String]> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use uuid::Uuid;
 
     use super::*;
@@ -406,30 +437,45 @@ mod tests {
         }
     }
 
+    const TABLE: &str = include_str!("agent/transitions.md");
+
     #[test]
-    fn every_pair_of_state_and_event_is_decided() {
-        // A dot is a refusal.
-        let table = "
-                          pause   resume     stop      leave         lose
-            connected     paused  .          stopping  disconnected  lost
-            paused        .       connected  stopping  disconnected  lost
-            stopping      .       .          .         stopped       lost
-            stopped       .       .          .         .             .
-            disconnected  .       .          .         .             .
-            lost          .       .          .         .             .
-        ";
-        let mut lines = table.lines().map(str::split_whitespace);
-        let events: Vec<_> = lines.by_ref().nth(1).expect("a head").collect();
-        let mut pairs = 0;
-        for mut line in lines {
-            let Some(from) = line.next() else { continue };
-            for (word, to) in events.iter().zip(line) {
-                let expected = (to != ".").then(|| state(to));
-                assert_eq!(next(&state(from), event(word)), expected, "{from} {word}");
-                pairs += 1;
+    fn every_pair_of_state_and_event_is_what_the_printed_table_says() {
+        const STATES: [&str; 6] = [
+            "connected",
+            "paused",
+            "stopping",
+            "stopped",
+            "disconnected",
+            "lost",
+        ];
+        const EVENTS: [&str; 5] = ["pause", "resume", "stop", "leave", "lose"];
+        let table = TABLE.split("```").nth(1).expect("a table");
+        let (mut moves, mut decided) = (BTreeMap::new(), Vec::new());
+        for line in table.lines().skip(1) {
+            if let Some(states) = line.strip_suffix("refuse everything else") {
+                decided.extend(states.split_whitespace());
+                continue;
+            }
+            let (left, to) = line.split_once("->").expect("a row has an arrow");
+            let mut words: Vec<_> = left.split_whitespace().collect();
+            let event = words.pop().expect("an event");
+            for from in words {
+                let known = moves.insert((from, event), state(to.trim()));
+                assert_eq!(known, None, "decided twice: {line}");
             }
         }
-        assert_eq!(pairs, 6 * 5);
+        for from in STATES {
+            assert!(
+                decided.contains(&from),
+                "the table does not say what `{from}` refuses"
+            );
+            for word in EVENTS {
+                let expected = moves.remove(&(from, word));
+                assert_eq!(next(&state(from), event(word)), expected, "{from} {word}");
+            }
+        }
+        assert!(moves.is_empty(), "rows of nothing: {moves:?}");
     }
 
     #[test]

@@ -71,6 +71,11 @@ impl Engine {
     ) -> Result<(), Illegal> {
         let job = self.jobs.get(key);
         let to = job::next(job.kind, job.state, event)?;
+        #[cfg(test)]
+        crate::engine::tests::took(|| {
+            let (from, event, to) = (job.state.word(), event.word(), to.word());
+            format!("{} {from} {event} -> {to}", job.kind)
+        });
         let (from, build, step) = (job.state, job.build, job.step);
         let is_new = job.history.is_empty();
         for timer in job.timers.clone() {

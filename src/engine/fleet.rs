@@ -117,8 +117,12 @@ impl Engine {
     pub(crate) fn change_agent(&mut self, key: AgentKey, event: Event) {
         let agent = self.agents.get(key);
         let (from, had_pause) = (agent.state.reported(), agent.state.pause().cloned());
+        #[cfg(test)]
+        let words = (agent.state.word(), event.word());
         let to = agent::next(&agent.state, event)
             .unwrap_or_else(|| panic!("the engine asked {agent:?} for an illegal transition"));
+        #[cfg(test)]
+        crate::engine::tests::took(|| format!("agent {} {} -> {}", words.0, words.1, to.word()));
         let is_paused = to.pause().is_some();
         let now = self.now;
         let row = self.agents.change(key);

@@ -176,6 +176,8 @@ impl Engine {
         let to = build::next(from, event).unwrap_or_else(|| {
             panic!("the engine asked a build in state `{from}` for an illegal {event:?}")
         });
+        #[cfg(test)]
+        crate::engine::tests::took(|| format!("build {from} {} -> {to}", event.word()));
         let now = self.now;
         let look = (to == BuildState::Blocked)
             .then(|| self.blocked_by(key))

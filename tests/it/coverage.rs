@@ -3,6 +3,8 @@
 //!
 //! `FAKE_BUILDKITE_WRITE=1 cargo test --test it coverage`
 //!
+//! The page also says which transitions are taken by tests (`edges`) and by random worlds (`walked.txt`).
+//!
 //! `tests/data/endpoints.tsv` has every endpoint of the documentation of the REST API, and GraphQL. Its scopes: `-` where
 //! no token is needed, `any` where every token will do.
 
@@ -13,11 +15,14 @@ use std::{env, fs};
 
 use fake_buildkite::{FakeBuildkite, Route};
 
+use crate::edges;
 use crate::support::{Answer, Client, client};
 
 const TABLE: &str = include_str!("../data/endpoints.tsv");
 const PAGE: &str = "src/coverage.md";
 const README: &str = "README.md";
+/// The transitions that random worlds see, written by the engine's own tests.
+const WALKED: &str = include_str!("../../src/engine/tests/walked.txt");
 const REGENERATE: &str = "FAKE_BUILDKITE_WRITE=1 cargo test --test it coverage";
 
 /// What is served and is no endpoint of the API: pages to look at, and the bytes of artifacts, which are at another host.
@@ -394,7 +399,81 @@ fn page(families: &[Family]) -> String {
     for route in BESIDE {
         writeln!(out, "- `{route}`").expect("a String");
     }
+    out + "\n" + &transitions()
+}
+
+/// Whether nothing a client or a test can do leads along an edge.
+fn is_out_of_reach(edge: &str) -> bool {
+    let mut listed = edges::OUT_OF_REACH.iter().flat_map(|(_, edges)| *edges);
+    listed.any(|it| *it == edge)
+}
+
+/// How much of the printed tables is walked.
+fn transitions() -> String {
+    const TABLES: [(&str, &str); 6] = [
+        ("build", "Builds"),
+        ("script", "Command jobs"),
+        ("waiter", "Wait jobs"),
+        ("manual", "Block and input jobs"),
+        ("trigger", "Trigger jobs"),
+        ("agent", "Agents"),
+    ];
+    let edges = edges::all();
+    let is_walked = |edge: &edges::Edge| WALKED.lines().any(|it| it == edge.text);
+    let mut out = String::from(
+        "# Transitions\n\n\
+         What is allowed stands in the printed tables of [builds](crate::build_transitions), of\n\
+         [jobs](crate::job_transitions) and of [agents](crate::agent_transitions), and a test holds every pair of state and\n\
+         event against them, the refused ones as well. Of the pairs that are allowed, some are taken by a test of their own,\n\
+         which reads them back from events and from REST; some are seen in random worlds, whose invariants are checked at\n\
+         every move; and to some nothing leads that a client or a test can do.\n\n\
+         | | allowed | taken by a test | seen in random worlds | out of reach |\n|---|---:|---:|---:|---:|\n",
+    );
+    let mut row = |name: &str, of: &dyn Fn(&edges::Edge) -> bool| {
+        let count = |what: &dyn Fn(&edges::Edge) -> bool| {
+            edges.iter().filter(|it| of(it) && what(it)).count()
+        };
+        writeln!(
+            out,
+            "| {name} | {} | {} | {} | {} |",
+            count(&|_| true),
+            count(&|it| it.is_taken),
+            count(&is_walked),
+            count(&|it| is_out_of_reach(&it.text)),
+        )
+        .expect("a String");
+    };
+    for (kind, name) in TABLES {
+        row(name, &|it| it.kind == kind);
+    }
+    row("all", &|_| true);
+    out.push_str("\nOut of reach:\n\n");
+    for (why, edges) in edges::OUT_OF_REACH {
+        let edges: Vec<_> = edges.iter().map(|it| format!("`{it}`")).collect();
+        writeln!(out, "- {why}: {}.", edges.join(", ")).expect("a String");
+    }
+    let unseen = edges
+        .iter()
+        .filter(|it| !is_walked(it) && !is_out_of_reach(&it.text));
+    let unseen: Vec<_> = unseen.map(|it| format!("`{}`", it.text)).collect();
+    if !unseen.is_empty() {
+        let unseen = unseen.join(", ");
+        writeln!(
+            out,
+            "\nSeen in no random world, and taken by a test: {unseen}."
+        )
+        .expect("a String");
+    }
     out
+}
+
+#[test]
+fn random_worlds_see_what_the_tables_allow_and_nothing_that_is_out_of_reach() {
+    let edges = edges::all();
+    for edge in WALKED.lines() {
+        assert!(edges.iter().any(|it| it.text == edge), "no row is `{edge}`");
+        assert!(!is_out_of_reach(edge), "`{edge}` is within reach");
+    }
 }
 
 /// What stands in the README between the two marks.

@@ -56,6 +56,30 @@ pub(crate) enum Event {
     Resume,
 }
 
+#[cfg(test)]
+impl Event {
+    /// Each with its word in the table.
+    pub(crate) const NAMED: &'static [(Self, &'static str)] = &[
+        (Self::JobsCreated, "jobs_created"),
+        (Self::NothingToRun, "nothing_to_run"),
+        (Self::Skip, "skip"),
+        (Self::Start, "start"),
+        (Self::Block, "block"),
+        (Self::Cancel, "cancel"),
+        (Self::CancelRunning, "cancel_running"),
+        (Self::LastJobReported, "last_job_reported"),
+        (Self::FailEarly, "fail_early"),
+        (Self::Pass, "pass"),
+        (Self::Fail, "fail"),
+        (Self::Resume, "resume"),
+    ];
+
+    pub(crate) fn word(self) -> &'static str {
+        let mut named = Self::NAMED.iter();
+        named.find(|(event, _)| *event == self).expect("a word").1
+    }
+}
+
 /// Where `event` leads from `state`; `None` is a refusal. No arm is a catch-all, so that a new state or event stops the
 /// build here.
 ///
@@ -257,21 +281,6 @@ mod tests {
 
     const TABLE: &str = include_str!("transitions.md");
 
-    const EVENTS: &[(Event, &str)] = &[
-        (Event::JobsCreated, "jobs_created"),
-        (Event::NothingToRun, "nothing_to_run"),
-        (Event::Skip, "skip"),
-        (Event::Start, "start"),
-        (Event::Block, "block"),
-        (Event::Cancel, "cancel"),
-        (Event::CancelRunning, "cancel_running"),
-        (Event::LastJobReported, "last_job_reported"),
-        (Event::FailEarly, "fail_early"),
-        (Event::Pass, "pass"),
-        (Event::Fail, "fail"),
-        (Event::Resume, "resume"),
-    ];
-
     #[test]
     fn every_pair_of_state_and_event_is_what_the_printed_table_says() {
         let block = TABLE
@@ -290,7 +299,7 @@ mod tests {
             let (left, right) = line.split_once("->").expect("a row has an arrow");
             let mut words: Vec<_> = left.split_whitespace().collect();
             let event = words.pop().expect("an event");
-            let event = EVENTS
+            let event = Event::NAMED
                 .iter()
                 .find(|(_, word)| *word == event)
                 .expect("a known event")
@@ -308,7 +317,7 @@ mod tests {
                 decided.contains(state),
                 "the table does not say what `{state}` refuses"
             );
-            for (event, word) in EVENTS {
+            for (event, word) in Event::NAMED {
                 let rows: Vec<_> = moves
                     .iter()
                     .filter(|(s, e, _)| s == state && e == event)

@@ -3,6 +3,7 @@
 //! The tables are those of the sources, so that a new row without a test fails here, and so does a row that is gone. What
 //! a scenario took is read back from the events and from REST, never from the scenario itself.
 
+mod agents;
 mod builds;
 mod jobs;
 mod trail;
@@ -228,10 +229,50 @@ edges! {
         "trigger scheduled skip -> skipped";
     jobs::a_trigger_step_is_skipped_with_the_build_it_made takes
         "trigger running skip -> skipped";
+
+    agents::an_agent_is_paused_and_resumed takes
+        "agent connected pause -> paused",
+        "agent paused resume -> connected";
+    agents::an_agent_that_is_told_to_stop_goes_when_its_job_has_ended takes
+        "agent connected stop -> stopping",
+        "agent stopping leave -> stopped";
+    agents::a_paused_agent_is_stopped takes
+        "agent paused stop -> stopping";
+    agents::an_agent_goes_by_itself takes
+        "agent connected leave -> disconnected";
+    agents::a_paused_agent_goes_by_itself takes
+        "agent paused leave -> disconnected";
+    agents::an_agent_that_is_not_heard_of_is_lost takes
+        "agent connected lose -> lost";
+    agents::a_paused_agent_that_is_not_heard_of_is_lost takes
+        "agent paused lose -> lost";
+    agents::a_stopping_agent_that_is_not_heard_of_is_lost takes
+        "agent stopping lose -> lost";
+}
+
+/// A row of the tables, and whether some test takes it.
+pub(crate) struct Edge {
+    /// The table it is of: `build`, `agent`, or the type of a job.
+    pub(crate) kind: String,
+    pub(crate) text: String,
+    pub(crate) is_taken: bool,
+}
+
+/// Every row of the tables.
+pub(crate) fn all() -> Vec<Edge> {
+    let edge = |row: Row| {
+        let text = row.to_string();
+        Edge {
+            is_taken: TAKEN.iter().any(|(edge, _)| *edge == text),
+            kind: row.kind,
+            text,
+        }
+    };
+    rows().into_iter().map(edge).collect()
 }
 
 /// Edges that nothing a client or a test can do leads along, and why.
-const OUT_OF_REACH: &[(&str, &[&str])] = &[
+pub(crate) const OUT_OF_REACH: &[(&str, &[&str])] = &[
     (
         "a build leaves `creating` before anything else can happen to it",
         &[
@@ -365,7 +406,7 @@ fn a_test_of_an_edge_of_builds_bears_its_number() {
 fn the_tables_are_read_as_they_are_printed() {
     let rows = rows();
     let printed = |kind: &str| rows.iter().filter(|row| row.kind == kind).count();
-    for kind in ["build", "script", "waiter", "manual", "trigger"] {
+    for kind in ["build", "agent", "script", "waiter", "manual", "trigger"] {
         assert!(printed(kind) > 5, "{kind}: {rows:?}");
     }
     let first = rows.first().expect("a row");

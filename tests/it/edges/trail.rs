@@ -9,6 +9,7 @@ use crate::edges::Told;
 use crate::support::{Json, client};
 
 const BUILDS: &str = include_str!("../../../src/engine/build/transitions.md");
+const AGENTS: &str = include_str!("../../../src/engine/agent/transitions.md");
 const JOBS: &str = include_str!("../../../src/engine/job/transitions.md");
 
 /// A row of a table, for one of the states it begins in.
@@ -38,6 +39,7 @@ impl fmt::Display for Row {
 /// Every row of the printed tables.
 pub(super) fn rows() -> Vec<Row> {
     let mut rows = rows_of("build", BUILDS);
+    rows.extend(rows_of("agent", AGENTS));
     for section in JOBS.split("\n## ").skip(1) {
         let (kind, table) = section.split_once('\n').expect("a heading");
         rows.extend(rows_of(kind.trim(), table));
@@ -122,6 +124,7 @@ fn moves(told: &Told) -> Vec<Move> {
             EventKind::Build { .. } | _ => {}
         }
     }
+    moves.extend(moves_of_agents(told));
     for (id, job) in jobs(told) {
         let states = states(told, &id, &job, &words[&id]);
         let ending = ending(told, &job);
@@ -131,6 +134,31 @@ fn moves(told: &Told) -> Vec<Move> {
             to: pair[1].clone(),
             ending,
         }));
+    }
+    moves
+}
+
+/// An agent that is paused is `connected` in events; that it is paused is an event of its own.
+fn moves_of_agents(told: &Told) -> Vec<Move> {
+    let mut moves = Vec::new();
+    let mut states: BTreeMap<String, String> = BTreeMap::new();
+    for event in &told.fake.events() {
+        let (agent, to) = match &event.kind {
+            EventKind::Agent { agent, to, .. } => (agent, to.to_string()),
+            EventKind::AgentPaused { agent } => (agent, "paused".to_owned()),
+            EventKind::AgentResumed { agent } => (agent, "connected".to_owned()),
+            EventKind::Build { .. } | _ => continue,
+        };
+        let was = states.insert(agent.id.to_string(), to.clone());
+        let from = was.unwrap_or_else(|| "connected".to_owned());
+        if from != to {
+            moves.push(Move {
+                kind: "agent".to_owned(),
+                from,
+                to,
+                ending: "",
+            });
+        }
     }
     moves
 }
