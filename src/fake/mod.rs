@@ -24,6 +24,8 @@ mod find;
 mod gate;
 mod host;
 mod job;
+#[cfg(fake_buildkite_keep_logs)]
+mod keep;
 mod log;
 mod organization;
 mod outage;
@@ -126,6 +128,8 @@ pub struct FakeBuildkite {
     /// The problems somebody was told of: those need not be said again at the end.
     told: Mutex<Vec<String>>,
     dead: OnceLock<DeadPort>,
+    #[cfg(fake_buildkite_keep_logs)]
+    name: keep::Name,
 }
 
 /// What a handle on a pipeline says that is none any more.
@@ -197,6 +201,8 @@ impl FakeBuildkite {
             family,
             told: Mutex::default(),
             dead: OnceLock::new(),
+            #[cfg(fake_buildkite_keep_logs)]
+            name: keep::Name::next(),
         };
         fake.driver.listens_at(fake.url());
         fake.driver.posts_on(fake.server.runtime());
