@@ -51,6 +51,7 @@ const EDGE_FILES: &[&str] = &[
     "http/server/tests.rs",
     "http/connection.rs",
     "http/io.rs",
+    "http/spelling.rs",
     "http/wreck.rs",
     "webhook/send.rs",
     "http/failures.rs",
