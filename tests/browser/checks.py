@@ -65,7 +65,7 @@ def every_page(page, title, about):
 
 
 def jobs(page, jobs):
-    """Every job has a bar with a name and a state, a link to its row, and a row with both."""
+    """Every job has a bar with a name and a state, a link to its row, and a row with both and its agent."""
     problems = []
     seen = page.accessible()
     of_role = lambda *wanted: [entry for entry in seen if entry[0] in wanted]
@@ -87,6 +87,9 @@ def jobs(page, jobs):
             problems.append(f"no link is called {title!r}")
         if not any(name in row[3] and state in row[3] and job["id"] in row[3] for row in rows):
             problems.append(f"no row has {title!r}, {state} and {job['id']}")
+        agent = shown(job["agent"] or "")
+        if not any(agent in row[3] and job["id"] in row[3] for row in rows):
+            problems.append(f"no row has {job['id']} and its agent {agent!r}")
     # Annotations can have tables, too.
     of_annotations = page.evaluate("document.querySelectorAll('.annotation tr').length")
     if jobs and len(rows) - of_annotations != len(jobs) + 1:

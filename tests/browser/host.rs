@@ -42,7 +42,10 @@ fn main() -> ExitCode {
     let fake = FakeBuildkite::builder()
         .clock(Clock::PerRequest(seconds(1)))
         .user("Ada Example", "ada@example.com")
-        .agents(Agents::fleet([agent("linux").slots(12)]))
+        .agents(Agents::fleet([
+            agent("linux").slots(12),
+            agent(HOSTILE).tags(["queue=hostile".to_owned(), format!("os={HOSTILE}")]),
+        ]))
         .start();
     let builds = [
         ("story", story(&fake)),
@@ -170,7 +173,7 @@ fn running(fake: &FakeBuildkite) -> BuildHandle {
 fn hostile(fake: &FakeBuildkite) -> BuildHandle {
     let name = serde_json::to_string(HOSTILE).expect("a string");
     let steps = format!(
-        "steps: [{{group: {name}, steps: [{{label: {name}, command: make}}]}}, {{block: {name}}}, \
+        "steps: [{{group: {name}, steps: [{{label: {name}, command: make, agents: {{queue: hostile}}}}]}}, {{block: {name}}}, \
          {{label: x, command: {name}, if: 'false'}}]"
     );
     let app = fake.pipeline("hostile").steps(steps).create();
@@ -226,6 +229,7 @@ fn about(name: &str, build: &BuildHandle) -> Value {
             "attempt": job.attempt(),
             "state": job.state().as_str(),
             "soft_failed": job.soft_failed(),
+            "agent": job.agent().map(|agent| agent.name()),
             "is_waiter": job.job_type() == JobType::Waiter,
         })
     });
