@@ -447,12 +447,11 @@ impl Driver {
         *requests += 1;
         let at = engine.now();
         let kept_away = fault.filter(|fault| is_kept_away(fault));
-        let answered = match kept_away {
-            Some(fault) => http::kept_away(engine, rates, &self.options, *requests, request, fault),
-            None => {
-                let kept = &mut self.kept.lock();
-                http::answer(engine, kept, rates, tags, &self.options, *requests, request)
-            }
+        let answered = if let Some(fault) = kept_away {
+            http::kept_away(engine, rates, &self.options, *requests, request, fault)
+        } else {
+            let kept = &mut self.kept.lock();
+            http::answer(engine, kept, rates, tags, &self.options, *requests, request)
         };
         let Answered {
             mut reply,

@@ -196,16 +196,8 @@ pub(crate) fn answer(
         }
         Target::Known(route, place) => {
             answered.route = Some(route);
-            known(
-                engine,
-                kept,
-                rates,
-                options,
-                request,
-                route,
-                place,
-                &mut answered,
-            )
+            let target = (route, place);
+            known(engine, kept, rates, options, request, target, &mut answered)
         }
     };
     answered.reply = finish(engine, kept, ordinal, tags.spare(request, answered.reply));
@@ -230,8 +222,7 @@ fn known(
     rates: &mut Rates,
     options: &Options,
     request: &Request,
-    route: Route,
-    place: Place<'_>,
+    (route, place): (Route, Place<'_>),
     answered: &mut Answered,
 ) -> Reply {
     let origin = origin_of(options, request);

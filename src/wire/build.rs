@@ -143,10 +143,9 @@ struct TestEngineJson {
 pub(crate) fn text(view: &View<'_>, key: BuildKey, parts: &Parts) -> Vec<u8> {
     let engine = view.engine;
     let build = engine.build(key);
-    let gate = match build.state {
-        BuildState::Blocked => engine.blocked_by(key).map(|(gate, _)| gate),
-        _ => None,
-    };
+    let is_blocked = build.state == BuildState::Blocked;
+    let blocked_by = is_blocked.then(|| engine.blocked_by(key)).flatten();
+    let gate = blocked_by.map(|(gate, _)| gate);
     let stamp = [
         engine.build_version(key),
         gate.map_or(0, |gate| engine.job_version(gate)),
