@@ -265,6 +265,8 @@
 //! | `fake` | what a test holds |
 //! | `levers` | the same as JSON over HTTP, for tests in other languages (feature `cli`) |
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod clock;
 mod driver;
 mod engine;

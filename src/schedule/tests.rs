@@ -180,6 +180,11 @@ fn good(line: &str) -> Cron {
 
 #[test]
 fn lines_are_due_when_the_data_says() {
+    // The published package has no tests, and so none of their data.
+    let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+    if !std::path::Path::new(tests).exists() {
+        return;
+    }
     let data = std::fs::read_to_string(DATA).expect("the data");
     let rows: Vec<&str> = data.lines().filter(|row| !row.starts_with('#')).collect();
     for row in &rows {
