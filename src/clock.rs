@@ -193,11 +193,7 @@ impl Journey {
         if self.fired > self.limit {
             return Err(self.runaway(engine));
         }
-        let Some((timer, happened)) = engine.fire_next(instant) else {
-            return Ok(None);
-        };
-        events.extend(happened);
-        Ok(Some(timer))
+        Ok(engine.fire_next(instant, events))
     }
 
     fn runaway(&self, engine: &Engine) -> Runaway {

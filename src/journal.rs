@@ -3,6 +3,7 @@
 //! Elsewhere: what a transition is (`vocabulary::event`), the questions a test asks of requests (`fake::requests`).
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -16,6 +17,9 @@ use crate::vocabulary::span::instant;
 /// How many requests, and how many events, are kept; the oldest go first.
 const REQUESTS: usize = 10_000;
 const EVENTS: usize = 100_000;
+
+/// How many events are written on a page: what whoever keeps a copy of the record costs the next event at most.
+const PAGE: usize = 50;
 
 /// How much of a request's body is kept: 64 KiB. And of all bodies together: 64 MiB, beyond which the oldest requests go.
 const BODY: usize = 64 * 1024;
@@ -128,7 +132,9 @@ pub(crate) struct Journal {
     gone: u64,
     /// Bytes of all bodies kept.
     bodies: usize,
-    events: QueueSync<Event>,
+    /// Full pages of events, and the one that is written to: most events need no memory of their own.
+    pages: QueueSync<Arc<Vec<Event>>>,
+    page: Arc<Vec<Event>>,
     /// How many events there ever were.
     happened: u64,
 }
@@ -139,7 +145,8 @@ impl Default for Journal {
             requests: QueueSync::new_sync(),
             gone: 0,
             bodies: 0,
-            events: QueueSync::new_sync(),
+            pages: QueueSync::new_sync(),
+            page: Arc::default(),
             happened: 0,
         }
     }
@@ -160,17 +167,41 @@ impl Journal {
 
     pub(crate) fn events(&mut self, events: &[Event]) {
         for event in events {
-            if self.events.len() == EVENTS {
-                self.events.dequeue_mut();
+            if self.page.len() == PAGE {
+                self.turn_page();
             }
-            self.events.enqueue_mut(event.clone());
-            self.happened += 1;
+            Arc::make_mut(&mut self.page).push(event.clone());
         }
+        self.happened += events.len() as u64;
+    }
+
+    /// With the page after it there are still as many events as are kept.
+    fn turn_page(&mut self) {
+        let empty = Arc::new(Vec::with_capacity(PAGE));
+        let full = std::mem::replace(&mut self.page, empty);
+        self.pages.enqueue_mut(full);
+        if self.pages.len() > EVENTS / PAGE {
+            self.pages.dequeue_mut();
+        }
+    }
+
+    /// How many events are kept.
+    fn kept(&self) -> usize {
+        let written = self.pages.len() * PAGE + self.page.len();
+        written.min(EVENTS)
+    }
+
+    /// The last so many events, oldest first.
+    fn last_events(&self, count: usize) -> impl Iterator<Item = &Event> {
+        let skipped = self.pages.len() * PAGE + self.page.len() - count;
+        let pages = self.pages.iter().chain(std::iter::once(&self.page));
+        let pages = pages.skip(skipped / PAGE);
+        pages.flat_map(|page| page.iter()).skip(skipped % PAGE)
     }
 
     /// How many requests and how many events are kept.
     pub(crate) fn lengths(&self) -> (usize, usize) {
-        (self.requests.len(), self.events.len())
+        (self.requests.len(), self.kept())
     }
 
     pub(crate) fn all_requests(&self) -> Vec<RequestRecord> {
@@ -199,14 +230,13 @@ impl Journal {
 
     /// What happened from a position on.
     pub(crate) fn events_from(&self, position: u64) -> Vec<Event> {
-        let kept = self.events.len() as u64;
-        let skipped = position.saturating_sub(self.happened - kept);
-        let skipped = usize::try_from(skipped).unwrap_or(usize::MAX);
-        self.events.iter().skip(skipped).cloned().collect()
+        let since = self.happened.saturating_sub(position);
+        let since = usize::try_from(since).unwrap_or(usize::MAX);
+        self.last_events(since.min(self.kept())).cloned().collect()
     }
 
     pub(crate) fn all_events(&self) -> Vec<Event> {
-        self.events.iter().cloned().collect()
+        self.last_events(self.kept()).cloned().collect()
     }
 }
 
@@ -223,6 +253,7 @@ fn masked(query: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vocabulary::event::EventKind;
 
     #[test]
     fn secrets_are_not_kept() {
@@ -279,6 +310,55 @@ mod tests {
             Some(("/10000", BODY))
         );
         assert_eq!(kept[0].to_string(), "1970-01-01T00:00:00.000Z GET /0 404");
+    }
+
+    #[test]
+    fn of_events_the_last_ones_are_kept_and_copies_keep_theirs() {
+        let event = |n: usize| Event {
+            at: DateTime::from_timestamp(i64::try_from(n).expect("few"), 0).expect("an instant"),
+            kind: EventKind::Fault {
+                request: "".into(),
+                fault: "".into(),
+            },
+        };
+        let seconds = |events: Vec<Event>| -> Vec<usize> {
+            let seconds = events.iter().map(|event| event.at.timestamp());
+            let seconds = seconds.map(|second| usize::try_from(second).expect("few"));
+            seconds.collect()
+        };
+        let mut journal = Journal::default();
+        let mut count = 0;
+        let mut copies = Vec::new();
+        while count < EVENTS + 3 * PAGE {
+            let some: Vec<_> = (count..count + 77).map(event).collect();
+            journal.events(&some);
+            count += 77;
+            if count % 10_000 < 77 {
+                copies.push((journal.clone(), count));
+            }
+        }
+        copies.push((journal, count));
+        for (journal, count) in copies {
+            let first = count.saturating_sub(EVENTS);
+            assert_eq!(journal.lengths().1, count - first);
+            assert_eq!(journal.position(), count as u64);
+            assert_eq!(
+                seconds(journal.all_events()),
+                (first..count).collect::<Vec<_>>()
+            );
+            for from in [
+                0,
+                first,
+                first + 1,
+                count - 120,
+                count - 1,
+                count,
+                count + 1,
+            ] {
+                let expected: Vec<_> = (from.max(first)..count).collect();
+                assert_eq!(seconds(journal.events_from(from as u64)), expected);
+            }
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Engine {
             self.arm_timer(key, self.after(duration), Timer::End(key));
         }
         let acts = timed.into_iter().map(|(_, act)| act).collect();
-        self.plans.insert_mut(key, Plan { acts, last, ending });
+        self.plans.insert(key, Plan { acts, last, ending });
     }
 
     /// The next thing a job's script told its command to do.
@@ -189,7 +189,7 @@ impl Engine {
 
     /// What the command of a job does reaches nobody from now on.
     pub(super) fn cut_off(&mut self, key: JobKey) {
-        self.plans.remove_mut(&key);
+        self.plans.remove(&key);
         self.polls.remove_mut(&key);
         for timer in self.jobs.get(key).timers.clone() {
             if !matches!(self.timers.get(timer), Some(Timer::TimeOut(_))) {

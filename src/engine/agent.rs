@@ -7,12 +7,13 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
+use rpds::RedBlackTreeMapSync;
 
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::cluster::QueueKey;
+use crate::engine::index::Index;
 use crate::engine::job::JobKey;
-use crate::engine::table::{Key as _, key};
+use crate::engine::table::key;
 use crate::engine::timers::TimerKey;
 use crate::vocabulary::ids::AgentId;
 use crate::vocabulary::states::AgentState;
@@ -263,15 +264,15 @@ impl Agent {
 /// takes another one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Roster {
-    pub(crate) at_work: RedBlackTreeMapSync<AgentKey, JobKey>,
-    pub(crate) ids: RedBlackTreeMapSync<AgentId, AgentKey>,
+    pub(crate) at_work: Index<AgentKey, JobKey>,
+    pub(crate) ids: Index<AgentId, AgentKey>,
 }
 
 impl Roster {
     pub(crate) fn new() -> Self {
         Self {
-            at_work: RedBlackTreeMapSync::new_sync(),
-            ids: RedBlackTreeMapSync::new_sync(),
+            at_work: Index::new(),
+            ids: Index::new(),
         }
     }
 }
@@ -287,43 +288,67 @@ pub(crate) enum Fleet {
     Nobody,
 }
 
-/// The agents that have nothing to do, by what they offer.
+/// The agents that have nothing to do, by what they offer: whoever looks for one looks at the few different offers. None of
+/// them is here without an agent.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Idle(RedBlackTreeSetSync<(Offer, AgentKey)>);
+pub(crate) struct Idle(RedBlackTreeMapSync<Offer, Index<AgentKey, ()>>);
 
 impl Idle {
     pub(crate) fn new() -> Self {
-        Self(RedBlackTreeSetSync::new_sync())
+        Self(RedBlackTreeMapSync::new_sync())
     }
 
     pub(crate) fn add(&mut self, offer: Offer, agent: AgentKey) {
-        self.0.insert_mut((offer, agent));
+        if let Some(agents) = self.0.get_mut(&offer) {
+            agents.insert(agent, ());
+            return;
+        }
+        let mut agents = Index::new();
+        agents.insert(agent, ());
+        self.0.insert_mut(offer, agents);
     }
 
     /// Takes the longest-known idle agent with exactly this offer.
     pub(crate) fn take(&mut self, offer: &Offer) -> Option<AgentKey> {
-        let first = (offer.clone(), AgentKey::from_row(0));
-        let found = self
-            .0
-            .range(first..)
-            .next()
-            .filter(|(offered, _)| offered == offer)?
-            .clone();
-        self.0.remove_mut(&found);
-        Some(found.1)
+        let (agent, ()) = self.0.get(offer)?.first()?;
+        let agent = *agent;
+        self.remove(offer, agent);
+        Some(agent)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Every offer, and who makes it.
+    pub(crate) fn by_offer(
+        &self,
+    ) -> impl Iterator<Item = (&Offer, impl Iterator<Item = AgentKey> + '_)> {
+        self.0.iter().map(|(offer, agents)| {
+            let agents = agents.iter().map(|(agent, ())| *agent);
+            (offer, agents)
+        })
+    }
+
+    pub(crate) fn remove(&mut self, offer: &Offer, agent: AgentKey) {
+        let Some(agents) = self.0.get_mut(offer) else {
+            return;
+        };
+        agents.remove(&agent);
+        if agents.is_empty() {
+            self.0.remove_mut(offer);
+        }
+    }
+
+    #[cfg(test)]
     pub(crate) fn all(&self) -> impl Iterator<Item = AgentKey> + '_ {
-        self.0.iter().map(|(_, agent)| *agent)
-    }
-
-    pub(crate) fn remove(&mut self, offer: Offer, agent: AgentKey) {
-        self.0.remove_mut(&(offer, agent));
+        self.by_offer().flat_map(|(_, agents)| agents)
     }
 
     #[cfg(any(test, fuzzing))]
     pub(crate) fn contains(&self, offer: &Offer, agent: AgentKey) -> bool {
-        self.0.contains(&(offer.clone(), agent))
+        let agents = self.0.get(offer);
+        agents.is_some_and(|agents| agents.contains(&agent))
     }
 }
 
@@ -401,6 +426,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::engine::table::Key as _;
     use crate::engine::timers::{Timer, Timers};
 
     fn pause() -> Pause {

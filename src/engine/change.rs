@@ -78,15 +78,12 @@ impl Engine {
         });
         let (from, build, step) = (job.state, job.build, job.step);
         let is_new = job.history.is_empty();
-        for timer in job.timers.clone() {
-            self.disarm(timer);
-        }
-
         let now = self.now;
         let seen = is_new || from.reported() != to.reported();
+        let mut armed = Vec::new();
         self.counted(key, |engine| {
             let job = engine.jobs.change(key);
-            job.timers.clear();
+            armed = std::mem::take(&mut job.timers);
             job.state = to;
             details(job);
             stamp(job, to, now);
@@ -97,6 +94,9 @@ impl Engine {
                 });
             }
         });
+        for timer in armed {
+            self.disarm(timer);
+        }
         let soft_failed = self.is_soft_failure(key);
         if soft_failed != self.jobs.get(key).soft_failed {
             self.counted(key, |engine| {
@@ -121,7 +121,7 @@ impl Engine {
         }
         self.polls.remove_mut(&key);
         if from == State::Running {
-            self.plans.remove_mut(&key);
+            self.plans.remove(&key);
         }
         if from.is_on_agent() && !to.is_on_agent() {
             self.cut_log(key);
@@ -229,7 +229,7 @@ impl Engine {
     pub(crate) fn add_job(&mut self, job: Job) -> JobKey {
         let (build, step, id) = (job.build, job.step, job.id);
         let key = self.jobs.push(job);
-        self.job_ids.insert_mut(id, key);
+        self.job_ids.insert(id, key);
         self.change_step(build, step, |step| step.jobs.push(key));
         let readiness = self.step_of(self.jobs.get(key)).readiness;
         let counted = Tally::of(self.jobs.get(key), readiness);
@@ -245,7 +245,7 @@ impl Engine {
     ) {
         let steps = &mut self.progress.change(build).steps;
         let step = steps.get_mut(step).expect("a step of the build");
-        write(std::sync::Arc::make_mut(step));
+        write(step);
     }
 
     /// Looks again at what a step means for its dependents, and tells them if that changed.

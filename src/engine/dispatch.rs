@@ -59,12 +59,12 @@ impl Engine {
         match script.pick_up {
             PickUp::Never => {}
             PickUp::After(_) | PickUp::AfterPolls(_) if self.fleet == Fleet::Fixed => {
-                self.queue.insert_mut(self.turn(job));
+                self.queue.insert(self.turn(job), ());
                 self.agenda.offer_jobs = true;
             }
             // Until its queue hands out again, or is there at all.
             PickUp::After(_) | PickUp::AfterPolls(_) if !self.is_dispatched(job) => {
-                self.queue.insert_mut(self.turn(job));
+                self.queue.insert(self.turn(job), ());
             }
             PickUp::After(_) | PickUp::AfterPolls(_) => self.must_hand_out(job),
         }
@@ -84,9 +84,12 @@ impl Engine {
         if self.fleet == Fleet::Fixed && self.more_come_to_wait() {
             return;
         }
-        for job in self.waiting_for_agent() {
-            if self.is_takeable(job) {
-                self.must_hand_out(job);
+        for (turn, ()) in self.queue.clone().iter() {
+            if self.fleet == Fleet::Fixed && self.idle.is_empty() {
+                return;
+            }
+            if self.is_takeable(turn.job) {
+                self.must_hand_out(turn.job);
             }
         }
     }
@@ -94,7 +97,7 @@ impl Engine {
     /// Whether an agent is there for a job that waits for one.
     pub(super) fn is_takeable(&self, job: JobKey) -> bool {
         match self.fleet {
-            Fleet::Fixed => self.fitting_agent(job).is_some(),
+            Fleet::Fixed => self.is_dispatched(job) && self.fitting_agents(job).next().is_some(),
             Fleet::Unlimited => self.is_dispatched(job),
             Fleet::Nobody => false,
         }
@@ -119,8 +122,9 @@ impl Engine {
     }
 
     /// The jobs that no agent could take yet, in their order.
+    #[cfg(test)]
     pub(super) fn waiting_for_agent(&self) -> Vec<JobKey> {
-        self.queue.iter().map(|turn| turn.job).collect()
+        self.queue.iter().map(|(turn, ())| turn.job).collect()
     }
 
     /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed. Some queues
@@ -130,14 +134,20 @@ impl Engine {
             return None;
         }
         let line = self.line_of(self.jobs.get(job));
-        let fitting = self.idle.all().filter(|agent| self.is_fit(*agent, job));
         let avoided = self.agent_to_avoid(job, line);
-        fitting.min_by_key(|agent| {
+        self.fitting_agents(job).min_by_key(|agent| {
             let row = self.agents.get(*agent);
             let is_avoided = avoided == Some(*agent);
             let warmth = Reverse(row.last_success_at);
             (is_avoided, Reverse(row.priority), warmth, *agent)
         })
+    }
+
+    /// The agents that have nothing to do and may run a job. Those of one offer all may, or none of them.
+    fn fitting_agents(&self, job: JobKey) -> impl Iterator<Item = AgentKey> + '_ {
+        let offers = self.idle.by_offer();
+        let fitting = offers.filter(move |(offer, _)| self.is_fit(offer, job));
+        fitting.flat_map(|(_, agents)| agents)
     }
 
     /// The agent of the job this one retries, in a queue that prefers another.
@@ -158,8 +168,7 @@ impl Engine {
     }
 
     /// Whether an agent may run a job, as far as what it offers goes.
-    fn is_fit(&self, agent: AgentKey, job: JobKey) -> bool {
-        let offer = &self.agents.get(agent).offer;
+    fn is_fit(&self, offer: &Offer, job: JobKey) -> bool {
         let rules = self.rules_of(job);
         offer.organization == self.organization_of(job)
             && match (self.line_of(self.jobs.get(job)), offer.queue) {
@@ -181,7 +190,7 @@ impl Engine {
             .iter()
             .filter(|(_, agent)| agent.state.pause().is_some());
         paused
-            .find(|(agent, _)| self.is_fit(*agent, job))
+            .find(|(_, agent)| self.is_fit(&agent.offer, job))
             .map(|(agent, _)| agent)
     }
 
@@ -209,7 +218,7 @@ impl Engine {
 
     /// A job that does not wait for an agent any more has no turn.
     pub(super) fn leave_queue(&mut self, job: JobKey) {
-        self.queue.remove_mut(&self.turn(job));
+        self.queue.remove(&self.turn(job));
     }
 
     /// A job that waits for an agent waits in another place from now on; nobody else's changes.
@@ -217,18 +226,18 @@ impl Engine {
         let turn = self.turn(key);
         let waits = self.queue.contains(&turn);
         if waits {
-            self.queue.remove_mut(&turn);
+            self.queue.remove(&turn);
         }
         self.jobs.change(key).priority = priority;
         if waits {
-            self.queue.insert_mut(self.turn(key));
+            self.queue.insert(self.turn(key), ());
         }
     }
 
     /// Every job that waits has the place that is its own now.
     #[cfg(any(test, fuzzing))]
     pub(super) fn check_turns(&self) {
-        for turn in &self.queue {
+        for (turn, ()) in self.queue.iter() {
             assert_eq!(*turn, self.turn(turn.job), "a job waits in its place");
         }
     }
@@ -261,7 +270,7 @@ impl Engine {
         if self.fleet == Fleet::Fixed {
             if let Some(agent) = self.fitting_agent(job) {
                 let offer = self.agents.get(agent).offer.clone();
-                self.idle.remove(offer, agent);
+                self.idle.remove(&offer, agent);
                 return agent;
             }
         }
@@ -473,12 +482,7 @@ impl Engine {
             // At the same place, unless uploads came in another order.
             // One that an upload replaced has no jobs.
             let is_same = |other: &&StepRun| other.name == run.name && !other.jobs.is_empty();
-            let same = self
-                .progress
-                .get(key)
-                .steps
-                .get(job.step)
-                .map(|other| &**other);
+            let same = self.progress.get(key).steps.get(job.step);
             let same = same
                 .filter(is_same)
                 .or_else(|| self.steps(key).find(is_same));

@@ -101,7 +101,7 @@ impl Engine {
             last_job_finished_at: None,
             last_success_at: None,
         });
-        self.roster.ids.insert_mut(id, key);
+        self.roster.ids.insert(id, key);
         self.notice(WebhookEvent::AgentConnected, About::Agent(key));
         key
     }
@@ -174,7 +174,7 @@ impl Engine {
     pub(crate) fn find_work(&mut self, key: AgentKey) {
         let agent = self.agents.get(key);
         let offer = agent.offer.clone();
-        let is_free = agent.silence.is_none() && !self.roster.at_work.contains_key(&key);
+        let is_free = agent.silence.is_none() && !self.roster.at_work.contains(&key);
         match agent.state {
             State::Connected if is_free && agent.stands_in => self.change_agent(key, Event::Leave),
             State::Connected if is_free => {
@@ -188,18 +188,18 @@ impl Engine {
             | State::Stopping
             | State::Stopped
             | State::Disconnected
-            | State::Lost => self.idle.remove(offer, key),
+            | State::Lost => self.idle.remove(&offer, key),
         }
     }
 
     /// An agent gets a job.
     pub(super) fn put_to_work(&mut self, key: AgentKey, job: JobKey) {
-        self.roster.at_work.insert_mut(key, job);
+        self.roster.at_work.insert(key, job);
     }
 
     /// An agent has no job any more. One that said so is heard of again.
     pub(crate) fn free_agent(&mut self, key: AgentKey) {
-        self.roster.at_work.remove_mut(&key);
+        self.roster.at_work.remove(&key);
         self.hear_of(key);
         self.find_work(key);
     }

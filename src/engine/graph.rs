@@ -71,7 +71,19 @@ pub(crate) struct Upload {
 #[derive(Debug, Clone)]
 pub(crate) struct Placed {
     pub(crate) step: Arc<Step>,
+    /// How people call it.
+    pub(crate) name: Arc<str>,
     pub(crate) group: Option<Arc<Group>>,
+}
+
+impl Placed {
+    fn new(step: Step, group: Option<Arc<Group>>) -> Self {
+        Self {
+            name: name_of(&step).into(),
+            step: Arc::new(step),
+            group,
+        }
+    }
 }
 
 /// The group a step is in.
@@ -95,20 +107,14 @@ pub(crate) fn place(steps: Vec<Step>, mut groups: usize) -> Vec<Placed> {
                     step: group,
                 });
                 groups += 1;
-                let inside = |step| Placed {
-                    step: Arc::new(step),
-                    group: Some(Arc::clone(&group)),
-                };
+                let inside = |step| Placed::new(step, Some(Arc::clone(&group)));
                 placed.extend(inner.into_iter().map(inside));
             }
             step @ (Step::Command(_)
             | Step::Wait(_)
             | Step::Block(_)
             | Step::Input(_)
-            | Step::Trigger(_)) => placed.push(Placed {
-                step: Arc::new(step),
-                group: None,
-            }),
+            | Step::Trigger(_)) => placed.push(Placed::new(step, None)),
         }
     }
     placed
@@ -148,14 +154,14 @@ impl StepRun {
         broken: Option<Arc<str>>,
         upload: Option<Upload>,
     ) -> Self {
-        let Placed { step, group } = placed;
+        let Placed { step, name, group } = placed;
         let can_hold = matches!(&**step, Step::Wait(_) | Step::Block(_));
         Self {
             id,
             step: Arc::clone(step),
             group: group.clone(),
             kind: kind_of(step),
-            name: name_of(step).into(),
+            name: Arc::clone(name),
             upload,
             edges: Vec::new(),
             dependents: Vec::new(),

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::engine::build::BuildKey;
 use crate::engine::expand::{self, Variant};
 use crate::engine::graph::{Placed, StepRun, Upload};
-use crate::engine::job::{Event, Job, JobKey, Lead, State, Times};
+use crate::engine::job::{Event, Job, JobKey, Lead, State, Times, USUAL_HISTORY};
 use crate::engine::plan;
 use crate::pipeline::{DimensionOrder, Step};
 use crate::vocabulary::ids::{self, JobId, Kind};
@@ -71,23 +71,23 @@ impl Engine {
             at: now,
         });
         let progress = self.progress.get(key);
-        let mut steps: Vec<_> = progress.steps.iter().map(Arc::clone).collect();
+        let mut steps = progress.steps.clone();
         let mut order: Vec<usize> = progress.order.to_vec();
-        let beside = |place: Option<usize>| Some(&**steps.get(*order.get(place?)?)?);
+        let beside = |place: Option<usize>| steps.get(*order.get(place?)?);
         let before = beside(growth.place.checked_sub(1));
         let after = beside(Some(growth.place));
         let broken = plan::without_needless_waits(&growth.steps, &growth.excluded, before, after);
         let first = steps.len();
         for (n, (placed, broken)) in growth.steps.iter().zip(broken).enumerate() {
             let id = ids::mint(seed, Kind::Step, minted + n as u64, now);
-            steps.push(Arc::new(StepRun::new(id, placed, broken, upload)));
+            steps.push(StepRun::new(id, placed, broken, upload));
         }
         let new = first..steps.len();
         order.splice(growth.place..growth.place, new.clone());
         let changed = plan::relink(&mut steps, &order);
         self.steps_created += new.len() as u64;
         let progress = self.progress.change(key);
-        progress.steps = steps.into_iter().collect();
+        progress.steps = steps;
         progress.order = order.into();
         (new, changed)
     }
@@ -149,7 +149,7 @@ impl Engine {
                 triggered_build: None,
                 promise: None,
                 lead: Lead::Script,
-                history: Vec::new(),
+                history: Vec::with_capacity(USUAL_HISTORY),
                 timers: Vec::new(),
             });
         }

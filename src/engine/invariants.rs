@@ -373,7 +373,7 @@ impl Engine {
 
     /// Whoever got a job since is connected and not paused.
     fn check_handed_out(&self, before: &Self) {
-        for (agent, job) in &self.roster.at_work {
+        for (agent, job) in self.roster.at_work.iter() {
             if before.roster.at_work.get(agent) != Some(job) {
                 assert_eq!(
                     self.agents.get(*agent).state,
@@ -396,10 +396,8 @@ impl Engine {
         let count = at_work.len();
         let at_work: BTreeMap<_, _> = at_work.into_iter().collect();
         assert_eq!(at_work.len(), count, "an agent has two jobs");
-        let known: BTreeMap<_, _> = (&self.roster.at_work)
-            .into_iter()
-            .map(|(agent, job)| (*agent, *job))
-            .collect();
+        let known = self.roster.at_work.iter();
+        let known: BTreeMap<_, _> = known.map(|(agent, job)| (*agent, *job)).collect();
         for (key, job) in self.jobs.iter() {
             let Some(agent) = job.agent else {
                 continue;

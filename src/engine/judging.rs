@@ -69,6 +69,9 @@ impl Engine {
     pub(super) fn rule_of(&self, key: JobKey) -> Result<Option<RuleKey>, RuleKey> {
         let job = self.jobs.get(key);
         let scripts = self.scripts.get(self.builds.get(job.build).pipeline);
+        if scripts.are_default() {
+            return Ok(None);
+        }
         // What a matrix or parallelism filled in counts as well.
         let mut names = graph::names_of(&self.step_of(job).step);
         names.extend(graph::names_of(&job.spec));
@@ -84,6 +87,9 @@ impl Engine {
 
     /// A job that does not wait to be picked up any more has nothing to ask.
     pub(super) fn withdraw_questions(&mut self, job: JobKey) {
+        if self.judging.open.is_empty() {
+            return;
+        }
         let (first, last) = RuleKey::ALL.into_inner();
         let own = self.judging.open.range((job, first)..=(job, last));
         for question in own.copied().collect::<Vec<_>>() {

@@ -6,7 +6,7 @@
 //!
 //! Every table is persistent, so a clone is a snapshot and costs nothing.
 //!
-//! The map: [`table`] stores; [`account`] says who may ask and [`team`] who sees what; [`pipeline`], [`build`],
+//! The map: [`table`] stores, in a [`list`], and [`index`] finds; [`account`] says who may ask and [`team`] who sees what; [`pipeline`], [`build`],
 //! [`job`], [`agent`], [`artifact`], [`annotation`], [`step_upload`] say what a thing is; [`graph`] and [`plan`] say
 //! what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`catalog`] knows which builds have what;
 //! [`change`] makes one job's transition and what belongs to it; [`settle`] follows the consequences, of which
@@ -35,11 +35,13 @@ mod facts;
 mod fleet;
 pub(crate) mod graph;
 mod grow;
+pub(crate) mod index;
 mod intermediate;
 #[cfg(any(test, fuzzing))]
 mod invariants;
 pub(crate) mod job;
 pub(crate) mod judging;
+pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod markdown;
 mod notify;
@@ -79,6 +81,7 @@ use crate::engine::cluster::Clusters;
 use crate::engine::concurrency::{GroupKey, Place};
 use crate::engine::dispatch::Turn;
 use crate::engine::graph::StepRun;
+use crate::engine::index::Index;
 use crate::engine::job::{Job, JobKey};
 use crate::engine::judging::Judging;
 use crate::engine::log::{Log, LogForm};
@@ -161,14 +164,14 @@ pub(crate) struct Engine {
     /// Row for row beside the builds.
     progress: Table<BuildKey, Progress>,
     /// The builds that are not over, so that what looks for work does not look through history.
-    open: RedBlackTreeSetSync<(PipelineKey, BuildKey)>,
+    open: Index<(PipelineKey, BuildKey), ()>,
     catalog: Catalog,
     jobs: Table<JobKey, Job>,
-    job_ids: RedBlackTreeMapSync<JobId, JobKey>,
+    job_ids: Index<JobId, JobKey>,
     /// Of the jobs that have printed something.
     logs: RedBlackTreeMapSync<JobKey, Log>,
     /// What the commands that run will still do, and how they will end.
-    plans: RedBlackTreeMapSync<JobKey, Plan>,
+    plans: Index<JobKey, Plan>,
     judging: Judging,
     /// How often the builds of jobs that wait for polls have to be shown until they go on.
     polls: RedBlackTreeMapSync<JobKey, u32>,
@@ -177,7 +180,7 @@ pub(crate) struct Engine {
     roster: Roster,
     fleet: Fleet,
     /// Jobs that no agent could take yet, in the order in which they are offered.
-    queue: RedBlackTreeSetSync<Turn>,
+    queue: Index<Turn, ()>,
     timers: Timers,
     schedules: Table<ScheduleKey, Schedule>,
     schedule_ids: RedBlackTreeMapSync<ScheduleId, ScheduleKey>,
@@ -229,19 +232,19 @@ impl Engine {
             slugs: RedBlackTreeMapSync::new_sync(),
             builds: Table::new(),
             progress: Table::new(),
-            open: RedBlackTreeSetSync::new_sync(),
+            open: Index::new(),
             catalog: Catalog::new(),
             jobs: Table::new(),
-            job_ids: RedBlackTreeMapSync::new_sync(),
+            job_ids: Index::new(),
             logs: RedBlackTreeMapSync::new_sync(),
-            plans: RedBlackTreeMapSync::new_sync(),
+            plans: Index::new(),
             judging: Judging::new(),
             polls: RedBlackTreeMapSync::new_sync(),
             agents: Table::new(),
             idle: Idle::new(),
             roster: Roster::new(),
             fleet,
-            queue: RedBlackTreeSetSync::new_sync(),
+            queue: Index::new(),
             timers: Timers::new(),
             schedules: Table::new(),
             schedule_ids: RedBlackTreeMapSync::new_sync(),
@@ -284,15 +287,20 @@ impl Engine {
     }
 
     /// Fires the next timer that is due at or before `until`, at its own instant. `None` if there is none; the clock
-    /// has not moved then.
-    pub(crate) fn fire_next(&mut self, until: DateTime<Utc>) -> Option<(Timer, Vec<Event>)> {
+    /// has not moved then. What happened comes behind the events that are there.
+    pub(crate) fn fire_next(
+        &mut self,
+        until: DateTime<Utc>,
+        events: &mut Vec<Event>,
+    ) -> Option<Timer> {
         let (key, timer) = self.timers.first().filter(|(key, _)| key.due <= until)?;
         self.now = self.now.max(key.due);
         self.timers.disarm(key);
         self.revision += 1;
         self.fire(timer);
         self.settle();
-        Some((timer, std::mem::take(&mut self.events)))
+        events.append(&mut self.events);
+        Some(timer)
     }
 
     /// Lets time pass in which nothing is due.
@@ -430,14 +438,14 @@ impl Engine {
     /// The builds of a pipeline that are not over, oldest first.
     pub(crate) fn open_builds(&self, pipeline: PipelineKey) -> impl Iterator<Item = BuildKey> + '_ {
         let first = (pipeline, table::Key::from_row(0));
-        let all = self.open.range(first..).map(|(of, build)| (*of, *build));
+        let all = self.open.iter_from(&first).map(|(place, ())| *place);
         all.take_while(move |(of, _)| *of == pipeline)
             .map(|(_, build)| build)
     }
 
     /// All builds that are not over, oldest first.
     pub(crate) fn all_open_builds(&self) -> Vec<BuildKey> {
-        let mut all: Vec<_> = self.open.iter().map(|(_, build)| *build).collect();
+        let mut all: Vec<_> = self.open.iter().map(|((_, build), ())| *build).collect();
         all.sort_unstable();
         all
     }

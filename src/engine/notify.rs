@@ -371,7 +371,7 @@ pub(super) fn refused_condition(
     let of_build = of_build
         .iter()
         .map(|one| (one, EntryPoint::BuildNotification));
-    let of_steps = steps.iter().flat_map(|Placed { step, group }| {
+    let of_steps = steps.iter().flat_map(|Placed { step, group, .. }| {
         let own: &[Notification] = match &**step {
             Step::Command(step) => &step.notify,
             Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Trigger(_) | Step::Group(_) => {

@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::graph::{Because, Class, Edge, Placed, StepRun};
+use crate::engine::list::List;
 use crate::pipeline::{Dependency, Step};
 
 /// Nothing is said about a dependency that follows from where a step stands.
@@ -30,7 +31,7 @@ struct Links {
 
 /// Works out the edges of a build's steps, given by their numbers in the order in which they stand. Returns the numbers
 /// of the steps that wait for something else than before.
-pub(crate) fn relink(steps: &mut [Arc<StepRun>], order: &[usize]) -> Vec<usize> {
+pub(crate) fn relink(steps: &mut List<StepRun>, order: &[usize]) -> Vec<usize> {
     let links = Plan::new(steps, order).links();
     let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); steps.len()];
     for (links, step) in links.iter().zip(order) {
@@ -45,16 +46,16 @@ pub(crate) fn relink(steps: &mut [Arc<StepRun>], order: &[usize]) -> Vec<usize> 
         if run.edges == links.edges && run.depends_on_missing == links.names_missing {
             continue;
         }
-        let run = Arc::make_mut(&mut steps[*step]);
+        let run = &mut steps[*step];
         let is_pending = |edge: &&Edge| classes[edge.on] == Class::Pending;
         run.pending = links.edges.iter().filter(is_pending).count();
         run.edges = links.edges;
         run.depends_on_missing = links.names_missing;
         changed.push(*step);
     }
-    for (run, dependents) in steps.iter_mut().zip(dependents) {
-        if run.dependents != dependents {
-            Arc::make_mut(run).dependents = dependents;
+    for (step, dependents) in dependents.into_iter().enumerate() {
+        if steps[step].dependents != dependents {
+            steps[step].dependents = dependents;
         }
     }
     changed
@@ -62,7 +63,7 @@ pub(crate) fn relink(steps: &mut [Arc<StepRun>], order: &[usize]) -> Vec<usize> 
 
 /// The steps of a build in their order. A place is a position in it, from 0.
 struct Plan<'p> {
-    steps: &'p [Arc<StepRun>],
+    steps: &'p List<StepRun>,
     order: &'p [usize],
     /// The places a key stands for: one step, or all of a group.
     by_key: BTreeMap<&'p str, Vec<usize>>,
@@ -71,7 +72,7 @@ struct Plan<'p> {
 }
 
 impl<'p> Plan<'p> {
-    fn new(steps: &'p [Arc<StepRun>], order: &'p [usize]) -> Self {
+    fn new(steps: &'p List<StepRun>, order: &'p [usize]) -> Self {
         let mut by_key: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         let mut uploads: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (place, step) in order.iter().enumerate() {

@@ -90,7 +90,7 @@ impl Recipe {
 
 /// Conditions are read when a pipeline is saved; what they say is asked of every build.
 fn check_conditions(steps: &[Placed]) -> Result<(), RecipeRefused> {
-    for Placed { step, group } in steps {
+    for Placed { step, group, .. } in steps {
         let of_group = group
             .as_ref()
             .and_then(|group| group.step.condition.as_ref());

@@ -70,16 +70,10 @@ impl Engine {
                 run.class = Class::Satisfied;
             });
         }
-        let mut steps: Vec<_> = self
-            .progress
-            .get(build)
-            .steps
-            .iter()
-            .map(Arc::clone)
-            .collect();
+        let mut steps = self.progress.get(build).steps.clone();
         let changed = plan::relink(&mut steps, &kept);
         let progress = self.progress.change(build);
-        progress.steps = steps.into_iter().collect();
+        progress.steps = steps;
         progress.order = kept.into();
         self.agenda
             .steps

@@ -6,9 +6,8 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
-use rpds::VectorSync;
+use crate::engine::list::List;
 
 /// A typed row number. Rows are numbered in the order of their creation.
 pub(crate) trait Key: Copy + fmt::Debug {
@@ -42,7 +41,7 @@ struct Row<T> {
 }
 
 pub(crate) struct Table<K, T> {
-    rows: VectorSync<Option<Arc<Row<T>>>>,
+    rows: List<Option<Row<T>>>,
     writes: u64,
     key: PhantomData<fn() -> K>,
 }
@@ -50,7 +49,7 @@ pub(crate) struct Table<K, T> {
 impl<K: Key, T: Clone> Table<K, T> {
     pub(crate) fn new() -> Self {
         Self {
-            rows: VectorSync::new_sync(),
+            rows: List::new(),
             writes: 0,
             key: PhantomData,
         }
@@ -64,15 +63,15 @@ impl<K: Key, T: Clone> Table<K, T> {
     pub(crate) fn push(&mut self, value: T) -> K {
         let key = self.next_key();
         self.writes += 1;
-        self.rows.push_back_mut(Some(Arc::new(Row {
+        self.rows.push(Some(Row {
             version: self.writes,
             value,
-        })));
+        }));
         key
     }
 
     fn row(&self, key: K) -> Option<&Row<T>> {
-        self.rows.get(key.row() as usize)?.as_deref()
+        self.rows.get(key.row() as usize)?.as_ref()
     }
 
     /// The row, unless it was removed.
@@ -83,9 +82,9 @@ impl<K: Key, T: Clone> Table<K, T> {
     /// The row of a key that must be there: keys of removed rows are not kept anywhere.
     #[track_caller]
     pub(crate) fn get(&self, key: K) -> &T {
-        match self.find(key) {
-            Some(value) => value,
-            None => panic!("{key:?} was removed while something still refers to it"),
+        match self.rows.get(key.row() as usize) {
+            Some(Some(row)) => &row.value,
+            Some(None) | None => panic!("{key:?} was removed while something still refers to it"),
         }
     }
 
@@ -102,7 +101,7 @@ impl<K: Key, T: Clone> Table<K, T> {
             .rows
             .get_mut(key.row() as usize)
             .and_then(Option::as_mut);
-        let row = Arc::make_mut(slot.expect("a row that is there"));
+        let row = slot.expect("a row that is there");
         row.version = self.writes;
         &mut row.value
     }

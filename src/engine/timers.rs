@@ -1,9 +1,9 @@
 //! Due things, in the one order in which they fire: by instant, then by the order in which they were armed.
 
 use chrono::{DateTime, Utc};
-use rpds::RedBlackTreeMapSync;
 
 use crate::engine::agent::AgentKey;
+use crate::engine::index::Index;
 use crate::engine::job::JobKey;
 use crate::engine::schedule::ScheduleKey;
 
@@ -94,7 +94,7 @@ impl Timer {
 /// The armed timers.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Timers {
-    queue: RedBlackTreeMapSync<TimerKey, Timer>,
+    queue: Index<TimerKey, Timer>,
     armed: u64,
     /// How many of them are progress, so that asking for idleness costs nothing.
     progress: usize,
@@ -103,7 +103,7 @@ pub(crate) struct Timers {
 impl Timers {
     pub(crate) fn new() -> Self {
         Self {
-            queue: RedBlackTreeMapSync::new_sync(),
+            queue: Index::new(),
             armed: 0,
             progress: 0,
         }
@@ -115,15 +115,14 @@ impl Timers {
             due,
             armed: self.armed,
         };
-        self.queue.insert_mut(key, timer);
+        self.queue.insert(key, timer);
         self.progress += usize::from(timer.is_progress());
         key
     }
 
     pub(crate) fn disarm(&mut self, key: TimerKey) {
-        if let Some(timer) = self.queue.get(&key) {
+        if let Some(timer) = self.queue.remove(&key) {
             self.progress -= usize::from(timer.is_progress());
-            self.queue.remove_mut(&key);
         }
     }
 

@@ -244,6 +244,11 @@ impl Scripts {
         })
     }
 
+    /// Whether nothing was said about any job.
+    pub(crate) fn are_default(&self) -> bool {
+        self.rules.is_empty()
+    }
+
     /// Which rule is for a job called so. `verdict` tells what is known of a rule that goes by a predicate; an error names
     /// the first one that has to be asked.
     pub(crate) fn rule_for(

@@ -9,12 +9,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::VectorSync;
 
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::cluster::ClusterKey;
 use crate::engine::graph::StepRun;
 use crate::engine::job::JobKey;
+use crate::engine::list::List;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::key;
 use crate::engine::tally::Tally;
@@ -252,7 +252,7 @@ pub(crate) struct Build {
 #[derive(Debug, Clone)]
 pub(crate) struct Progress {
     /// By their numbers, which they keep: in the order in which the build got them.
-    pub(crate) steps: VectorSync<Arc<StepRun>>,
+    pub(crate) steps: List<StepRun>,
     /// The numbers of the steps in the order in which they stand. What an upload brought stands behind the step that
     /// uploaded it.
     pub(crate) order: Arc<[usize]>,
@@ -266,7 +266,7 @@ pub(crate) struct Progress {
 impl Default for Progress {
     fn default() -> Self {
         Self {
-            steps: VectorSync::new_sync(),
+            steps: List::new(),
             order: Arc::new([]),
             tally: Tally::default(),
             uploads: 0,

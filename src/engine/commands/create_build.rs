@@ -196,7 +196,7 @@ impl Engine {
             notify,
             ..Progress::default()
         });
-        self.open.insert_mut((pipeline_key, key));
+        self.open.insert((pipeline_key, key), ());
         self.catalogue(key);
         self.organizations
             .change(organization)

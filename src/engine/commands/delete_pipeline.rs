@@ -66,7 +66,7 @@ impl Engine {
         }
         self.remove_annotations_about(Subject::Build(build));
         let pipeline = self.builds.get(build).pipeline;
-        self.open.remove_mut(&(pipeline, build));
+        self.open.remove(&(pipeline, build));
         self.builds.remove(build);
         self.progress.remove(build);
     }
@@ -84,9 +84,9 @@ impl Engine {
         self.leave_group(key);
         self.remove_artifacts_of(key);
         self.remove_annotations_about(Subject::Job(key));
-        self.job_ids.remove_mut(&job.id);
+        self.job_ids.remove(&job.id);
         self.logs.remove_mut(&key);
-        self.plans.remove_mut(&key);
+        self.plans.remove(&key);
         self.polls.remove_mut(&key);
         self.forget_verdicts(key);
         self.jobs.remove(key);

@@ -243,6 +243,9 @@ pub(crate) struct Times {
     pub(crate) unblocked_at: Option<DateTime<Utc>>,
 }
 
+/// How many entries the history of a job has that is run once: most take no memory for more.
+pub(crate) const USUAL_HISTORY: usize = 5;
+
 /// One entry of a job's history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Moment {

@@ -142,8 +142,10 @@ impl Walk {
     fn advance(&mut self) {
         let minutes = [0, 1, 10, 60, 600][self.random.random_range(0..5)];
         let target = self.engine.now() + TimeDelta::minutes(minutes);
-        while let Some((_, events)) = self.engine.fire_next(target) {
+        let mut events = Vec::new();
+        while self.engine.fire_next(target, &mut events).is_some() {
             check_events(&events);
+            events.clear();
             self.engine.check_invariants();
         }
         self.engine.wait_until(target);

@@ -207,9 +207,10 @@ impl<'w> Life<'w> {
 
     fn fire_next(&mut self, until: DateTime<Utc>) -> bool {
         let before = self.engine.clone();
-        let Some((_, events)) = self.engine.fire_next(until) else {
+        let mut events = Vec::new();
+        if self.engine.fire_next(until, &mut events).is_none() {
             return false;
-        };
+        }
         assert!(self.engine.now() >= before.now(), "time does not go back");
         self.hear(&events);
         self.engine.check_changed(&before);
