@@ -126,7 +126,10 @@ impl Reception {
                         continue;
                     }
                 };
-                connections.spawn(serve_connection(stream, Arc::clone(&edge), leaving.clone()));
+                // In a box: whoever spawns, polls or drops a task moves it about on the stack, and what a stack has once
+                // held stays with its thread.
+                let served = serve_connection(stream, Arc::clone(&edge), leaving.clone());
+                connections.spawn(Box::pin(served));
             };
             drop((listener, also, leave));
             let Some(closed) = closed else {
