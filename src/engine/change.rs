@@ -3,6 +3,8 @@
 //! This is the only place where a job's state is written. What follows for other jobs and for the build is put on the
 //! agenda and done in `settle`.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::Engine;
@@ -208,9 +210,7 @@ impl Engine {
         if before == after {
             return;
         }
-        let tally = &mut self.progress.change(key).tally;
-        tally.subtract(before);
-        tally.add(after);
+        self.progress.change(key).tally.replace(before, after);
         let pipeline = self.builds.get(key).pipeline;
         self.recount_pipeline(pipeline, job_counts(before), job_counts(after));
     }
@@ -220,9 +220,7 @@ impl Engine {
         if before == after {
             return;
         }
-        let counts = &mut self.activity.change(key).counts;
-        counts.subtract(before);
-        counts.add(after);
+        self.activity.change(key).counts.replace(before, after);
     }
 
     /// Adds a job to its step, its build and their counts. It has no state anyone saw until its first transition.
@@ -264,7 +262,7 @@ impl Engine {
         if class == before {
             return;
         }
-        let dependents = run.dependents.clone();
+        let dependents = Arc::clone(&run.dependents);
         self.change_step(build, step, |run| run.class = class);
         if before == Class::Pending && self.step(build, step).wants_notices() {
             self.agenda.finished.push_back((build, step));
@@ -273,7 +271,7 @@ impl Engine {
             // Open again: what waits for it may be behind a block step once more.
             self.rejoin_groups(build);
         }
-        for dependent in dependents {
+        for dependent in dependents.iter().copied() {
             let waited_for = self.step(build, dependent).pending;
             let waits_for = match (before, class) {
                 (Class::Pending, _) => waited_for - 1,

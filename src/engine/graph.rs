@@ -130,8 +130,8 @@ pub(crate) struct StepRun {
     /// How people call it.
     pub(crate) name: Arc<str>,
     pub(crate) upload: Option<Upload>,
-    pub(crate) edges: Vec<Edge>,
-    pub(crate) dependents: Vec<usize>,
+    pub(crate) edges: Arc<[Edge]>,
+    pub(crate) dependents: Arc<[usize]>,
     /// A wait or block step that was not broken: what comes after it waits for it.
     pub(crate) is_barrier: bool,
     /// It depends on a key that no step has.
@@ -163,8 +163,8 @@ impl StepRun {
             kind: kind_of(step),
             name: Arc::clone(name),
             upload,
-            edges: Vec::new(),
-            dependents: Vec::new(),
+            edges: Arc::default(),
+            dependents: Arc::default(),
             is_barrier: can_hold && broken.is_none(),
             depends_on_missing: false,
             broken,
@@ -220,7 +220,7 @@ impl StepRun {
         let allows_all = common.allow_dependency_failure || of_group;
         let is_implicit = common.depends_on.is_none();
         let continues = matches!(&*self.step, Step::Wait(wait) if wait.continue_on_failure);
-        for edge in &self.edges {
+        for edge in &*self.edges {
             let (class, is_barrier) = class_of(edge.on);
             let is_scope_over = self.is_barrier && is_implicit && is_barrier;
             let allows = match edge.why {

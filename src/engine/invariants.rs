@@ -605,7 +605,7 @@ impl Engine {
         let has_uploads = self.progress.get(job.build).uploads > 0;
         let is_whole = has_uploads || !run.depends_on_missing;
         assert!(is_whole, "{} went on without", run.name);
-        for edge in &run.edges {
+        for edge in &*run.edges {
             let on = self.step(job.build, edge.on);
             // What is uploaded before a step that went on, if only to wait for its group, comes too late for it.
             let ready = job.times.limited_at.unwrap_or(came);

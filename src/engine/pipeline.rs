@@ -164,17 +164,16 @@ pub(crate) struct Counts {
 
 impl Counts {
     pub(crate) fn add(&mut self, other: Self) {
-        self.combine(other, |a, b| a + b);
+        self.replace(Self::default(), other);
     }
 
-    pub(crate) fn subtract(&mut self, other: Self) {
-        self.combine(other, |a, b| {
-            a.checked_sub(b)
-                .expect("what is taken out was counted before")
-        });
-    }
-
-    fn combine(&mut self, other: Self, with: impl Fn(usize, usize) -> usize) {
+    /// Counts one thing in the place of another.
+    pub(crate) fn replace(&mut self, before: Self, after: Self) {
+        let count = |sum: &mut usize, before: usize, after: usize| {
+            *sum = (*sum + after)
+                .checked_sub(before)
+                .expect("what is taken out was counted before");
+        };
         let Self {
             scheduled_builds,
             running_builds,
@@ -182,11 +181,15 @@ impl Counts {
             running_jobs,
             waiting_jobs,
         } = self;
-        *scheduled_builds = with(*scheduled_builds, other.scheduled_builds);
-        *running_builds = with(*running_builds, other.running_builds);
-        *scheduled_jobs = with(*scheduled_jobs, other.scheduled_jobs);
-        *running_jobs = with(*running_jobs, other.running_jobs);
-        *waiting_jobs = with(*waiting_jobs, other.waiting_jobs);
+        count(
+            scheduled_builds,
+            before.scheduled_builds,
+            after.scheduled_builds,
+        );
+        count(running_builds, before.running_builds, after.running_builds);
+        count(scheduled_jobs, before.scheduled_jobs, after.scheduled_jobs);
+        count(running_jobs, before.running_jobs, after.running_jobs);
+        count(waiting_jobs, before.waiting_jobs, after.waiting_jobs);
     }
 }
 

@@ -43,19 +43,19 @@ pub(crate) fn relink(steps: &mut List<StepRun>, order: &[usize]) -> Vec<usize> {
     let mut changed = Vec::new();
     for (links, step) in links.into_iter().zip(order) {
         let run = &steps[*step];
-        if run.edges == links.edges && run.depends_on_missing == links.names_missing {
+        if *run.edges == *links.edges && run.depends_on_missing == links.names_missing {
             continue;
         }
         let run = &mut steps[*step];
         let is_pending = |edge: &&Edge| classes[edge.on] == Class::Pending;
         run.pending = links.edges.iter().filter(is_pending).count();
-        run.edges = links.edges;
+        run.edges = links.edges.into();
         run.depends_on_missing = links.names_missing;
         changed.push(*step);
     }
     for (step, dependents) in dependents.into_iter().enumerate() {
-        if steps[step].dependents != dependents {
-            steps[step].dependents = dependents;
+        if *steps[step].dependents != *dependents {
+            steps[step].dependents = dependents.into();
         }
     }
     changed
@@ -98,9 +98,10 @@ impl<'p> Plan<'p> {
     /// In the order of the steps.
     fn links(&self) -> Vec<Links> {
         let mut barriers = Barriers::default();
+        let mut seen = Seen::nothing_of(self.order.len());
         let mut all = Vec::with_capacity(self.order.len());
         for place in 0..self.order.len() {
-            all.push(self.links_of(place, &barriers));
+            all.push(self.links_of(place, &barriers, &mut seen));
             if self.run(place).is_barrier {
                 barriers.pass(self.group_of(place), place);
             }
@@ -117,17 +118,17 @@ impl<'p> Plan<'p> {
     }
 
     /// What a group depends on, each of its steps does; a step's own `depends_on` comes on top.
-    fn links_of(&self, place: usize, barriers: &Barriers) -> Links {
+    fn links_of(&self, place: usize, barriers: &Barriers, seen: &mut Seen) -> Links {
         let run = self.run(place);
         let mut links = Links::default();
         let of_group = run
             .group
             .as_ref()
             .and_then(|group| group.step.common.depends_on.as_ref());
-        self.named(place, of_group.map_or(&[], Vec::as_slice), &mut links);
+        self.named(place, of_group.map_or(&[], Vec::as_slice), seen, &mut links);
         match &run.step.common().depends_on {
-            Some(named) => self.named(place, named, &mut links),
-            None => self.implicit(place, of_group.is_some(), barriers, &mut links),
+            Some(named) => self.named(place, named, seen, &mut links),
+            None => self.implicit(place, of_group.is_some(), barriers, seen, &mut links),
         }
         if let Some(upload) = &run.upload {
             links.edges.push(Edge {
@@ -143,14 +144,14 @@ impl<'p> Plan<'p> {
         links
     }
 
-    fn named(&self, place: usize, named: &[Dependency], links: &mut Links) {
+    fn named(&self, place: usize, named: &[Dependency], seen: &mut Seen, links: &mut Links) {
         for dependency in named {
             let why = Because::Depends {
                 allow_failure: dependency.allow_failure,
             };
             match self.by_key.get(dependency.step.as_str()) {
                 Some(places) => {
-                    let edges = self.with_uploads(place, places.iter().copied(), why);
+                    let edges = self.with_uploads(place, places.iter().copied(), why, seen);
                     links.edges.extend(edges);
                 }
                 None => links.names_missing = true,
@@ -162,7 +163,14 @@ impl<'p> Plan<'p> {
     /// the nearest wait or block step before it. Nothing waits for an input step unless it names it.
     ///
     /// The steps of a group that names no dependencies wait for the nearest wait or block step before the group, too.
-    fn implicit(&self, place: usize, group_depends: bool, barriers: &Barriers, links: &mut Links) {
+    fn implicit(
+        &self,
+        place: usize,
+        group_depends: bool,
+        barriers: &Barriers,
+        seen: &mut Seen,
+        links: &mut Links,
+    ) {
         let step = &*self.run(place).step;
         if matches!(step, Step::Input(_)) {
             return;
@@ -177,7 +185,9 @@ impl<'p> Plan<'p> {
             let counts = |before: &usize| !matches!(&*self.run(*before).step, Step::Input(_));
             let before = (0..place).filter(is_in_scope).filter(counts);
             let all = nearest.into_iter().chain(before);
-            links.edges.extend(self.with_uploads(place, all, PLACE));
+            links
+                .edges
+                .extend(self.with_uploads(place, all, PLACE, seen));
         } else {
             nearest.extend(barriers.nearest(group));
             let edge = |on: usize| Edge {
@@ -197,9 +207,10 @@ impl<'p> Plan<'p> {
         place: usize,
         on: impl Iterator<Item = usize>,
         why: Because,
+        seen: &mut Seen,
     ) -> Vec<Edge> {
-        let mut seen = vec![false; self.order.len()];
-        let mut is_new = |place: &usize| !std::mem::replace(&mut seen[*place], true);
+        seen.begin();
+        let mut is_new = |place: &usize| seen.is_new(*place);
         let mut wanted: Vec<usize> = on.filter(|place| is_new(place)).collect();
         if !self.uploads.is_empty() {
             let stems_from = self.uploaders_of(place);
@@ -228,6 +239,31 @@ impl<'p> Plan<'p> {
         let first = self.run(place).upload;
         let chain = std::iter::successors(first, |upload| self.steps[upload.step].upload);
         chain.map(|upload| upload.step).collect()
+    }
+}
+
+/// Which places were seen since it was begun. One for all steps: beginning anew costs nothing.
+#[derive(Debug)]
+struct Seen {
+    /// When each place was seen last.
+    rounds: Vec<usize>,
+    round: usize,
+}
+
+impl Seen {
+    fn nothing_of(places: usize) -> Self {
+        Self {
+            rounds: vec![0; places],
+            round: 0,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.round += 1;
+    }
+
+    fn is_new(&mut self, place: usize) -> bool {
+        std::mem::replace(&mut self.rounds[place], self.round) != self.round
     }
 }
 

@@ -112,18 +112,18 @@ impl Tally {
         }
     }
 
+    #[cfg(test)]
     pub(crate) fn add(&mut self, other: Self) {
-        self.combine(other, |a, b| a + b);
+        self.replace(Self::default(), other);
     }
 
-    pub(crate) fn subtract(&mut self, other: Self) {
-        self.combine(other, |a, b| {
-            a.checked_sub(b)
-                .expect("a job is taken out of the counts it is in")
-        });
-    }
-
-    fn combine(&mut self, other: Self, with: impl Fn(usize, usize) -> usize) {
+    /// Counts a job as what it is now, and no more as what it was.
+    pub(crate) fn replace(&mut self, before: Self, after: Self) {
+        let count = |sum: &mut usize, before: usize, after: usize| {
+            *sum = (*sum + after)
+                .checked_sub(before)
+                .expect("a job is taken out of the counts it is in");
+        };
         let Self {
             total,
             hard,
@@ -137,17 +137,17 @@ impl Tally {
             scheduled,
             running,
         } = self;
-        *total = with(*total, other.total);
-        *hard = with(*hard, other.hard);
-        *work = with(*work, other.work);
-        *early = with(*early, other.early);
-        *on_agent = with(*on_agent, other.on_agent);
-        *waiting = with(*waiting, other.waiting);
-        *blocked = with(*blocked, other.blocked);
-        *resting = with(*resting, other.resting);
-        *neutral = with(*neutral, other.neutral);
-        *scheduled = with(*scheduled, other.scheduled);
-        *running = with(*running, other.running);
+        count(total, before.total, after.total);
+        count(hard, before.hard, after.hard);
+        count(work, before.work, after.work);
+        count(early, before.early, after.early);
+        count(on_agent, before.on_agent, after.on_agent);
+        count(waiting, before.waiting, after.waiting);
+        count(blocked, before.blocked, after.blocked);
+        count(resting, before.resting, after.resting);
+        count(neutral, before.neutral, after.neutral);
+        count(scheduled, before.scheduled, after.scheduled);
+        count(running, before.running, after.running);
     }
 
     /// What a build with these jobs is. The first rule that fits wins.

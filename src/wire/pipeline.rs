@@ -8,7 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::engine::change::counts_of;
-use crate::engine::pipeline::{PipelineKey, Visibility};
+use crate::engine::pipeline::{Counts, PipelineKey, Visibility};
 use crate::engine::recipe::Source;
 use crate::pipeline::{Step, VisualScript, VisualStep, VisualTrigger};
 use crate::vocabulary::ids::Kind;
@@ -133,7 +133,7 @@ pub(crate) fn text(view: &View<'_>, key: PipelineKey) -> Vec<u8> {
     let mut counts = engine.activity(key).counts;
     if let Some(build) = view.uncounted {
         let state = engine.build(build).state;
-        counts.subtract(counts_of(state, engine.tally(build)));
+        counts.replace(counts_of(state, engine.tally(build)), Counts::default());
     }
     let counts = CountsJson {
         scheduled_builds_count: counts.scheduled_builds,
