@@ -149,7 +149,7 @@ impl World {
         let until = self.engine.after(by);
         for _ in 0..MOST {
             let before = self.engine.clone();
-            if self.engine.fire_next(until).is_none() {
+            if self.engine.fire_next(until, &mut Vec::new()).is_none() {
                 self.engine.wait_until(until);
                 return;
             }
