@@ -47,7 +47,7 @@ fn every_page_that_was_written_is_in_the_guide() {
         for entry in fs::read_dir(path).expect("a folder") {
             let name = entry.expect("an entry").file_name();
             let name = name.to_str().expect("a name");
-            if name.ends_with(".md") {
+            if name.strip_suffix(".md").is_some() {
                 files.insert(format!("{folder}{name}"));
             }
         }

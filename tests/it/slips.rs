@@ -19,7 +19,8 @@ fn place_of<T>(slip: impl FnOnce() -> T) -> String {
         panic::set_hook(Box::new(move |info| {
             let is_watched = PLACE.with_borrow_mut(|place| {
                 let place = place.as_mut()?;
-                *place = info.location().expect("a place").file().to_owned();
+                let location = info.location().expect("a place");
+                location.file().clone_into(place);
                 Some(())
             });
             if is_watched.is_none() {
