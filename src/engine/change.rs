@@ -281,7 +281,7 @@ impl Engine {
             self.change_step(build, dependent, |run| run.pending = waits_for);
             // In between its answer is the same: it waits.
             if waits_for == 0 || waited_for == 0 {
-                self.agenda.steps.push_back((build, dependent));
+                self.agenda.steps.push((build, dependent));
             }
         }
     }

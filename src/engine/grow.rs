@@ -38,7 +38,7 @@ impl Engine {
         for step in new.clone() {
             self.place_first_jobs(build, step);
         }
-        // The agenda begins with the steps that wait for nothing, and those that wait for more than they did.
+        // On the agenda are the steps that wait for nothing, and those that wait for more than they did.
         let waits_for_nothing = |step: &usize| {
             let run = self.step(build, *step);
             run.pending == 0 && run.broken.is_none()

@@ -236,6 +236,7 @@ impl Engine {
                 && self.agenda.cancels.is_empty()
                 && self.agenda.groups.is_empty()
                 && self.agenda.steps.is_empty()
+                && self.agenda.round.is_empty()
                 && self.agenda.finished.is_empty()
                 && self.agenda.builds.is_empty()
                 && !self.agenda.offer_jobs,

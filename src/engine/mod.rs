@@ -125,7 +125,10 @@ pub(crate) trait Command {
 /// What a change made necessary and is not done yet. Empty whenever nobody is inside the engine.
 #[derive(Debug, Clone, Default)]
 struct Agenda {
-    steps: VecDeque<(BuildKey, usize)>,
+    /// Steps whose answer may have changed. They are asked in rounds: what a round leads to is for the next one.
+    steps: Vec<(BuildKey, usize)>,
+    /// What is left of a round, in the order in which the steps stand in their builds.
+    round: VecDeque<(BuildKey, usize)>,
     /// Steps that seem to have nothing left to do.
     finished: VecDeque<(BuildKey, usize)>,
     builds: BTreeSet<BuildKey>,

@@ -1,5 +1,7 @@
 //! What follows from a change: dependents go on or give up, and the build becomes what its jobs amount to.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::engine::Engine;
 use crate::engine::build::{self, BuildKey};
 use crate::engine::change::build_counts;
@@ -22,7 +24,7 @@ impl Engine {
                 self.notify_of_finished_step(build, step);
                 continue;
             }
-            if let Some((build, step)) = self.agenda.steps.pop_front() {
+            if let Some((build, step)) = self.next_step() {
                 self.look_again(build, step);
                 continue;
             }
@@ -57,9 +59,48 @@ impl Engine {
 
     /// Asks the steps whose answer may have changed, until no more change.
     pub(crate) fn look_at_steps_again(&mut self) {
-        while let Some((build, step)) = self.agenda.steps.pop_front() {
+        while let Some((build, step)) = self.next_step() {
             self.look_again(build, step);
         }
+    }
+
+    /// The next step to ask. Those that can go on at the same time do so in the order in which they stand, whatever each
+    /// of them waited for: that order gives the builds of trigger steps their numbers, and makes one job of an instant due
+    /// before another.
+    fn next_step(&mut self) -> Option<(BuildKey, usize)> {
+        if self.agenda.round.is_empty() && !self.agenda.steps.is_empty() {
+            let mut round = std::mem::take(&mut self.agenda.steps);
+            round.sort_unstable();
+            round.dedup();
+            if !round
+                .iter()
+                .all(|(build, step)| self.stands_at_its_number(*build, *step))
+            {
+                let builds: BTreeSet<_> = round.iter().map(|(build, _)| *build).collect();
+                let places: BTreeMap<_, _> = builds
+                    .iter()
+                    .map(|build| (*build, self.places_of(*build)))
+                    .collect();
+                round.sort_by_key(|(build, step)| (*build, places[build][*step]));
+            }
+            self.agenda.round = round.into();
+        }
+        self.agenda.round.pop_front()
+    }
+
+    /// Only steps of a build that got more by an upload stand elsewhere.
+    fn stands_at_its_number(&self, build: BuildKey, step: usize) -> bool {
+        self.progress.get(build).order.get(step) == Some(&step)
+    }
+
+    /// Where the steps of a build stand in it, by their numbers. Those that an upload replaced stand nowhere.
+    fn places_of(&self, build: BuildKey) -> Vec<usize> {
+        let progress = self.progress.get(build);
+        let mut places = vec![usize::MAX; progress.steps.len()];
+        for (place, step) in progress.order.iter().enumerate() {
+            places[*step] = place;
+        }
+        places
     }
 
     /// Asks a step whether it may go on now, and moves its jobs if the answer changed.

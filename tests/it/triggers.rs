@@ -485,6 +485,33 @@ fn a_build_that_only_triggers_others_ran_all_the_same() {
 }
 
 #[test]
+fn steps_that_can_go_on_at_the_same_time_trigger_their_builds_in_the_order_in_which_they_stand() {
+    let cases = [
+        // From the start: one waits for nothing, one for a step that is left out.
+        "[{trigger: lib, label: first},
+          {command: make, key: never, if: 'false'},
+          {trigger: lib, label: second, depends_on: never}]",
+        // Later: what the second waits for comes before what the first waits for.
+        "[{command: make, key: make},
+          {wait: ~, key: early, depends_on: make},
+          {wait: ~, key: late, depends_on: make},
+          {trigger: lib, label: first, depends_on: late},
+          {trigger: lib, label: second, depends_on: early}]",
+    ];
+    for steps in cases {
+        let fake = FakeBuildkite::start();
+        let lib = fake.pipeline("lib").create();
+        let app = fake.pipeline("app").steps(format!("steps: {steps}"));
+        app.create().create_build();
+        fake.run_until_idle();
+        // A label is the default message.
+        let message = |number| lib.build_number(number).message();
+        assert_eq!(message(1).as_deref(), Some("first"), "{steps}");
+        assert_eq!(message(2).as_deref(), Some("second"), "{steps}");
+    }
+}
+
+#[test]
 fn parallel_triggers_are_told_apart_by_their_labels() {
     let (_fake, app, lib) = pair(", parallelism: 2, label: 'Lib %N of %t'", MAKE);
     let build = app.create_build();
