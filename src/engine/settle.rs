@@ -111,7 +111,10 @@ impl Engine {
             let on = steps.get(on).expect("edges lead to steps of the build");
             (on.class, run.is_held_by(on))
         });
-        if readiness == run.readiness {
+        // What waits for a key that no step has gives up with its build, and waits again once something else that it waits
+        // for is open again.
+        let is_open_again = readiness == Readiness::Pending && run.pending > 0;
+        if readiness == run.readiness && !is_open_again {
             return;
         }
         self.set_readiness(key, step, readiness);

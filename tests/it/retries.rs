@@ -633,3 +633,19 @@ fn jobs_retried_together_wait_for_each_other_as_before() {
     let expected = ["canceled", "scheduled", "blocked", "canceled", "waiting"];
     assert_eq!(states, expected);
 }
+
+#[test]
+fn what_waits_for_a_missing_step_waits_again_with_what_else_it_waits_for() {
+    // Given a step that waits for another and for one that nobody has, in a build with another failure
+    let mut story = told(
+        "{command: bad, key: bad}, {command: bad, key: other}, {command: make, depends_on: [bad, nope]}",
+    );
+    story.run();
+    assert_eq!(story.jobs(), "failed failed waiting_failed");
+    // When the other one is retried
+    story.put_job("bad", "retry").expect(200);
+    // Then it waits as it would without the missing one, and gives up with the build once more
+    assert_eq!(story.jobs(), "failed+retried scheduled failed waiting");
+    story.run();
+    assert_eq!(story.jobs(), "failed+retried failed failed waiting_failed");
+}
