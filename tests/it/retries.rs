@@ -1,8 +1,8 @@
 //! Retrying one job: who may, what the new job and the old one say, and what becomes of the build.
 
-use fake_buildkite::{FakeBuildkite, JobState, seconds};
+use fake_buildkite::{BuildState, FakeBuildkite, JobState, seconds};
 
-use crate::story::{BUILD, Story, instants_of, text};
+use crate::story::{BUILD, Story, instants_of, states, text};
 use crate::support::{Answer, Json, client};
 
 const ONLY_BAD: &str = "Only failed, timed out or canceled jobs can be retried";
@@ -648,4 +648,51 @@ fn what_waits_for_a_missing_step_waits_again_with_what_else_it_waits_for() {
     assert_eq!(story.jobs(), "failed+retried scheduled failed waiting");
     story.run();
     assert_eq!(story.jobs(), "failed+retried failed failed waiting_failed");
+}
+
+#[test]
+fn a_wait_step_goes_on_when_a_retry_comes_to_what_it_overlooks() {
+    // Given a wait step that overlooks failures, and one job before it was canceled, which it does not overlook
+    let fake = FakeBuildkite::start();
+    let steps = "steps:
+        - {command: a, key: a}
+        - {group: Asked, steps: [{block: Go?, key: go}, {command: b, key: b}]}
+        - {wait: ~, continue_on_failure: true}
+        - {command: c, key: c}";
+    let build = fake.pipeline("app").steps(steps).create_build();
+    build.job("b").cancel();
+    build.job("a").fail(1);
+    let before = "failed blocked_failed canceled waiting_failed waiting_failed";
+    assert_eq!(states(&build), before);
+    // When that is retried, and gives up at once because of the block step before it
+    build.job("b").retry();
+    // Then nothing holds the wait step
+    assert_eq!(
+        states(&build),
+        "failed blocked_failed canceled+retried waiting_failed passed scheduled"
+    );
+    fake.run_until_idle();
+    assert_eq!(build.job("c").state(), JobState::Passed);
+    assert_eq!(build.state(), BuildState::Failed);
+}
+
+#[test]
+fn jobs_retried_together_wait_for_what_the_last_of_them_opens_again() {
+    // Given a block step that was given up with its build, and behind it a job that may follow a failure
+    let fake = FakeBuildkite::start();
+    let steps = "steps:
+        - {block: Go?, key: go}
+        - {command: a, key: a, allow_dependency_failure: true}
+        - {command: b, key: b, depends_on: []}";
+    let build = fake.pipeline("app").steps(steps).create_build();
+    build.job("a").cancel();
+    build.job("b").fail(1);
+    assert_eq!(states(&build), "blocked_failed canceled failed");
+    // When it is retried with the one that the build failed for
+    build.retry_failed_jobs();
+    // Then it waits for the person again
+    assert_eq!(
+        states(&build),
+        "blocked canceled+retried waiting failed+retried scheduled"
+    );
 }

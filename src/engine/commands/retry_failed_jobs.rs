@@ -79,7 +79,12 @@ impl Command for RetryFailedJobs {
         let jobs = engine.jobs_of(build).filter(|(_, job)| wanted(job));
         let retryable = jobs.filter(|(key, _)| engine.check_retry(*key).is_ok());
         let jobs: Vec<_> = retryable.map(|(key, _)| key).collect();
-        let retry = |job| engine.retry(job, RetryType::Manual, Some(by), None);
-        Ok(jobs.into_iter().map(retry).collect())
+        let take_over = |job| engine.take_over(job, RetryType::Manual, Some(by), None);
+        let new: Vec<_> = jobs.into_iter().map(take_over).collect();
+        // None of the old ones counts any more when the first goes on: it waits for what the last one opens again.
+        for job in &new {
+            engine.place_retry(*job, RetryType::Manual);
+        }
+        Ok(new)
     }
 }

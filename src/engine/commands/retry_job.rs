@@ -93,8 +93,21 @@ impl Engine {
         })
     }
 
-    /// Puts a new job in the place of one that ended.
+    /// Puts a new job in the place of one that ended, and has it go on as far as it can.
     pub(super) fn retry(
+        &mut self,
+        key: JobKey,
+        kind: RetryType,
+        by: Option<UserKey>,
+        rule: Option<usize>,
+    ) -> JobKey {
+        let new = self.take_over(key, kind, by, rule);
+        self.place_retry(new, kind);
+        new
+    }
+
+    /// Puts a new job in the place of one that ended, which counts no more from now on.
+    pub(super) fn take_over(
         &mut self,
         key: JobKey,
         kind: RetryType,
@@ -111,7 +124,7 @@ impl Engine {
         self.counted(key, |engine| {
             engine.jobs.change(key).retried = Some(retried);
         });
-        let new = self.add_job(Job {
+        self.add_job(Job {
             id,
             state: State::Pending,
             attempt: old.attempt + 1,
@@ -129,20 +142,30 @@ impl Engine {
             history: Vec::new(),
             timers: Vec::new(),
             ..old
-        });
+        })
+    }
+
+    /// A job that took the place of another goes on as far as it can.
+    pub(super) fn place_retry(&mut self, new: JobKey, kind: RetryType) {
         // First, because the new job may depend on what waits again, for this retry or for one before it in the same command.
         if self.reopen_what_gave_up(new) || kind == RetryType::Manual {
             self.look_at_steps_again();
         }
         if self.jobs.get(new).state == State::Pending {
-            let event = match self.step_of(self.jobs.get(new)).readiness {
+            let (build, step) = (self.jobs.get(new).build, self.jobs.get(new).step);
+            if self.step(build, step).readiness == Readiness::Failed {
+                // It is open for a moment all the same, in which what gave up because of the old one waits again: what it
+                // comes to may be overlooked where that was not.
+                self.reclassify(build, step);
+                self.look_at_steps_again();
+            }
+            let event = match self.step(build, step).readiness {
                 Readiness::Satisfied => self.going_on(new),
                 Readiness::Pending => Event::Wait,
                 Readiness::Failed => Event::DependencyFailed,
             };
             self.must_change(new, event);
         }
-        new
     }
 
     /// A job ended badly: one of its step's rules may try it again at once. Until all of its retries are used up, its
