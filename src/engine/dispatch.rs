@@ -57,7 +57,8 @@ impl Engine {
             return;
         };
         match script.pick_up {
-            PickUp::Never => {}
+            // Others may have waited for it to come, and need not now.
+            PickUp::Never => self.agenda.offer_jobs |= !self.queue.is_empty(),
             PickUp::After(_) | PickUp::AfterPolls(_) if self.fleet == Fleet::Fixed => {
                 self.queue.insert(self.turn(job), ());
                 self.agenda.offer_jobs = true;

@@ -63,6 +63,8 @@ impl Engine {
         self.judging.open.remove_mut(&(job, rule));
         self.judging.verdicts.insert_mut((job, rule), verdict);
         self.look_again_when_picked_up(job);
+        // Others may have waited for it to come, which it need not do with this answer.
+        self.agenda.offer_jobs |= !self.queue.is_empty();
     }
 
     /// Which rule a job goes by; an error is one that has to be asked first.

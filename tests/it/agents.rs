@@ -86,6 +86,25 @@ fn a_job_does_not_wait_for_one_that_will_not_come() {
 }
 
 #[test]
+fn a_job_does_not_wait_for_one_that_changes_its_mind_when_its_turn_comes() {
+    // Given two agents, and a job whose script is never picked up from its second run on
+    let fleet = Agents::fleet([agent("one"), agent("two")]);
+    let fake = FakeBuildkite::builder().agents(fleet).start();
+    let steps = "steps: [{command: make, key: x}]";
+    let app = fake.pipeline("app").steps(steps).create();
+    app.on_job("x").hangs().then().never_picked_up();
+    let first = app.create_build();
+    let other = fake.pipeline("other").steps(steps).create_build();
+    let second = first.rebuild();
+    // When that is its second run only since the first began by hand
+    first.job("x").start();
+    fake.advance(seconds(1));
+    // Then the free agent takes what comes at the same instant
+    assert_eq!(states(&other), "running");
+    assert_eq!(states(&second), "scheduled");
+}
+
+#[test]
 fn an_agent_takes_only_jobs_whose_rules_all_match_its_tags() {
     let fleet = Agents::fleet([agent("mac").tags(["os=mac", "queue=ios"]), agent("plain")]);
     let fake = FakeBuildkite::builder().agents(fleet).start();
