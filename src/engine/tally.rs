@@ -169,7 +169,9 @@ impl Tally {
             | BuildState::Failed
             | BuildState::NotRun => {}
         }
-        // What was unblocked early goes on without a person, unless what it waits for can never come.
+        // Chosen: a block step that was unblocked early counts as going on while others are blocked still, although it may
+        // wait for one of those. The documentation calls a build blocked that waits for a person, and says nothing of one
+        // for which a person has acted already. Without any that is blocked, what it waits for can never come.
         if self.work > 0 || (self.early > 0 && self.blocked > 0) {
             return match (has_started, self.hard) {
                 (false, _) => BuildState::Scheduled,

@@ -254,8 +254,8 @@ impl AgentHandle {
         })
     }
 
-    /// Somebody stops it: the build of the job it has is canceled, and when the command has ended, at the latest after 10
-    /// seconds, the agent goes. One without a job goes at once, and one that is [stopping](Self::stop_gracefully) does not
+    /// Somebody stops it: the build of the job it has is canceled, and when the command has ended, after 10 seconds unless
+    /// a test has it end sooner, the agent goes. One without a job goes at once, and one that is [stopping](Self::stop_gracefully) does not
     /// finish its job.
     ///
     /// ```

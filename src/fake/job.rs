@@ -383,8 +383,8 @@ impl JobHandle {
         self.run_to(exit_status);
     }
 
-    /// Somebody cancels this job alone. On an agent it is `canceling` until its command ends, at the latest after 10
-    /// seconds.
+    /// Somebody cancels this job alone. On an agent it is `canceling` for the 10 seconds a command is given to stop; then
+    /// the command is killed. Its script does nothing more meanwhile, but a test can have it [end](Self::finish) sooner.
     ///
     /// # Panics
     ///
@@ -394,8 +394,9 @@ impl JobHandle {
         self.must_move(Move::Cancel);
     }
 
-    /// The job's time is up, whatever its limit says: it is `timing_out` until its command ends, at the latest after 10
-    /// seconds.
+    /// The job's time is up, whatever its limit says: it is `timing_out` for the 10 seconds a command is given to stop;
+    /// then the command is killed. Its script does nothing more meanwhile, but a test can have it [end](Self::finish)
+    /// sooner.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, JobState, seconds};

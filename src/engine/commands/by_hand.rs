@@ -32,8 +32,8 @@ pub enum Move {
         /// 0 passes, everything else fails; -1 is what a lost agent or a killed process leaves.
         exit_status: i32,
     },
-    /// Somebody cancels the job alone. On an agent it is `canceling` until its command ends, at the latest 10 seconds
-    /// later.
+    /// Somebody cancels the job alone. On an agent it is `canceling` for the 10 seconds a command is given to stop, or
+    /// until a test has it end.
     Cancel,
     /// The job's time is up, whatever its limit says.
     TimeOut,
