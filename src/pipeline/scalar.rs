@@ -119,25 +119,12 @@ fn integer(plain: &str) -> Option<Value> {
 /// A decimal float; one that is too large stays text.
 fn float(plain: &str) -> Option<Value> {
     let unsigned = plain.strip_prefix(['+', '-']).unwrap_or(plain);
-    let (mantissa, exponent) = match unsigned.find(['e', 'E']) {
-        Some(at) => (&unsigned[..at], Some(&unsigned[at + 1..])),
-        None => (unsigned, None),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let exponent_digits = exponent.map(|text| text.strip_prefix(['+', '-']).unwrap_or(text));
-    let wellformed = all_digits(whole)
-        && all_digits(fraction)
-        && !(whole.is_empty() && fraction.is_empty())
-        && exponent_digits.is_none_or(|digits| !digits.is_empty() && all_digits(digits));
-    if !wellformed {
+    // Not the names that `parse` has for what is no number or has no end. The rest it knows as well as YAML.
+    if !unsigned.starts_with(|first: char| first.is_ascii_digit() || first == '.') {
         return None;
     }
     let number: f64 = plain.parse().ok()?;
     number.is_finite().then_some(Value::Float(number))
-}
-
-fn all_digits(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// A date, or a date and a time: with `T` and a zone, or with a space and none.
@@ -353,6 +340,11 @@ mod tests {
             1.          1
             1.e5        100000
             +.5         0.5
+            +inf        +inf
+            nan         nan
+            Infinity    Infinity
+            1e          1e
+            .e5         .e5
             .1e2        10
             1e5.5       1e5.5
             0x1p4       0x1p4
