@@ -847,6 +847,15 @@ impl Engine {
             );
         }
         assert_eq!(self.timers.progress(), armed);
+        // However much a command does, its job does not carry along what was done.
+        for (_, job) in self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.state == State::Running)
+        {
+            let is_armed = |timer: &TimerKey| self.timers.get(*timer).is_some();
+            assert!(job.timers.iter().all(is_armed), "a timer that fired stays");
+        }
         let timers = self.agents.iter().flat_map(|(_, agent)| {
             let silence = agent.silence.map(|silence| silence.timer);
             let pause = agent.state.pause().map(|pause| pause.timer);
