@@ -218,10 +218,13 @@ impl<K: Ord + Clone, V: Clone> Index<K, V> {
     }
 }
 
+/// What is below a branch, with its first key.
+type Child<K, V> = (K, Arc<Node<K, V>>);
+
 /// Entries in the order of their keys.
 pub(crate) struct Iter<'i, K, V> {
     /// The children still to come, of every branch on the way down.
-    above: Vec<slice::Iter<'i, (K, Arc<Node<K, V>>)>>,
+    above: Vec<slice::Iter<'i, Child<K, V>>>,
     leaf: slice::Iter<'i, (K, V)>,
 }
 

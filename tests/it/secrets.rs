@@ -302,7 +302,7 @@ fn what_a_receiver_got_prints_without_its_token() {
     let webhook = fake.webhook(receiver.url()).token(GIVEN[1]).create();
     webhook.ping();
     fake.settled().blocking();
-    let received = receiver.received();
+    let told = receiver.received();
     assert_eq!(received[0].header("x-buildkite-token"), Some(GIVEN[1]));
     let text = format!("{received:?}");
     assert!(text.contains("\"x-buildkite-token\", \"…\""), "{text}");
