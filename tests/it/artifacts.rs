@@ -278,6 +278,24 @@ fn a_list_that_nobody_changed_is_not_sent_twice() {
     assert_eq!(again(&client).status, 200);
 }
 
+#[test]
+fn what_shows_an_artifact_is_sent_again_when_its_state_changed() {
+    let fake = FakeBuildkite::start();
+    let (_, job) = packed(&fake);
+    let client = client(&fake);
+    let id = job.artifacts()[2].id;
+    let one = format!("{BUILD}/jobs/{}/artifacts/{id}", job.id());
+    for path in [format!("{BUILD}/artifacts"), one] {
+        let etag = client.get(&path).header("etag").expect("one").to_owned();
+        let known = [("if-none-match", etag.as_str())];
+        let again = || client.send("GET", &path, &known, None);
+        assert_eq!(again().status, 304, "{path}");
+        job.mark_artifact("README.md", ArtifactState::Error);
+        assert_eq!(again().status, 200, "{path}");
+        job.mark_artifact("README.md", ArtifactState::Finished);
+    }
+}
+
 // --- Fetching them ---------------------------------------------------------------------------------------------------
 
 #[track_caller]
