@@ -340,6 +340,38 @@ fn a_group_whose_steps_end_in_one_instant_is_told_of_once() {
 }
 
 #[test]
+fn a_group_is_over_whatever_becomes_of_one_that_an_upload_brought() {
+    let fake = FakeBuildkite::start();
+    let steps = "steps: [{group: First, notify: [{slack: s}], steps: [{command: a, key: a}]}, {command: up, key: up}]";
+    let build = fake.pipeline("app").steps(steps).create_build();
+    let up = build.job("up");
+    up.start();
+    up.upload_pipeline("steps: [{group: Second, steps: [{command: b, key: b}]}]");
+    build.job("a").start();
+    build.job("a").finish(0);
+    assert_eq!(
+        told(&fake),
+        ["app#1 First step.finished told to slack \"s\""]
+    );
+}
+
+#[test]
+fn a_notification_can_ask_whether_a_newer_build_ended_first() {
+    let fake = FakeBuildkite::start();
+    let steps =
+        "notify: [{email: a@b.c, if: pipeline.next_finished_build_exists}]\nsteps: [{command: a}]";
+    let app = fake.pipeline("app").steps(steps).create();
+    let (older, newer) = (app.create_build(), app.create_build());
+    newer.pass();
+    assert!(told(&fake).is_empty(), "none is newer");
+    older.pass();
+    assert_eq!(
+        told(&fake),
+        ["app#1 build.finished told to email \"a@b.c\""]
+    );
+}
+
+#[test]
 fn a_condition_of_a_steps_notification_asks_of_its_build_as_well_but_not_for_its_state() {
     for (condition, expected) in [
         ("build.branch == 'main'", 1),
