@@ -191,6 +191,23 @@ fn canceling_a_build_cancels_what_it_waits_for_and_not_what_it_merely_started() 
 }
 
 #[test]
+fn a_canceled_trigger_step_waits_for_a_build_that_is_stopping_already() {
+    // Given a triggered build that somebody canceled, and whose command still runs
+    let (fake, app, lib) = pair("", MAKE);
+    let build = app.create_build();
+    fake.advance(seconds(5));
+    lib.latest_build().cancel();
+    assert_eq!(lib.latest_build().state(), BuildState::Canceling);
+    // When the build that waits for it is canceled, too
+    build.cancel();
+    // Then its step ends with the other build, and not before
+    assert_eq!(states(&build), "canceling");
+    fake.run_until_idle();
+    assert_eq!(states(&build), "canceled");
+    assert_eq!(build.finished_at(), lib.latest_build().finished_at());
+}
+
+#[test]
 fn a_step_that_triggers_a_pipeline_nobody_has_fails() {
     let fake = FakeBuildkite::start();
     let app = fake
