@@ -341,6 +341,15 @@ pub mod coverage {}
 
 pub mod guide;
 
+#[doc = include_str!("performance.md")]
+pub mod performance {}
+
+#[doc = include_str!("reliability.md")]
+pub mod reliability {}
+
+#[doc = include_str!("dependencies.md")]
+pub mod dependencies {}
+
 /// The examples of the README run with the others.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

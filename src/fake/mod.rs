@@ -147,6 +147,9 @@ impl FakeBuildkite {
     /// Starts a fake with the usual: organization `acme`, one token with every scope, an unlimited simulated fleet of
     /// agents, and a clock that stands at 2030-01-01T00:00:00Z until the test moves it.
     ///
+    /// Not for a test whose tokio clock is paused: requests would end at once in "error sending request" or "operation timed
+    /// out". There it is [`on_current_runtime`](FakeBuildkiteBuilder::on_current_runtime).
+    ///
     /// # Panics
     ///
     /// If the system has no port, descriptor or thread left.

@@ -110,6 +110,11 @@ fn decode(text: &str) -> String {
 /// A `+` of an offset that was not escaped arrives as a space.
 pub(crate) fn instant(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
+    // chrono takes years of any length and with a sign; ISO 8601 has four digits, unless both sides agree on more.
+    let year = text.split('-').next().unwrap_or_default();
+    if year.len() != 4 || !year.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
     if let Ok(at) = DateTime::parse_from_rfc3339(&text.replace(' ', "+")) {
         return Some(at.to_utc());
     }
@@ -182,7 +187,14 @@ mod tests {
             assert!(instant(text).is_some(), "{text}");
         }
         assert_eq!(instant("2030-01-01"), instant("2030-01-01T00:00:00Z"));
-        for text in ["", "yesterday", "2030-13-01", "10:00"] {
+        for text in [
+            "",
+            "yesterday",
+            "2030-13-01",
+            "10:00",
+            "-060-01-01",
+            "99-01-01",
+        ] {
             assert_eq!(instant(text), None, "{text}");
         }
     }

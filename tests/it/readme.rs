@@ -29,11 +29,7 @@ fn the_picture_in_the_readme_is_the_one_that_is_drawn() {
     macos.exits(1).then().takes(minutes(11)).exits(0);
     app.on_job("publish").takes(minutes(6));
     app.on_job("announce").takes(minutes(1));
-    let build = app
-        .build()
-        .branch("main")
-        .message("Release 1.4.0")
-        .create();
+    let build = app.build().branch("main").message("Release 1.4.0").create();
 
     // When somebody retries it, and then releases
     fake.advance(minutes(12));

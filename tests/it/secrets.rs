@@ -303,8 +303,8 @@ fn what_a_receiver_got_prints_without_its_token() {
     webhook.ping();
     fake.settled().blocking();
     let told = receiver.received();
-    assert_eq!(received[0].header("x-buildkite-token"), Some(GIVEN[1]));
-    let text = format!("{received:?}");
+    assert_eq!(told[0].header("x-buildkite-token"), Some(GIVEN[1]));
+    let text = format!("{told:?}");
     assert!(text.contains("\"x-buildkite-token\", \"…\""), "{text}");
     assert!(!text.contains(GIVEN[1]), "{text}");
 }

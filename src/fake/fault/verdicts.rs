@@ -64,7 +64,8 @@ impl FaultBuilder {
         self.order(Verdict::Answer { status, body })
     }
 
-    /// 429, with the headers and the body of a user who has asked too often, until the end of the running minute of the
+    /// 429, with the headers (`RateLimit-Reset`, `RateLimit-User-Reset`; Buildkite sends no `Retry-After`) and the body of a
+    /// user who has asked too often, until the end of the running minute of the
     /// fake's clock. [`enforce_rate_limits`](crate::FakeBuildkiteBuilder::enforce_rate_limits) sends away those who really
     /// have.
     #[track_caller]
@@ -72,7 +73,8 @@ impl FaultBuilder {
         self.order(Verdict::RateLimited { reset: None })
     }
 
-    /// 429, with so many seconds to wait. Clients wait in real time: 0 is a good number for them.
+    /// 429, with so many seconds to wait. A client that waits in real time wants 0; one whose sleep moves the fake's clock, or
+    /// that sleeps under [`Clock::FollowTokio`](crate::Clock::FollowTokio), any number.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, seconds};
