@@ -20,8 +20,12 @@ use crate::vocabulary::route::Route;
 use crate::vocabulary::scope::Scope;
 use crate::wire::shelf::Shelf;
 
-/// How many bytes of bodies are kept: 32 MiB. Beyond that it starts anew.
+/// How many bytes of answers are kept: 32 MiB. Beyond that it starts anew.
 const LIMIT: usize = 32 * 1024 * 1024;
+
+/// What an answer takes beside its body and its question: about 2 KiB, nearly all of it headers. Who asks for small answers in
+/// ever other words must not fill the memory.
+const OVERHEAD: usize = 2048;
 
 /// All that is kept so that it need not be rendered again. It knows nothing that the world does not, and is no part of it:
 /// a world that takes another one's place starts with an empty one.
@@ -96,7 +100,8 @@ impl Kept {
     }
 
     pub(super) fn put(&mut self, question: Question, answer: Answer) {
-        let size = answer.reply.body.len();
+        let asked = question.path.len() + question.query.len() + question.origin.len();
+        let size = OVERHEAD + asked + answer.reply.body.len();
         if self.bytes + size > LIMIT {
             self.answers.clear();
             self.bytes = 0;
@@ -127,6 +132,33 @@ impl Kept {
                 self.date = Some((now.timestamp(), Arc::clone(&text)));
                 text
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_answers_to_ever_other_questions_are_bounded_too() {
+        let mut kept = Kept::default();
+        let most = LIMIT / OVERHEAD;
+        for n in 0..2 * most {
+            let question = Question {
+                token: 0,
+                path: "/v2/builds".to_owned(),
+                query: format!("x={n}"),
+                origin: "http://fake.test".to_owned(),
+            };
+            let answer = Answer {
+                reply: Reply::json(200, "[]\n"),
+                polled: Vec::new(),
+                tailed: None,
+                note: None,
+            };
+            kept.put(question, answer);
+            assert!(kept.answers.len() <= most && kept.bytes <= LIMIT);
         }
     }
 }
