@@ -5,7 +5,6 @@
 //!
 //! Elsewhere: each filter by itself, with its meaning (`lists`).
 
-use std::env;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +13,7 @@ use fake_buildkite::{
     MemberRole, Move, PipelineHandle, QueueHandle, Scope, UserHandle,
 };
 
+use crate::random_requests::{Random, number};
 use crate::support::{Client, Json, client};
 
 /// How many worlds a run has unless `FAKE_BUILDKITE_WORLDS` says otherwise, and how much happens in each and is asked.
@@ -76,36 +76,6 @@ fn a_page_far_from_the_newest_of_several_pipelines_is_the_one_that_was_asked_for
                 world.check(0, scope, &asked);
             }
         }
-    }
-}
-
-fn number(name: &str, default: u64) -> u64 {
-    env::var(name).map_or(default, |text| text.parse().expect("a number"))
-}
-
-/// Numbers from a seed: no entropy, no crate.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        word ^ (word >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        let end = u64::try_from(end).expect("a length");
-        usize::try_from(self.next() % end).expect("below a length")
-    }
-
-    fn once_in(&mut self, n: usize) -> bool {
-        self.below(n) == 0
-    }
-
-    fn of<T: Clone>(&mut self, all: &[T]) -> T {
-        all[self.below(all.len())].clone()
     }
 }
 
@@ -214,7 +184,7 @@ impl World {
         let queue = cluster.queue("default");
         Self {
             seed,
-            random: Random(seed),
+            random: Random::new(seed),
             fake,
             queue,
             cluster,
@@ -227,7 +197,7 @@ impl World {
 
     fn tick(&mut self) {
         let seconds = [0, 0, 1, 7];
-        let seconds = self.random.of(&seconds);
+        let seconds = self.random.pick(&seconds);
         self.fake.advance(Duration::from_secs(seconds));
     }
 
@@ -266,14 +236,14 @@ impl World {
         let mut meta_data = Vec::new();
         for name in ["a", "b"] {
             if self.random.once_in(2) {
-                meta_data.push(format!("\"{name}\":\"{}\"", self.random.of(&VALUES)));
+                meta_data.push(format!("\"{name}\":\"{}\"", self.random.pick(&VALUES)));
             }
         }
         let meta_data = meta_data.join(",");
         let body = format!(
             r#"{{"commit":"{}","branch":"{}","meta_data":{{{meta_data}}}}}"#,
-            self.random.of(&COMMITS),
-            self.random.of(&BRANCHES),
+            self.random.pick(&COMMITS),
+            self.random.pick(&BRANCHES),
         );
         let path = format!("/organizations/{organization}/pipelines/{slug}/builds");
         self.readers[who].client.post(&path, &body).expect(201);
@@ -315,11 +285,11 @@ impl World {
 
     fn move_job(&mut self) {
         let Some(row) = self.any_row() else { return };
-        let key = self.random.of(&["a", "go", "c"]);
+        let key = self.random.pick(&["a", "go", "c"]);
         let job: JobHandle = self.rows[row].build.job(key);
         if job.job_type() == JobType::Manual {
             if job.state() == fake_buildkite::JobState::Blocked {
-                job.unblock_with([("b", self.random.of(&VALUES))]);
+                job.unblock_with([("b", self.random.pick(&VALUES))]);
             }
             return;
         }
@@ -332,22 +302,22 @@ impl World {
             Move::Retry,
         ];
         // Whether it is possible or not.
-        let wanted = self.random.of(&moves);
+        let wanted = self.random.pick(&moves);
         let _ = job.try_move(wanted);
     }
 
     fn any_asked(&mut self) -> Asked {
         let mut asked = Asked::default();
         // Mostly one or two filters, some of them with several values.
-        for _ in 0..self.random.of(&[0, 1, 1, 1, 2, 2, 3, 5]) {
+        for _ in 0..self.random.pick(&[0, 1, 1, 1, 2, 2, 3, 5]) {
             let (key, value) = self.any_filter();
             asked.set(key, value);
         }
         if self.random.once_in(3) {
-            asked.page = Some(self.random.of(&[1, 2, 3, 5, 9, 17, 1000]));
+            asked.page = Some(self.random.pick(&[1, 2, 3, 5, 9, 17, 1000]));
         }
         if !self.random.once_in(6) {
-            asked.per_page = Some(self.random.of(&[1, 2, 3, 7, 100]));
+            asked.per_page = Some(self.random.pick(&[1, 2, 3, 7, 100]));
         }
         asked
     }
@@ -358,12 +328,12 @@ impl World {
             0 | 1 => (
                 "branch",
                 random
-                    .of(&["main", "main/a", "x", "nowhere", "*", "main*", "*a*"])
+                    .pick(&["main", "main/a", "x", "nowhere", "*", "main*", "*a*"])
                     .to_owned(),
             ),
             2 => (
                 "commit",
-                random.of(&["HEAD", "abc", "ab", "abd"]).to_owned(),
+                random.pick(&["HEAD", "abc", "ab", "abd"]).to_owned(),
             ),
             3 => {
                 let ids = self
@@ -372,24 +342,24 @@ impl World {
                     .map(|reader| reader.user.id().to_string());
                 let mut ids: Vec<_> = ids.collect();
                 ids.push("nobody".to_owned());
-                ids.push(random.of(&ids).to_uppercase());
-                ("creator", random.of(&ids))
+                ids.push(random.pick(&ids).to_uppercase());
+                ("creator", random.pick(&ids))
             }
             4 | 5 => {
                 let words = BuildState::ALL.iter().map(|state| state.as_str());
                 let words: Vec<_> = words
                     .chain(["finished", "finished", "unknown", "Passed"])
                     .collect();
-                ("state", random.of(&words).to_owned())
+                ("state", random.pick(&words).to_owned())
             }
-            6 => ("meta_data[a]", random.of(&["1", "2", "4"]).to_owned()),
-            7 => ("meta_data[b]", random.of(&VALUES).to_owned()),
+            6 => ("meta_data[a]", random.pick(&["1", "2", "4"]).to_owned()),
+            7 => ("meta_data[b]", random.pick(&VALUES).to_owned()),
             8 => ("created_from", self.any_instant()),
             9 => ("created_to", self.any_instant()),
             10 => ("finished_from", self.any_instant()),
             _ => (
                 "include_paused",
-                random.of(&["true", "false", "false", "maybe"]).to_owned(),
+                random.pick(&["true", "false", "false", "maybe"]).to_owned(),
             ),
         }
     }
@@ -408,7 +378,7 @@ impl World {
     }
 
     fn check_list(&mut self) {
-        let reader = self.random.of(&[0, 0, 0, 1, 1, 2]);
+        let reader = self.random.pick(&[0, 0, 0, 1, 1, 2]);
         let scope = self.random.below(2 + PLACES.len());
         let asked = self.any_asked();
         self.check(reader, scope, &asked);

@@ -90,6 +90,10 @@ impl Random {
     pub(crate) fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
         &all[self.below(all.len())]
     }
+
+    pub(crate) fn pick<T: Clone>(&mut self, all: &[T]) -> T {
+        self.of(all).clone()
+    }
 }
 
 /// Fields that some body has. Most say nothing to most routes.
