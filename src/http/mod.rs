@@ -103,6 +103,9 @@ impl Options {
 /// How much of a path that is no route a report names: 200 characters.
 const NAMED_PATH: usize = 200;
 
+/// How many headers an answer gets beside those of its handler: room for them is made at once.
+const HEADERS: usize = 24;
+
 /// An answer, and what else came of the request.
 #[derive(Debug)]
 pub(crate) struct Answered {
@@ -306,6 +309,7 @@ fn known(
         let result = handle(engine, answered);
         result.unwrap_or_else(ApiError::into_reply)
     });
+    reply.headers.reserve(HEADERS);
     reply = with_scopes(engine, kept, token, route, reply);
     usage.write_on(reply)
 }

@@ -52,11 +52,15 @@ pub(crate) enum Target<'p> {
 
 /// The decoded segments of a path. A slash at the end, or two in a row, make no difference.
 pub(crate) fn segments(path: &str) -> Vec<Cow<'_, str>> {
-    let decode = |segment| percent_decode_str(segment).decode_utf8_lossy();
-    path.split('/')
-        .filter(|segment| !segment.is_empty())
-        .map(decode)
-        .collect()
+    let mut segments = Vec::with_capacity(12);
+    for segment in path.split('/') {
+        if segment.contains('%') {
+            segments.push(percent_decode_str(segment).decode_utf8_lossy());
+        } else if !segment.is_empty() {
+            segments.push(Cow::Borrowed(segment));
+        }
+    }
+    segments
 }
 
 pub(crate) fn find<'p>(method: &Method, segments: &[&'p str]) -> Target<'p> {

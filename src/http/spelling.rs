@@ -19,7 +19,7 @@ pub(crate) struct Spelling {
     sets: Vec<Set>,
 }
 
-/// Headers with different names, in both forms.
+/// Headers with different names, in both forms and in the same order.
 #[derive(Debug)]
 struct Set {
     names: Vec<&'static str>,
@@ -49,9 +49,11 @@ impl Spelling {
 }
 
 impl Set {
-    /// None, if names are repeated or are not the same in every reply.
+    /// None, if names are repeated or are not the same in every reply, or if the map has an order of its own.
     fn new(headers: Vec<(Cow<'static, str>, Value)>, map: &HeaderMap) -> Option<Self> {
-        if map.keys_len() != headers.len() {
+        let mut in_order = headers.iter().zip(map.keys());
+        let is_same = in_order.all(|((name, _), known)| known.as_str().eq_ignore_ascii_case(name));
+        if map.keys_len() != headers.len() || !is_same {
             return None;
         }
         let (mut names, mut values) = (Vec::new(), Vec::new());
@@ -80,9 +82,10 @@ impl Set {
 
     fn with_values_of(&self, headers: &[(Cow<'static, str>, Value)]) -> Result<HeaderMap, String> {
         let mut map = self.map.clone();
-        for ((name, known), (_, value)) in self.names.iter().zip(&self.values).zip(headers) {
+        for ((known, (name, value)), slot) in self.values.iter().zip(headers).zip(map.values_mut())
+        {
             if !is_same(known, value) {
-                *map.get_mut(*name).expect("a name of the set") = spelled_value(name, value)?;
+                *slot = spelled_value(name, value)?;
             }
         }
         Ok(map)

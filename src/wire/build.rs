@@ -2,6 +2,8 @@
 //!
 //! Source: Buildkite docs, "Builds API"; key order from recorded responses.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -14,9 +16,12 @@ use crate::wire::account::UserJson;
 use crate::wire::cluster::Place;
 use crate::wire::job::{self, JobStateCountsJson};
 use crate::wire::pipeline;
-use crate::wire::shelf::Part;
+use crate::wire::shelf::{Part, Piece};
 use crate::wire::text::{Text, members};
 use crate::wire::{Pairs, Time, View, graphql_id};
+
+/// Room for what stands behind a build's jobs, in bytes.
+const REST: usize = 512;
 
 /// Which parts of a build a request asked for.
 #[derive(Debug, Default)]
@@ -141,30 +146,17 @@ struct TestEngineJson {
 
 /// A build, as text.
 pub(crate) fn text(view: &View<'_>, key: BuildKey, parts: &Parts) -> Vec<u8> {
+    let mut whole = Text::new();
+    append(&mut whole, view, key, parts);
+    whole.end()
+}
+
+/// The same behind what there is.
+pub(crate) fn append(whole: &mut Text, view: &View<'_>, key: BuildKey, parts: &Parts) {
+    let own = own_piece(view, key);
     let engine = view.engine;
     let build = engine.build(key);
-    let is_blocked = build.state == BuildState::Blocked;
-    let blocked_by = is_blocked.then(|| engine.blocked_by(key)).flatten();
-    let gate = blocked_by.map(|(gate, _)| gate);
-    let stamp = [
-        engine.build_version(key),
-        gate.map_or(0, |gate| engine.job_version(gate)),
-        engine.places_version(),
-    ];
-    let own = view.piece(Part::Build, key, stamp, || {
-        view.saw(Kind::Build, key, engine.build_version(key));
-        if let Some(gate) = gate {
-            view.saw(Kind::Job, gate, engine.job_version(gate));
-        }
-        let cluster = Place::of_cluster(view, build.cluster);
-        let rear = RearJson {
-            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
-            cluster_url: cluster.map(|cluster| cluster.url),
-        };
-        let front = FrontJson::new(view, key);
-        (members(&front), members(&rear))
-    });
-    let mut whole = Text::object();
+    whole.open_object();
     whole.members(&own.front);
     if !parts.without_pipeline {
         whole.member_text("pipeline", &pipeline::text(view, build.pipeline));
@@ -173,17 +165,21 @@ pub(crate) fn text(view: &View<'_>, key: BuildKey, parts: &Parts) -> Vec<u8> {
         let jobs = engine.jobs_of(key);
         jobs.filter(move |(_, job)| attempts.show(job.is_superseded()))
     };
-    let jobs = |keys: &mut dyn Iterator<Item = JobKey>| {
-        let mut jobs = Text::array();
-        keys.for_each(|key| jobs.item(&job::piece(view, key).front));
-        jobs.end()
-    };
-    match &parts.jobs {
-        Jobs::None => {}
-        Jobs::These(keys) => whole.member_text("jobs", &jobs(&mut keys.iter().copied())),
+    let jobs: Option<Vec<_>> = match &parts.jobs {
+        Jobs::None => None,
+        Jobs::These(keys) => Some(keys.iter().map(|key| job::piece(view, *key)).collect()),
         Jobs::Every(attempts) => {
-            whole.member_text("jobs", &jobs(&mut shown(*attempts).map(|(key, _)| key)));
+            let jobs = shown(*attempts);
+            Some(jobs.map(|(key, _)| job::piece(view, key)).collect())
         }
+    };
+    if let Some(jobs) = jobs {
+        whole.reserve(jobs.iter().map(|job| job.front.len() + 1).sum::<usize>() + REST);
+        whole.open_array("jobs");
+        for job in jobs {
+            whole.item(&job.front);
+        }
+        whole.close();
     }
     whole.members(&own.rear);
     if let Some(attempts) = parts.with_counts {
@@ -205,7 +201,34 @@ pub(crate) fn text(view: &View<'_>, key: BuildKey, parts: &Parts) -> Vec<u8> {
             whole.member("steps", &steps);
         }
     }
-    whole.end()
+    whole.close();
+}
+
+/// All of a build but its pipeline and its jobs.
+fn own_piece(view: &View<'_>, key: BuildKey) -> Arc<Piece> {
+    let engine = view.engine;
+    let build = engine.build(key);
+    let is_blocked = build.state == BuildState::Blocked;
+    let blocked_by = is_blocked.then(|| engine.blocked_by(key)).flatten();
+    let gate = blocked_by.map(|(gate, _)| gate);
+    let stamp = [
+        engine.build_version(key),
+        gate.map_or(0, |gate| engine.job_version(gate)),
+        engine.places_version(),
+    ];
+    view.piece(Part::Build, key, stamp, || {
+        view.saw(Kind::Build, key, engine.build_version(key));
+        if let Some(gate) = gate {
+            view.saw(Kind::Job, gate, engine.job_version(gate));
+        }
+        let cluster = Place::of_cluster(view, build.cluster);
+        let rear = RearJson {
+            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
+            cluster_url: cluster.map(|cluster| cluster.url),
+        };
+        let front = FrontJson::new(view, key);
+        (members(&front), members(&rear))
+    })
 }
 
 impl<'e> FrontJson<'e> {

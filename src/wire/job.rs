@@ -375,17 +375,14 @@ pub(crate) struct JobStateCountsJson {
 
 impl JobStateCountsJson {
     pub(crate) fn of<'e>(jobs: impl Iterator<Item = &'e Job>) -> Self {
-        let mut states: Vec<(JobState, usize)> =
-            JobState::ALL.iter().map(|state| (*state, 0)).collect();
+        let mut counts = [0; JobState::ALL.len()];
         let mut total = 0;
         for job in jobs {
             total += 1;
-            let reported = job.state.reported();
-            if let Some((_, count)) = states.iter_mut().find(|(state, _)| *state == reported) {
-                *count += 1;
-            }
+            counts[job.state.reported() as usize] += 1;
         }
-        states.retain(|(_, count)| *count > 0);
+        let all = JobState::ALL.iter().copied().zip(counts);
+        let states = all.filter(|(_, count)| *count > 0).collect();
         Self { total, states }
     }
 }

@@ -26,6 +26,7 @@ pub(crate) mod team;
 pub(crate) mod terminal;
 pub(crate) mod text;
 pub(crate) mod webhook;
+mod writer;
 
 use std::cell::{Cell, RefCell};
 use std::fmt;

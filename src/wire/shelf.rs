@@ -16,7 +16,7 @@ use crate::wire::Fingerprint;
 const LIMIT: usize = 32 * 1024 * 1024;
 
 /// What a piece is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// All of a build but its pipeline and its jobs.
     Build,
@@ -41,7 +41,10 @@ pub(crate) struct Piece {
 
 impl Piece {
     pub(super) fn new(stamp: Stamp, texts: (Vec<u8>, Vec<u8>), seen: Fingerprint) -> Self {
-        let (front, rear) = texts;
+        let (mut front, mut rear) = texts;
+        // They are kept, and were written into more room than they need.
+        front.shrink_to_fit();
+        rear.shrink_to_fit();
         Self {
             stamp,
             front,
@@ -54,7 +57,8 @@ impl Piece {
 /// The pieces that are kept, for one way of asking.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
-    pieces: BTreeMap<(Part, u32), Arc<Piece>>,
+    /// By row, for each part: small keys, because every job that is shown is looked up.
+    pieces: [BTreeMap<u32, Arc<Piece>>; 3],
     bytes: usize,
     /// With what their URLs begin.
     origin: String,
@@ -72,18 +76,18 @@ impl Shelf {
     }
 
     pub(super) fn find<K: Key>(&self, part: Part, key: K, stamp: Stamp) -> Option<Arc<Piece>> {
-        let piece = self.pieces.get(&(part, key.row()))?;
+        let piece = self.pieces[part as usize].get(&key.row())?;
         (piece.stamp == stamp).then(|| Arc::clone(piece))
     }
 
     pub(super) fn put<K: Key>(&mut self, part: Part, key: K, piece: Arc<Piece>) {
         let size = |piece: &Piece| piece.front.len() + piece.rear.len();
         if self.bytes + size(&piece) > LIMIT {
-            self.pieces.clear();
+            self.pieces = Default::default();
             self.bytes = 0;
         }
         self.bytes += size(&piece);
-        if let Some(old) = self.pieces.insert((part, key.row()), piece) {
+        if let Some(old) = self.pieces[part as usize].insert(key.row(), piece) {
             self.bytes -= size(&old);
         }
     }

@@ -2,9 +2,16 @@
 
 use serde::Serialize;
 
+use crate::wire::writer::{Buffer, write};
+
+/// Room for most shapes, so that few are moved while they grow.
+const ROOM: usize = 4096;
+
 /// One JSON value as text, without a newline.
 pub(crate) fn json(shape: &impl Serialize) -> Vec<u8> {
-    serde_json::to_vec(shape).expect("our shapes have string keys and finite numbers")
+    let mut text = Buffer::with_room(ROOM);
+    write(&mut text, shape);
+    text.into_bytes()
 }
 
 /// The inside of a JSON object: what stands between its braces.
@@ -19,66 +26,108 @@ pub(crate) fn members(shape: &impl Serialize) -> Vec<u8> {
     text
 }
 
-/// A JSON object or array that is being written.
+/// JSON that is being written: an object or an array, and what is open in it.
 #[derive(Debug)]
 pub(crate) struct Text {
-    bytes: Vec<u8>,
-    end: u8,
+    bytes: Buffer,
+    /// What is still to be closed, the innermost last.
+    ends: Vec<u8>,
 }
 
 impl Text {
-    pub(crate) fn object() -> Self {
+    /// Nothing is open yet.
+    pub(crate) fn new() -> Self {
         Self {
-            bytes: vec![b'{'],
-            end: b'}',
+            bytes: Buffer::with_room(ROOM),
+            ends: Vec::new(),
         }
     }
 
+    pub(crate) fn object() -> Self {
+        let mut text = Self::new();
+        text.open_object();
+        text
+    }
+
     pub(crate) fn array() -> Self {
-        Self {
-            bytes: vec![b'['],
-            end: b']',
-        }
+        let mut text = Self::new();
+        text.open(b'[', b']');
+        text
+    }
+
+    /// Makes room for so many bytes more.
+    pub(crate) fn reserve(&mut self, more: usize) {
+        self.bytes.reserve(more);
+    }
+
+    fn open(&mut self, begin: u8, end: u8) {
+        self.bytes.push(begin);
+        self.ends.push(end);
+    }
+
+    /// Opens the whole or an item of an array.
+    pub(crate) fn open_object(&mut self) {
+        self.next();
+        self.open(b'{', b'}');
+    }
+
+    /// Opens a member of an object.
+    pub(crate) fn open_array(&mut self, name: &str) {
+        self.name(name);
+        self.open(b'[', b']');
+    }
+
+    /// Ends what was opened last.
+    pub(crate) fn close(&mut self) {
+        self.bytes.push(self.ends.pop().expect("something is open"));
     }
 
     /// Goes on behind what there is.
     fn next(&mut self) {
-        if !matches!(self.bytes.last(), Some(b'{' | b'[')) {
+        if !matches!(self.bytes.last(), None | Some(b'{' | b'[')) {
             self.bytes.push(b',');
         }
+    }
+
+    fn name(&mut self, name: &str) {
+        self.next();
+        self.bytes.push(b'"');
+        self.bytes.put(name.as_bytes());
+        self.bytes.put(b"\":");
     }
 
     /// Members of an object that are text already; perhaps none.
     pub(crate) fn members(&mut self, text: &[u8]) {
         if !text.is_empty() {
             self.next();
-            self.bytes.extend_from_slice(text);
+            self.bytes.put(text);
         }
     }
 
     /// A member of an object. Its name is written as it is.
     pub(crate) fn member(&mut self, name: &str, shape: &impl Serialize) {
-        self.member_text(name, &json(shape));
+        self.name(name);
+        write(&mut self.bytes, shape);
     }
 
     /// A member whose value is text already.
     pub(crate) fn member_text(&mut self, name: &str, text: &[u8]) {
-        self.next();
-        self.bytes.push(b'"');
-        self.bytes.extend_from_slice(name.as_bytes());
-        self.bytes.extend_from_slice(b"\":");
-        self.bytes.extend_from_slice(text);
+        self.name(name);
+        self.bytes.put(text);
     }
 
     /// An item of an array, which is text already.
     pub(crate) fn item(&mut self, text: &[u8]) {
         self.next();
-        self.bytes.extend_from_slice(text);
+        self.bytes.put(text);
     }
 
+    /// Ends everything that is open.
     pub(crate) fn end(mut self) -> Vec<u8> {
-        self.bytes.push(self.end);
-        self.bytes
+        while !self.ends.is_empty() {
+            self.close();
+        }
+        self.bytes.into_bytes()
     }
 }
 
@@ -110,7 +159,12 @@ mod tests {
         object.member_text("c", &array.end());
         object.member("d", &"{");
         object.member("e", &2);
-        let expected = "{\"a\":1,\"b\":[],\"c\":[1,[]],\"d\":\"{\",\"e\":2}";
+        object.open_array("f");
+        object.item(b"3");
+        object.open_object();
+        object.member("g", &[4]);
+        object.close();
+        let expected = "{\"a\":1,\"b\":[],\"c\":[1,[]],\"d\":\"{\",\"e\":2,\"f\":[3,{\"g\":[4]}]}";
         assert_eq!(String::from_utf8(object.end()).as_deref(), Ok(expected));
         assert_eq!(Text::object().end(), b"{}");
     }

@@ -245,7 +245,7 @@ fn list(cx: &mut Cx<'_>, scope: Scope) -> Result<Reply, ApiError> {
             },
             ..Parts::default()
         };
-        builds.item(&wire::build::text(&view, build, &parts));
+        wire::build::append(&mut builds, &view, build, &parts);
     }
     let reply = Cx::show_text(&view, 200, builds.end());
     Ok(cx.with_link(reply, page, total))

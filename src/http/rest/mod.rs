@@ -198,12 +198,12 @@ impl Cx<'_> {
         text: impl Fn(T) -> Vec<u8>,
     ) -> Reply {
         let (shown, links) = self.window(view, window, all);
-        let mut items = Text::array();
-        for one in shown {
-            items.item(&text(one));
-        }
         let mut page = Text::object();
-        page.member_text("items", &items.end());
+        page.open_array("items");
+        for one in shown {
+            page.item(&text(one));
+        }
+        page.close();
         page.member("links", &links);
         Self::show_text(view, 200, page.end())
     }
