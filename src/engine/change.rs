@@ -144,7 +144,7 @@ impl Engine {
         if self
             .jobs
             .get(key)
-            .promise
+            .promise()
             .is_none_or(|promise| !promise.is_hard)
         {
             self.note_failing(key);
@@ -176,7 +176,7 @@ impl Engine {
     /// A job that promised to fail keeps the promise: if it ends in a way that counts for less, it ends with the status
     /// it promised.
     pub(crate) fn finish(&mut self, key: JobKey, mut exit: Exit) -> Result<(), Illegal> {
-        if let Some(promise) = self.jobs.get(key).promise {
+        if let Some(promise) = self.jobs.get(key).promise() {
             if exit.status == 0 || promise.is_hard && !self.is_hard(key, &exit) {
                 exit.status = promise.exit_status;
             }

@@ -147,7 +147,7 @@ impl Engine {
             return;
         };
         let job = self.jobs.get(key);
-        let since = match self.step_of(job).upload {
+        let since = match self.step_of(job).upload() {
             Some(upload) => upload.at,
             None => self.builds.get(job.build).created_at,
         };

@@ -13,6 +13,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use smallvec::SmallVec;
 use uuid::Uuid;
 
 use crate::engine::job::{Job, JobKey, State};
@@ -129,7 +130,8 @@ pub(crate) struct StepRun {
     pub(crate) kind: JobType,
     /// How people call it.
     pub(crate) name: Arc<str>,
-    pub(crate) upload: Option<Upload>,
+    /// Few steps have one.
+    upload: Option<Arc<Upload>>,
     pub(crate) edges: Arc<[Edge]>,
     pub(crate) dependents: Arc<[usize]>,
     /// A wait or block step that was not broken: what comes after it waits for it.
@@ -139,7 +141,7 @@ pub(crate) struct StepRun {
     /// Why it is excluded from the start.
     pub(crate) broken: Option<Arc<str>>,
     /// Its jobs, oldest first: several for parallelism, a matrix and retries.
-    pub(crate) jobs: Vec<JobKey>,
+    pub(crate) jobs: SmallVec<[JobKey; 4]>,
     pub(crate) class: Class,
     /// How many of its edges lead to steps that are [`Class::Pending`].
     pub(crate) pending: usize,
@@ -162,17 +164,22 @@ impl StepRun {
             group: group.clone(),
             kind: kind_of(step),
             name: Arc::clone(name),
-            upload,
+            upload: upload.map(Arc::new),
             edges: Arc::default(),
             dependents: Arc::default(),
             is_barrier: can_hold && broken.is_none(),
             depends_on_missing: false,
             broken,
-            jobs: Vec::new(),
+            jobs: SmallVec::new(),
             class: Class::Pending,
             pending: 0,
             readiness: Readiness::Pending,
         }
+    }
+
+    /// Where it came from, if not from its pipeline's own steps.
+    pub(crate) fn upload(&self) -> Option<Upload> {
+        self.upload.as_deref().copied()
     }
 
     /// The newest of its jobs. A step whose matrix is empty has none; a block step always has one.

@@ -610,7 +610,7 @@ impl Engine {
             let on = self.step(job.build, edge.on);
             // What is uploaded before a step that went on, if only to wait for its group, comes too late for it.
             let ready = job.times.limited_at.unwrap_or(came);
-            if on.upload.is_some_and(|upload| upload.at >= ready) {
+            if on.upload().is_some_and(|upload| upload.at >= ready) {
                 continue;
             }
             for before in on.jobs.iter().map(|key| self.jobs.get(*key)) {
@@ -656,7 +656,7 @@ impl Engine {
     }
 
     fn has_upload_since(&self, build: BuildKey, instant: DateTime<Utc>) -> bool {
-        let mut uploads = self.steps(build).filter_map(|run| run.upload);
+        let mut uploads = self.steps(build).filter_map(|run| run.upload());
         uploads.any(|upload| upload.at >= instant)
     }
 
@@ -667,7 +667,7 @@ impl Engine {
         let group_of = |run: &StepRun| run.group.as_ref().map(|group| group.number);
         for (n, run) in runs.iter().enumerate() {
             let has_edge = |on: usize| run.edges.iter().any(|edge| edge.on == order[on]);
-            if let Some(upload) = run.upload {
+            if let Some(upload) = run.upload() {
                 let on = order.iter().position(|step| *step == upload.step);
                 let on = on.expect("what uploads has begun, and stays");
                 assert!(
@@ -735,7 +735,7 @@ impl Engine {
             times.finished_at,
             now,
         ]) && in_order(&[created, times.unblocked_at, now])
-            && in_order(&[created, job.promise.map(|promise| promise.at), now])
+            && in_order(&[created, job.promise().map(|promise| promise.at), now])
             && in_order(&[times.expired_at, times.finished_at]);
         assert!(is_ordered, "the times of a job are in order: {job:?}");
         assert!(job.scheduled_at <= job.created_at);

@@ -83,7 +83,7 @@ impl<'p> Plan<'p> {
             {
                 by_key.entry(key).or_default().push(place);
             }
-            if let Some(upload) = &run.upload {
+            if let Some(upload) = run.upload() {
                 uploads.entry(upload.step).or_default().push(place);
             }
         }
@@ -130,7 +130,7 @@ impl<'p> Plan<'p> {
             Some(named) => self.named(place, named, seen, &mut links),
             None => self.implicit(place, of_group.is_some(), barriers, seen, &mut links),
         }
-        if let Some(upload) = &run.upload {
+        if let Some(upload) = run.upload() {
             links.edges.push(Edge {
                 on: upload.step,
                 why: Because::Uploaded,
@@ -236,8 +236,8 @@ impl<'p> Plan<'p> {
 
     /// The number of the step that uploaded the one at a place, of the one that uploaded that, and so on.
     fn uploaders_of(&self, place: usize) -> BTreeSet<usize> {
-        let first = self.run(place).upload;
-        let chain = std::iter::successors(first, |upload| self.steps[upload.step].upload);
+        let first = self.run(place).upload();
+        let chain = std::iter::successors(first, |upload| self.steps[upload.step].upload());
         chain.map(|upload| upload.step).collect()
     }
 }

@@ -290,7 +290,7 @@ impl Engine {
     fn cancel_on_failing(&mut self, key: BuildKey) {
         let wants =
             |job: &Job| matches!(&*job.spec, Step::Command(step) if step.cancel_on_build_failing);
-        let promised = |job: &Job| job.promise.is_some_and(|promise| promise.is_hard);
+        let promised = |job: &Job| job.promise().is_some_and(|promise| promise.is_hard);
         let jobs = self
             .jobs_of(key)
             .filter(|(_, job)| wants(job) && !job.is_superseded() && !promised(job));

@@ -18,16 +18,25 @@ pub(crate) trait Key: Copy + fmt::Debug {
 macro_rules! key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub(crate) struct $name(u32);
+        ///
+        /// One more than the row, so that `Option` of it takes no more room: a job has six of these.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub(crate) struct $name(std::num::NonZeroU32);
 
         impl $crate::engine::table::Key for $name {
             fn from_row(row: u32) -> Self {
-                Self(row)
+                let more = row.checked_add(1).and_then(std::num::NonZeroU32::new);
+                Self(more.expect("fewer than 2^32 - 1 rows"))
             }
 
             fn row(self) -> u32 {
-                self.0
+                self.0.get() - 1
+            }
+        }
+
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                write!(f, "{}({})", stringify!($name), $crate::engine::table::Key::row(*self))
             }
         }
     };

@@ -68,7 +68,7 @@ impl Tally {
             | State::Skipped
             | State::Broken => false,
         };
-        let promised = job.promise.is_some_and(|promise| promise.is_hard) && state.is_on_agent();
+        let promised = job.promise().is_some_and(|promise| promise.is_hard) && state.is_on_agent();
         let is_work = match state {
             State::Limiting
             | State::Limited

@@ -491,7 +491,7 @@ impl JobHandle {
     #[must_use]
     #[track_caller]
     pub fn promised_exit_status(&self) -> Option<i32> {
-        self.read(|_, job| job.promise.map(|promise| promise.exit_status))
+        self.read(|_, job| job.promise().map(|promise| promise.exit_status))
     }
 
     /// The job uploads steps into its build, as `buildkite-agent pipeline upload` does in a command that runs.

@@ -334,8 +334,8 @@ impl<'e> ScriptJson<'e> {
                 .and_then(|exit| exit.signal_reason)
                 .map(SignalReason::as_str),
             broken_reason: job.broken_reason.as_deref(),
-            promised_exit_status: job.promise.map(|promise| promise.exit_status),
-            promised_exit_status_at: job.promise.map(|promise| view.instant(promise.at)),
+            promised_exit_status: job.promise().map(|promise| promise.exit_status),
+            promised_exit_status_at: job.promise().map(|promise| view.instant(promise.at)),
             artifact_paths: step.artifact_paths.as_deref(),
             created_at: view.instant(job.created_at),
             scheduled_at: view.instant(job.scheduled_at),

@@ -42,7 +42,7 @@ impl Command for PromiseFailure {
             is_hard: engine.is_hard(job, &Exit::status(exit_status)),
         };
         engine.counted(job, |engine| {
-            engine.jobs.change(job).promise = Some(promise);
+            engine.jobs.change(job).promise = Some(promise.into());
         });
         engine.record(EventKind::PromisedFailure {
             job: engine.job_ref(job),
@@ -68,7 +68,7 @@ impl Engine {
         if exit_status == 0 {
             return Err(PromiseRefused::Zero);
         }
-        match job.promise {
+        match job.promise() {
             Some(promise) if promise.exit_status != exit_status => Err(PromiseRefused::Different),
             Some(_) | None => Ok(()),
         }

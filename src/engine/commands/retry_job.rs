@@ -99,7 +99,7 @@ impl Engine {
         key: JobKey,
         kind: RetryType,
         by: Option<UserKey>,
-        rule: Option<usize>,
+        rule: Option<u32>,
     ) -> JobKey {
         let new = self.take_over(key, kind, by, rule);
         self.place_retry(new, kind);
@@ -112,7 +112,7 @@ impl Engine {
         key: JobKey,
         kind: RetryType,
         by: Option<UserKey>,
-        rule: Option<usize>,
+        rule: Option<u32>,
     ) -> JobKey {
         let old = self.jobs.get(key).clone();
         let id = JobId(self.mint(Kind::Job, self.jobs.next_key()));
@@ -198,7 +198,7 @@ impl Engine {
     }
 
     /// The rule that tries a job again that ended so, if it has retries left. Each rule counts those it caused.
-    fn rule_for(&self, key: JobKey, exit: &Exit) -> Option<usize> {
+    fn rule_for(&self, key: JobKey, exit: &Exit) -> Option<u32> {
         let job = self.jobs.get(key);
         let Step::Command(step) = &*job.spec else {
             return None;
@@ -208,6 +208,7 @@ impl Engine {
             exit.signal.as_deref(),
             exit.signal_reason.map(SignalReason::as_str),
         )?;
+        let number = u32::try_from(number).expect("fewer rules than a file has room for");
         let mut used = u32::from(job.retry_rule == Some(number));
         let mut before = job.retry_of;
         while let Some((key, _)) = before {

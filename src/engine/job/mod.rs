@@ -328,11 +328,12 @@ pub(crate) struct Job {
     /// The job this one retries.
     pub(crate) retry_of: Option<(JobKey, RetryType)>,
     /// Which of the step's rules made it, if one did.
-    pub(crate) retry_rule: Option<usize>,
+    pub(crate) retry_rule: Option<u32>,
     pub(crate) retried: Option<Retried>,
     /// The build a trigger job made.
     pub(crate) triggered_build: Option<BuildKey>,
-    pub(crate) promise: Option<Promise>,
+    /// Few jobs promise anything.
+    pub(crate) promise: Option<Box<Promise>>,
     pub(crate) lead: Lead,
     pub(crate) history: Vec<Moment>,
     /// What is armed for the state it is in; leaving the state disarms them all.
@@ -340,6 +341,11 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    /// What it said of its end before it came.
+    pub(crate) fn promise(&self) -> Option<Promise> {
+        self.promise.as_deref().copied()
+    }
+
     /// Whether a retry took its place.
     pub(crate) fn is_superseded(&self) -> bool {
         self.retried.is_some()
@@ -352,7 +358,7 @@ impl Job {
             return false;
         };
         let is_hard = |promise: Promise| !step.soft_fail.covers(promise.exit_status);
-        self.state == State::Running && self.promise.is_some_and(is_hard)
+        self.state == State::Running && self.promise().is_some_and(is_hard)
     }
 }
 
