@@ -1,11 +1,12 @@
 //! JSON bodies of requests, with the order of their keys kept, and a reader that collects what is wrong with them.
 //!
 //! `serde_json`'s own map sorts its keys or keeps their order as the features of the whole build decide; a test must not
-//! see env or meta-data in another order because of some other crate.
+//! see env or meta-data in another order because of some other crate. Nor must it see numbers otherwise: with the feature
+//! `arbitrary_precision` they are maps with one entry, and are taken apart here.
 
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
 use crate::http::error::ApiError;
@@ -21,6 +22,22 @@ pub(crate) enum Json {
     String(String),
     Array(Vec<Json>),
     Object(Vec<(String, Json)>),
+}
+
+/// The key of the one entry of a number, where `serde_json` has the feature `arbitrary_precision`.
+const AS_A_MAP: &str = "$serde_json::private::Number";
+
+/// A number from how it was written, as `serde_json` reads it without that feature.
+fn number<E: de::Error>(digits: &str) -> Result<Json, E> {
+    if let Ok(value) = digits.parse::<u64>() {
+        return Ok(Json::Number(value.into()));
+    }
+    if let Ok(value) = digits.parse::<i64>() {
+        return Ok(Json::Number(value.into()));
+    }
+    let value = digits.parse().ok().and_then(serde_json::Number::from_f64);
+    let value = value.map(Json::Number);
+    value.ok_or_else(|| E::custom("number out of range"))
 }
 
 impl<'de> Deserialize<'de> for Json {
@@ -75,7 +92,10 @@ impl<'de> Deserialize<'de> for Json {
                 while let Some((key, value)) = entries.next_entry::<String, Json>()? {
                     object.push((key, value));
                 }
-                Ok(Json::Object(object))
+                match object.as_slice() {
+                    [(key, Json::String(digits))] if key == AS_A_MAP => number(digits),
+                    _ => Ok(Json::Object(object)),
+                }
             }
         }
 
@@ -98,7 +118,12 @@ impl Serialize for Json {
         match self {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Number(value) => value.serialize(serializer),
+            // Each kind by itself: with `arbitrary_precision` a number is a shape of its own, which only `serde_json` knows.
+            Self::Number(value) => match (value.as_u64(), value.as_i64(), value.as_f64()) {
+                (Some(value), _, _) => serializer.serialize_u64(value),
+                (None, Some(value), _) => serializer.serialize_i64(value),
+                (None, None, value) => value.serialize(serializer),
+            },
             Self::String(text) => serializer.serialize_str(text),
             Self::Array(items) => serializer.collect_seq(items),
             Self::Object(entries) => {
@@ -453,6 +478,31 @@ mod tests {
             .collect();
         assert_eq!(flat, ["b=x", "a=true", "c=", "d=1.5"]);
         assert!(fields.check().is_ok());
+    }
+
+    #[test]
+    fn numbers_are_the_same_if_another_crate_asks_for_arbitrary_precision() {
+        let as_a_map = |digits: &'static str| {
+            let entries = std::iter::once((AS_A_MAP, digits));
+            Json::deserialize(de::value::MapDeserializer::<_, de::value::Error>::new(
+                entries,
+            ))
+        };
+        for digits in [
+            "0",
+            "18446744073709551615",
+            "-9223372036854775808",
+            "1.5",
+            "-0.25",
+            "1e3",
+        ] {
+            let plain: Json = serde_json::from_str(digits).expect("a number");
+            assert_eq!(as_a_map(digits).expect("a number"), plain);
+            let written = serde_json::to_string(&plain).expect("json");
+            assert_eq!(written.parse::<f64>(), digits.parse::<f64>());
+        }
+        let refused = as_a_map("1e400").expect_err("too large");
+        assert_eq!(refused.to_string(), "number out of range");
     }
 
     #[test]
