@@ -42,6 +42,19 @@ func account(f *fake) {
 	check(*token.Scopes, f.ReadOnlyScopes)
 }
 
+// The emojis of the second fake, whose organization has one of its own.
+func emojis(f *fake) {
+	client, err := buildkite.NewOpts(
+		buildkite.WithBaseURL(f.Furnished.URL), buildkite.WithTokenAuth(f.Furnished.Token))
+	must(err)
+	all, _, err := client.ListEmojis(f.Furnished.Organization)
+	must(err)
+	n := slices.IndexFunc(all, func(one buildkite.Emoji) bool { return of(one.Name) == "acme" })
+	check(of(all[n].URL), "https://emoji.example.com/acme.png")
+	_, _, err = client.ListEmojis("nobody")
+	refused(err, 404, "No organization found")
+}
+
 // A token that revokes itself is none any more.
 func revokedToken(f *fake) {
 	client := f.clientWith(f.Colleague.Token)

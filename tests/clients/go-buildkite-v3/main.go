@@ -23,6 +23,7 @@ func main() {
 		flow("unblock", unblock),
 		flow("artifacts", artifacts),
 		flow("annotations", annotations),
+		flow("emojis", emojis),
 		flow("agents", agents),
 		flow("clusters", clusters),
 		flow("cluster_queues", clusterQueues),

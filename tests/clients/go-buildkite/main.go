@@ -29,6 +29,7 @@ func main() {
 		flow("artifacts", artifacts),
 		flow("annotations", annotations),
 		flow("annotations_of_jobs", annotationsOfJobs),
+		flow("emojis", emojis),
 		flow("agents", agents),
 		flow("stop_agents", stopAgents),
 		flow("force_agents_to_stop", forceAgentsToStop),

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"fake-buildkite/tests/clients/go-support"
 
 	"github.com/buildkite/go-buildkite/v4"
@@ -43,6 +45,18 @@ func people(f *fake) {
 	meta, _, err := nobody.Meta.Get(ctx)
 	must(err)
 	check(len(meta.WebhookIPs) > 0, true)
+}
+
+// The emojis of the second fake, whose organization has one of its own.
+func emojis(f *fake) {
+	client, err := buildkite.NewOpts(
+		buildkite.WithBaseURL(f.Furnished.URL), buildkite.WithTokenAuth(f.Furnished.Token))
+	must(err)
+	all, _, err := client.ListEmojis(ctx, f.Furnished.Organization)
+	must(err)
+	check(slices.Contains(all, buildkite.Emoji{Name: "acme", URL: "https://emoji.example.com/acme.png"}), true)
+	_, _, err = client.ListEmojis(ctx, "nobody")
+	refused(err, 404, "No organization found")
 }
 
 // A token that expires says when; one that revokes itself is none any more.

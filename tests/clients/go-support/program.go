@@ -37,6 +37,7 @@ type Host struct {
 	Artifacts      []Artifact `json:"artifacts"`
 	WebhookSecret  string     `json:"webhook_secret"`
 	Deliveries     []Delivery `json:"deliveries"`
+	Furnished      Furnished  `json:"furnished"`
 }
 
 // Person is a user.
@@ -90,6 +91,18 @@ func (d Delivery) Request() *http.Request {
 	request.Header.Set("X-Buildkite-Event", d.Event)
 	request.Header.Set("X-Buildkite-Signature", d.Signature)
 	return request
+}
+
+// Furnished is where a second fake is, in which one of everything stands still.
+type Furnished struct {
+	URL          string `json:"url"`
+	APIURL       string `json:"api_url"`
+	Token        string `json:"token"`
+	Organization string `json:"organization"`
+	Everything   struct {
+		Pipeline string `json:"pipeline"`
+		Number   int    `json:"number"`
+	} `json:"everything"`
 }
 
 // Content is its bytes.
