@@ -9,7 +9,7 @@ import (
 )
 
 func main() {
-	support.Main("go-buildkite-v3", []support.Flow{
+	support.Main("go-buildkite-v3", "github.com/buildkite/go-buildkite/v3", []support.Flow{
 		flow("account", account),
 		flow("revoked_token", revokedToken),
 		flow("rate_limits", rateLimits),

@@ -10,7 +10,7 @@ import (
 )
 
 func main() {
-	support.Main("go-buildkite-v5", []support.Flow{
+	support.Main("go-buildkite-v5", "github.com/buildkite/go-buildkite/v5", []support.Flow{
 		flow("account", account),
 		flow("people", people),
 		flow("revoked_token", revokedToken),

@@ -10,7 +10,7 @@ import (
 )
 
 func main() {
-	support.Main("go-buildkite", []support.Flow{
+	support.Main("go-buildkite", "github.com/buildkite/go-buildkite/v4", []support.Flow{
 		flow("account", account),
 		flow("people", people),
 		flow("revoked_token", revokedToken),

@@ -1,5 +1,5 @@
-// Package support is what the programs of every version of go-buildkite share: how they are called, what the host says,
-// and how they fail. It knows nothing of the client.
+// Package support is what the programs written in Go share: how they are called, what the host says, and how they fail. It
+// knows nothing of the clients.
 package support
 
 import (
@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 )
-
-const module = "github.com/buildkite/go-buildkite/"
 
 // Flow is what a program written with the client does, against a fake of its own.
 type Flow struct {
@@ -120,12 +118,12 @@ func (h *Host) OfOrganization(path string) string {
 	return h.At("organizations/" + h.Organization + path)
 }
 
-// Main answers `about` with the client, its version and its flows as JSON; `run FLOW` runs one, and expects the JSON line
-// of the host in FAKE_BUILDKITE.
-func Main(client string, flows []Flow) {
+// Main answers `about` with the client, the version of the module it is, and its flows as JSON; `run FLOW` runs one, and
+// expects the JSON line of the host in FAKE_BUILDKITE.
+func Main(client, module string, flows []Flow) {
 	switch {
 	case len(os.Args) == 2 && os.Args[1] == "about":
-		about(client, flows)
+		about(client, module, flows)
 	case len(os.Args) == 3 && os.Args[1] == "run":
 		run(os.Args[2], flows)
 	default:
@@ -133,7 +131,7 @@ func Main(client string, flows []Flow) {
 	}
 }
 
-func about(client string, flows []Flow) {
+func about(client, module string, flows []Flow) {
 	names := []string{}
 	for _, flow := range flows {
 		names = append(names, flow.Name)
@@ -141,7 +139,7 @@ func about(client string, flows []Flow) {
 	version := "?"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, dependency := range info.Deps {
-			if strings.HasPrefix(dependency.Path, module) {
+			if dependency.Path == module {
 				version = strings.TrimPrefix(dependency.Version, "v")
 			}
 		}
