@@ -175,7 +175,9 @@ func search(f *fake) {
 	about, err := reader.GetFileInfo()
 	must(err)
 	check(about.RowCount, int64(lines))
-	for n, entry := range all(reader.ReadEntriesIter(ctx)) {
+	whole := all(reader.ReadEntriesIter(ctx))
+	check(len(whole), lines)
+	for n, entry := range whole {
 		check(entry.RowNumber, int64(n))
 		check(entry.Content, line(n+1))
 		check(entry.Group, "")

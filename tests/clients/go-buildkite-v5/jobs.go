@@ -133,6 +133,8 @@ func oneJob(f *fake) {
 		if one.Type != "script" {
 			continue
 		}
+		isID(one.Step.ID)
+		check(one.Priority.Number, 0)
 		check(one.BuildURL, build.URL)
 		check(one.LogURL, build.URL+"/jobs/"+one.ID+"/log")
 		check(one.RawLogsURL, one.LogURL+".txt")
