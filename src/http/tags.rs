@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
-
+use crate::engine::index::Index;
+use crate::engine::list::List;
 use crate::http::reply::{Body, Reply};
 use crate::http::request::{Method, Request};
 
@@ -17,17 +17,17 @@ const REMEMBERED: usize = 10_000;
 /// The tags that were given out, persistent like everything of the world.
 #[derive(Debug, Clone)]
 pub(crate) struct Tags {
-    given: RedBlackTreeSetSync<Arc<str>>,
-    /// In the order in which they were given out for the first time.
-    order: RedBlackTreeMapSync<u64, Arc<str>>,
-    count: u64,
+    given: Index<Arc<str>, ()>,
+    /// In the order in which they were given out for the first time; the newest take the places of the oldest.
+    order: List<Arc<str>>,
+    count: usize,
 }
 
 impl Default for Tags {
     fn default() -> Self {
         Self {
-            given: RedBlackTreeSetSync::new_sync(),
-            order: RedBlackTreeMapSync::new_sync(),
+            given: Index::new(),
+            order: List::new(),
             count: 0,
         }
     }
@@ -40,14 +40,14 @@ impl Tags {
         let Some(tag) = reply.header("etag").filter(|_| reply.status == 200) else {
             return reply;
         };
-        let tag = weak(tag).to_owned();
-        let is_known = self.given.contains(tag.as_str());
+        let tag: Arc<str> = weak(tag).into();
+        let is_known = self.given.contains(&tag);
         if !is_known {
-            self.give(tag.as_str().into());
+            self.give(Arc::clone(&tag));
         }
         let known = request.header("if-none-match").filter(|_| is_read);
         let is_spared = known.is_some_and(|known| {
-            let names_it = || known.split(',').any(|one| weak(one) == tag);
+            let names_it = || known.split(',').any(|one| weak(one) == &*tag);
             known.trim() == "*" || is_known && names_it()
         });
         if is_spared {
@@ -59,15 +59,15 @@ impl Tags {
     }
 
     fn give(&mut self, tag: Arc<str>) {
-        self.given.insert_mut(Arc::clone(&tag));
-        self.order.insert_mut(self.count, tag);
-        self.count += 1;
-        if self.order.size() > REMEMBERED {
-            let oldest = self.order.first().map(|(n, tag)| (*n, Arc::clone(tag)));
-            let (n, tag) = oldest.expect("there are some");
-            self.order.remove_mut(&n);
-            self.given.remove_mut(&tag);
+        self.given.insert(Arc::clone(&tag), ());
+        match self.order.get_mut(self.count % REMEMBERED) {
+            Some(oldest) => {
+                let oldest = std::mem::replace(oldest, tag);
+                self.given.remove(&oldest);
+            }
+            None => self.order.push(tag),
         }
+        self.count += 1;
     }
 }
 
@@ -83,13 +83,16 @@ mod tests {
     #[test]
     fn the_last_tags_are_remembered_and_no_more() {
         let mut tags = Tags::default();
-        for n in 0..=REMEMBERED {
+        for n in 0..=2 * REMEMBERED {
             tags.give(n.to_string().into());
         }
-        let knows = |n: usize| tags.given.contains(n.to_string().as_str());
-        assert_eq!((knows(0), knows(1), knows(REMEMBERED)), (false, true, true));
+        let knows = |n: usize| tags.given.contains(&n.to_string().into());
         assert_eq!(
-            (tags.given.size(), tags.order.size()),
+            [0, REMEMBERED, REMEMBERED + 1, 2 * REMEMBERED].map(knows),
+            [false, false, true, true]
+        );
+        assert_eq!(
+            (tags.given.iter().count(), tags.order.len()),
             (REMEMBERED, REMEMBERED)
         );
     }

@@ -20,8 +20,8 @@ use crate::wire::shelf::{Part, Piece};
 use crate::wire::text::{Text, members};
 use crate::wire::{Pairs, Time, View, graphql_id};
 
-/// Room for what stands behind a build's jobs, in bytes.
-const REST: usize = 512;
+/// Room for what is written of a build with each answer, in bytes: names, counts.
+const REST: usize = 1024;
 
 /// Which parts of a build a request asked for.
 #[derive(Debug, Default)]
@@ -156,11 +156,7 @@ pub(crate) fn append(whole: &mut Text, view: &View<'_>, key: BuildKey, parts: &P
     let own = own_piece(view, key);
     let engine = view.engine;
     let build = engine.build(key);
-    whole.open_object();
-    whole.members(&own.front);
-    if !parts.without_pipeline {
-        whole.member_text("pipeline", &pipeline::text(view, build.pipeline));
-    }
+    let pipeline = (!parts.without_pipeline).then(|| pipeline::Written::new(view, build.pipeline));
     let shown = |attempts: Attempts| {
         let jobs = engine.jobs_of(key);
         jobs.filter(move |(_, job)| attempts.show(job.is_superseded()))
@@ -173,8 +169,18 @@ pub(crate) fn append(whole: &mut Text, view: &View<'_>, key: BuildKey, parts: &P
             Some(jobs.map(|(key, _)| job::piece(view, key)).collect())
         }
     };
+    let of_jobs = jobs.iter().flatten().map(|job| job.front.len() + 1);
+    let of_pipeline = pipeline.as_ref().map_or(0, pipeline::Written::len);
+    let own_len = own.front.len() + own.rear.len();
+    whole.reserve(own_len + of_pipeline + of_jobs.sum::<usize>() + REST);
+    whole.open_object();
+    whole.members(&own.front);
+    if let Some(pipeline) = pipeline {
+        whole.open_member("pipeline");
+        pipeline.append(whole);
+        whole.close();
+    }
     if let Some(jobs) = jobs {
-        whole.reserve(jobs.iter().map(|job| job.front.len() + 1).sum::<usize>() + REST);
         whole.open_array("jobs");
         for job in jobs {
             whole.item(&job.front);

@@ -3,6 +3,7 @@
 //! Source: Buildkite docs, "Pipelines API"; key order and defaults from recorded responses.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ use crate::vocabulary::ids::Kind;
 use crate::wire::account::UserJson;
 use crate::wire::cluster::Place;
 use crate::wire::provider::{self, ProviderJson};
-use crate::wire::shelf::Part;
+use crate::wire::shelf::{Part, Piece};
 use crate::wire::text::{Text, members};
 use crate::wire::{Instant, Pairs, View, graphql_id};
 
@@ -118,35 +119,64 @@ struct TriggeredBuildJson<'e> {
 
 /// A pipeline, as text.
 pub(crate) fn text(view: &View<'_>, key: PipelineKey) -> Vec<u8> {
+    let mut whole = Text::object();
+    Written::new(view, key).append(&mut whole);
+    whole.end()
+}
+
+/// What is shown of a pipeline, ready to be put into a body.
+#[derive(Debug)]
+pub(crate) struct Written {
+    own: Arc<Piece>,
+    counts: CountsJson,
+}
+
+impl Written {
+    pub(crate) fn new(view: &View<'_>, key: PipelineKey) -> Self {
+        let own = own_piece(view, key);
+        let engine = view.engine;
+        view.saw(Kind::Pipeline, key, engine.activity_version(key));
+        let mut counts = engine.activity(key).counts;
+        if let Some(build) = view.uncounted {
+            let state = engine.build(build).state;
+            counts.replace(counts_of(state, engine.tally(build)), Counts::default());
+        }
+        let counts = CountsJson {
+            scheduled_builds_count: counts.scheduled_builds,
+            running_builds_count: counts.running_builds,
+            scheduled_jobs_count: counts.scheduled_jobs,
+            running_jobs_count: counts.running_jobs,
+            waiting_jobs_count: counts.waiting_jobs,
+        };
+        Self { own, counts }
+    }
+
+    /// How many bytes it is, but for its counts.
+    pub(crate) fn len(&self) -> usize {
+        self.own.front.len() + self.own.rear.len()
+    }
+
+    /// Its members, into an object that is open.
+    pub(crate) fn append(&self, whole: &mut Text) {
+        whole.members(&self.own.front);
+        whole.members_of(&self.counts);
+        whole.members(&self.own.rear);
+    }
+}
+
+/// All of a pipeline but its counts.
+fn own_piece(view: &View<'_>, key: PipelineKey) -> Arc<Piece> {
     let engine = view.engine;
     let stamp = [
         engine.pipeline_version(key),
         u64::from(provider::is_edited_by_reader(view, key)),
         engine.places_version(),
     ];
-    let own = view.piece(Part::Pipeline, key, stamp, || {
+    view.piece(Part::Pipeline, key, stamp, || {
         view.saw(Kind::Pipeline, key, engine.pipeline_version(key));
         let front = members(&FrontJson::new(view, key));
         (front, members(&RearJson::new(view, key)))
-    });
-    view.saw(Kind::Pipeline, key, engine.activity_version(key));
-    let mut counts = engine.activity(key).counts;
-    if let Some(build) = view.uncounted {
-        let state = engine.build(build).state;
-        counts.replace(counts_of(state, engine.tally(build)), Counts::default());
-    }
-    let counts = CountsJson {
-        scheduled_builds_count: counts.scheduled_builds,
-        running_builds_count: counts.running_builds,
-        scheduled_jobs_count: counts.scheduled_jobs,
-        running_jobs_count: counts.running_jobs,
-        waiting_jobs_count: counts.waiting_jobs,
-    };
-    let mut whole = Text::object();
-    whole.members(&own.front);
-    whole.members(&members(&counts));
-    whole.members(&own.rear);
-    whole.end()
+    })
 }
 
 impl<'e> FrontJson<'e> {

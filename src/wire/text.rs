@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use crate::wire::writer::{Buffer, write};
+use crate::wire::writer::{Buffer, write, write_members};
 
-/// Room for most shapes, so that few are moved while they grow.
-const ROOM: usize = 4096;
+/// Room for most shapes, in bytes, so that few are moved while they grow.
+const ROOM: usize = 2560;
 
 /// One JSON value as text, without a newline.
 pub(crate) fn json(shape: &impl Serialize) -> Vec<u8> {
@@ -16,14 +16,9 @@ pub(crate) fn json(shape: &impl Serialize) -> Vec<u8> {
 
 /// The inside of a JSON object: what stands between its braces.
 pub(crate) fn members(shape: &impl Serialize) -> Vec<u8> {
-    let mut text = json(shape);
-    let last = text.pop();
-    assert!(
-        text.first() == Some(&b'{') && last == Some(b'}'),
-        "only an object has members"
-    );
-    text.remove(0);
-    text
+    let mut text = Buffer::with_room(ROOM);
+    write_members(&mut text, shape);
+    text.into_bytes()
 }
 
 /// JSON that is being written: an object or an array, and what is open in it.
@@ -35,22 +30,24 @@ pub(crate) struct Text {
 }
 
 impl Text {
-    /// Nothing is open yet.
+    /// Nothing is open yet, and there is no room.
     pub(crate) fn new() -> Self {
         Self {
-            bytes: Buffer::with_room(ROOM),
+            bytes: Buffer::with_room(0),
             ends: Vec::new(),
         }
     }
 
     pub(crate) fn object() -> Self {
         let mut text = Self::new();
+        text.reserve(ROOM);
         text.open_object();
         text
     }
 
     pub(crate) fn array() -> Self {
         let mut text = Self::new();
+        text.reserve(ROOM);
         text.open(b'[', b']');
         text
     }
@@ -71,7 +68,13 @@ impl Text {
         self.open(b'{', b'}');
     }
 
-    /// Opens a member of an object.
+    /// Opens a member of an object, which is an object itself.
+    pub(crate) fn open_member(&mut self, name: &str) {
+        self.name(name);
+        self.open(b'{', b'}');
+    }
+
+    /// Opens a member of an object, which is an array.
     pub(crate) fn open_array(&mut self, name: &str) {
         self.name(name);
         self.open(b'[', b']');
@@ -102,6 +105,12 @@ impl Text {
             self.next();
             self.bytes.put(text);
         }
+    }
+
+    /// The members of a shape. It has some.
+    pub(crate) fn members_of(&mut self, shape: &impl Serialize) {
+        self.next();
+        write_members(&mut self.bytes, shape);
     }
 
     /// A member of an object. Its name is written as it is.
@@ -164,7 +173,12 @@ mod tests {
         object.open_object();
         object.member("g", &[4]);
         object.close();
-        let expected = "{\"a\":1,\"b\":[],\"c\":[1,[]],\"d\":\"{\",\"e\":2,\"f\":[3,{\"g\":[4]}]}";
+        object.close();
+        object.open_member("h");
+        object.members_of(&shape);
+        object.members_of(&shape);
+        let expected = "{\"a\":1,\"b\":[],\"c\":[1,[]],\"d\":\"{\",\"e\":2,\"f\":[3,{\"g\":[4]}],\
+             \"h\":{\"a\":1,\"b\":[],\"a\":1,\"b\":[]}}";
         assert_eq!(String::from_utf8(object.end()).as_deref(), Ok(expected));
         assert_eq!(Text::object().end(), b"{}");
     }

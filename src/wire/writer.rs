@@ -24,6 +24,18 @@ pub(super) fn write(out: &mut Buffer, shape: &impl Serialize) {
     written.expect("our shapes have string keys and no contents in variants");
 }
 
+/// The same without the braces of an object.
+pub(super) fn write_members(out: &mut Buffer, shape: &impl Serialize) {
+    let begin = out.len;
+    write(out, shape);
+    assert!(
+        out.bytes[begin] == b'{' && out.last() == Some(b'}'),
+        "only an object has members"
+    );
+    out.bytes.copy_within(begin + 1..out.len - 1, begin);
+    out.len -= 2;
+}
+
 /// A text that grows. Not a `Vec` with room, because there a few bytes take twice as long to append without optimisation,
 /// and a job is some three hundred times a few bytes.
 #[derive(Debug)]
