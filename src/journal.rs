@@ -92,6 +92,17 @@ impl RequestRecord {
 
     /// The body as JSON.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.pipeline("app").create();
+    /// let url = format!("{}organizations/acme/pipelines/app/builds", fake.api_url());
+    /// let body = r#"{"commit":"HEAD","branch":"release"}"#;
+    /// reqwest::blocking::Client::new().post(url).bearer_auth(fake.token()).body(body).send().unwrap();
+    /// assert_eq!(fake.requests().to(Route::CreateBuild).only().json()["branch"], "release");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is none.

@@ -29,6 +29,8 @@ const DEFAULT_CONTEXT: &str = "default";
 /// assert_eq!((annotation.context.as_str(), annotation.style), ("tests", Some(AnnotationStyle::Error)));
 /// assert_eq!(annotation.body, "**1** test failed");
 /// ```
+///
+/// Source: Buildkite docs, "buildkite-agent annotate".
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a job or a build is annotated with it"]
 pub struct Annotation {
@@ -71,6 +73,15 @@ impl Annotation {
 
     /// How far up it stands, from 1 to 10; 3 unless a test says otherwise.
     ///
+    /// ```
+    /// use fake_buildkite::{Annotation, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// let annotation = build.annotate(Annotation::new("Do not deploy").priority(10));
+    /// assert_eq!(annotation.priority, 10);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is not between 1 and 10.
@@ -85,12 +96,32 @@ impl Annotation {
     }
 
     /// What it is about, as with `--scope`: the build, unless a test says that it is the job that makes it.
+    ///
+    /// ```
+    /// use fake_buildkite::{Annotation, AnnotationScope, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// let annotation = build.job("test").annotate(Annotation::new("flaky").scope(AnnotationScope::Job));
+    /// assert_eq!(annotation.job_id, Some(build.job("test").id()));
+    /// ```
     pub fn scope(mut self, scope: AnnotationScope) -> Self {
         self.scope = scope;
         self
     }
 
     /// As with `--append`: an annotation with this context stays, and this body is added to it on a new line.
+    ///
+    /// ```
+    /// use fake_buildkite::{Annotation, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// build.annotate("- linux passed");
+    /// build.annotate(Annotation::new("- macos passed").append());
+    /// assert_eq!(build.annotations()[0].body, "- linux passed\n- macos passed");
+    /// ```
     pub fn append(mut self) -> Self {
         self.appends = true;
         self

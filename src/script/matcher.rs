@@ -66,6 +66,15 @@ impl fmt::Debug for Predicate {
 /// fake.run_until_idle();
 /// let states: Vec<_> = build.jobs("test").iter().map(|job| job.state()).collect();
 /// assert_eq!(states, [JobState::Passed, JobState::Failed, JobState::Passed]);
+///
+/// let deploy = fake.pipeline("deploy").steps("steps: [{command: make ship, label: Ship, key: ship}]").create();
+/// deploy.on_job_when(|job| {
+///     (job.key(), job.label(), job.command()) == (Some("ship"), Some("Ship"), Some("make ship"))
+///         && (job.build_number(), job.meta_data("dry-run")) == (1, Some("true"))
+/// }).exits(3);
+/// let build = deploy.build().meta_data("dry-run", "true").create();
+/// fake.run_until_idle();
+/// assert_eq!(build.job("ship").exit_status(), Some(3));
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobView {

@@ -16,6 +16,8 @@ use std::sync::Arc;
 /// fake.run_until_idle();
 /// assert_eq!(build.state(), BuildState::Passed, "the block step was replaced before anybody saw it");
 /// ```
+///
+/// Source: Buildkite docs, "buildkite-agent pipeline".
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a job uploads it"]
 pub struct PipelineUpload {

@@ -15,7 +15,10 @@
 /// let answer = reqwest::blocking::Client::new().post(url).bearer_auth(fake.token()).send().unwrap();
 /// assert_eq!(answer.status(), 403);
 /// assert_eq!(answer.text().unwrap().trim(), r#"{"message":"Forbidden"}"#);
+/// assert!(Access::ALL.is_sorted(), "each may do what those before it may, and more");
 /// ```
+///
+/// Source: Buildkite docs, "Pipelines API", parameter `teams`; "User and team permissions".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Access {
     /// Look at it and its builds.

@@ -36,6 +36,17 @@ pub struct Event {
 impl Event {
     /// The build it happened to, or in; none if a schedule made none, a webhook was told of something else, or it happened to
     /// an agent or a request.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let (first, second) = (app.create_build(), app.create_build());
+    /// let idle = fake.run_until_idle();
+    /// let of_second = idle.events.iter().filter(|event| event.build().unwrap().number == second.number());
+    /// assert_eq!(of_second.count(), idle.events.len() / 2);
+    /// ```
     #[must_use]
     pub fn build(&self) -> Option<&BuildRef> {
         match &self.kind {
@@ -61,6 +72,17 @@ impl Event {
     }
 
     /// The job it happened to; none if it happened to something else.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// let idle = fake.run_until_idle();
+    /// let of_jobs: Vec<_> = idle.events.iter().filter_map(|event| event.job()).collect();
+    /// assert!(of_jobs.iter().all(|job| &*job.name == "test"));
+    /// assert!(of_jobs.len() < idle.events.len(), "the others are the build's");
+    /// ```
     #[must_use]
     pub fn job(&self) -> Option<&JobRef> {
         match &self.kind {
@@ -85,6 +107,16 @@ impl Event {
     }
 
     /// The schedule it happened to; none if it happened to something else.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, days};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.pipeline("app").create().schedule("@daily").label("Nightly").create();
+    /// let happened = fake.advance(days(1));
+    /// assert_eq!(&*happened[0].schedule().unwrap().name, "Nightly");
+    /// assert!(happened[1].schedule().is_none(), "the build that it made was created");
+    /// ```
     #[must_use]
     pub fn schedule(&self) -> Option<&ScheduleRef> {
         match &self.kind {
@@ -109,6 +141,14 @@ impl Event {
     }
 
     /// The agent it happened to; none if it happened to something else.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, agent};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// fake.agent("worker").disconnect();
+    /// assert_eq!(&*fake.events().last().unwrap().agent().unwrap().name, "worker");
+    /// ```
     #[must_use]
     pub fn agent(&self) -> Option<&AgentRef> {
         match &self.kind {
@@ -134,6 +174,18 @@ impl Event {
 }
 
 /// What happened.
+///
+/// ```
+/// use fake_buildkite::{EventKind, FakeBuildkite, JobState};
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+/// app.on_job("test").exits(1);
+/// app.create_build();
+/// let idle = fake.run_until_idle();
+/// let failed = |kind: &EventKind| matches!(kind, EventKind::Job { to: JobState::Failed, .. });
+/// assert_eq!(idle.events.iter().filter(|event| failed(&event.kind)).count(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
@@ -280,6 +332,15 @@ pub enum EventKind {
 }
 
 /// Names a build in an [`Event`].
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// let build = fake.pipeline("app").create_build();
+/// let told = fake.events()[0].build().unwrap().clone();
+/// assert_eq!((told.to_string(), told.id), ("app#1".to_owned(), build.id()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct BuildRef {
@@ -316,6 +377,16 @@ pub struct JobRef {
 }
 
 /// Names a pipeline schedule in an [`Event`].
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, days};
+///
+/// let fake = FakeBuildkite::start();
+/// let daily = fake.pipeline("app").create().schedule("@daily").create();
+/// let happened = fake.advance(days(1));
+/// let told = happened[0].schedule().unwrap();
+/// assert_eq!((told.to_string(), told.id), ("app schedule @daily".to_owned(), daily.id()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct ScheduleRef {
@@ -328,6 +399,16 @@ pub struct ScheduleRef {
 }
 
 /// Names a queue of a cluster in an [`Event`].
+///
+/// ```
+/// use fake_buildkite::{EventKind, FakeBuildkite};
+///
+/// let fake = FakeBuildkite::start();
+/// let linux = fake.cluster("Linux").create();
+/// linux.queue("default").pause();
+/// let EventKind::QueuePaused { queue, note } = &fake.events()[0].kind else { panic!() };
+/// assert_eq!((queue.to_string(), note), ("queue default of cluster Linux".to_owned(), &None));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct QueueRef {
@@ -340,6 +421,15 @@ pub struct QueueRef {
 }
 
 /// Names an agent in an [`Event`].
+///
+/// ```
+/// use fake_buildkite::{Agents, FakeBuildkite, agent};
+///
+/// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+/// fake.agent("worker").pause();
+/// let told = fake.events().last().unwrap().agent().unwrap().clone();
+/// assert_eq!((told.to_string(), told.id), ("agent worker".to_owned(), fake.agent("worker").id()));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct AgentRef {
@@ -350,6 +440,18 @@ pub struct AgentRef {
 }
 
 /// Names a webhook in an [`Event`].
+///
+/// ```
+/// use fake_buildkite::{EventKind, FakeBuildkite, WebhookReceiver};
+///
+/// let fake = FakeBuildkite::start();
+/// let receiver = WebhookReceiver::start();
+/// let hook = fake.webhook(receiver.url()).create();
+/// hook.ping();
+/// fake.settled().blocking();
+/// let EventKind::WebhookDelivered { webhook, status, .. } = &fake.events()[0].kind else { panic!() };
+/// assert_eq!((webhook.number, webhook.id, *status), (1, hook.id(), 200));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct WebhookRef {

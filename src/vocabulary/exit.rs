@@ -17,6 +17,8 @@ use crate::vocabulary::states::SignalReason;
 /// fake.run_until_idle();
 /// assert_eq!(build.jobs("test").len(), 2, "the rule tried it again");
 /// ```
+///
+/// Source: Buildkite docs, "Retry", section "Signal reason".
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "a command ends with it"]
 pub struct Exit {
@@ -27,6 +29,16 @@ pub struct Exit {
 
 impl Exit {
     /// With this exit status: 0 passes. -1 is what a process leaves that a signal ended, or an agent that was lost.
+    ///
+    /// ```
+    /// use fake_buildkite::{Exit, FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").finish_with(Exit::status(0));
+    /// assert_eq!(build.job("test").state(), JobState::Passed);
+    /// ```
     pub const fn status(status: i32) -> Self {
         Self {
             status,

@@ -139,61 +139,202 @@ macro_rules! id {
 
 id! {
     /// The id of a pipeline; prints as Buildkite writes it.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// assert_eq!(app.id(), fake.existing_pipeline("app").id());
+    /// assert_eq!(app.id().to_string().len(), 36);
+    /// ```
     PipelineId
 }
 id! {
     /// The id of a build, unique everywhere. A build's *number* is unique in its pipeline only.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let (app, docs) = (fake.pipeline("app").create_build(), fake.pipeline("docs").create_build());
+    /// assert_eq!(app.number(), docs.number());
+    /// assert_ne!(app.id(), docs.id());
+    /// ```
     BuildId
 }
 id! {
     /// The id of a user: what the `creator` filter of build lists takes.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let ada = fake.add_user("Ada", "ada@example.com");
+    /// fake.pipeline("app").create_build(); // made by the user of the fake
+    /// let of = |user: &fake_buildkite::UserHandle| {
+    ///     let url = format!("{}builds?creator={}", fake.api_url(), user.id());
+    ///     let list = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    ///     list.json::<serde_json::Value>().unwrap().as_array().unwrap().len()
+    /// };
+    /// assert_eq!((of(&fake.user()), of(&ada)), (1, 0));
+    /// ```
     UserId
 }
 id! {
     /// The id of a job. A retry is a new job with an id of its own.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").fail(1);
+    /// let first = build.job("test").id();
+    /// assert_ne!(build.job("test").retry().id(), first);
+    /// ```
     JobId
 }
 id! {
     /// The id of a pipeline schedule; its address in the REST API.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let nightly = fake.pipeline("app").create().schedule("@daily").create();
+    /// let url = format!("{}organizations/acme/pipelines/app/schedules/{}", fake.api_url(), nightly.id());
+    /// let shown = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(shown.json::<serde_json::Value>().unwrap()["cronline"], "@daily");
+    /// ```
     ScheduleId
 }
 id! {
     /// The id of a webhook, which Buildkite calls a notification service.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let receiver = WebhookReceiver::start();
+    /// let webhook = fake.webhook(receiver.url()).create();
+    /// webhook.ping();
+    /// fake.settled().blocking();
+    /// assert_eq!(receiver.received()[0].json()["service"]["id"], webhook.id().to_string());
+    /// ```
     WebhookId
 }
 id! {
     /// The id of an artifact; its address in the REST API.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: pack}]").create_build();
+    /// build.job("pack").start();
+    /// let artifact = build.job("pack").upload_artifact("app.tar", "");
+    /// assert_eq!(build.artifacts()[0].id, artifact.id);
+    /// ```
     ArtifactId
 }
 id! {
     /// The id of an annotation; its address in the REST API. An annotation that is replaced keeps it.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// let first = build.annotate("1 test failed");
+    /// assert_eq!(build.annotate("2 tests failed").id, first.id);
+    /// ```
     AnnotationId
 }
 id! {
     /// The id of a cluster; its address in the REST API.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// let url = format!("{}organizations/acme/clusters/{}", fake.api_url(), linux.id());
+    /// let shown = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(shown.json::<serde_json::Value>().unwrap()["name"], "Linux");
+    /// ```
     ClusterId
 }
 id! {
     /// The id of a queue of a cluster; its address in the REST API, and what jobs name it by.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// let build = fake.pipeline("app").cluster(&linux).steps("steps: [{command: make, key: test}]").create_build();
+    /// assert_eq!(build.job("test").queue().unwrap().id(), linux.queue("default").id());
+    /// ```
     QueueId
 }
 id! {
     /// The id of an agent token of a cluster; its address in the REST API, and no secret.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// let secret = linux.add_token("Packet agents");
+    /// assert_ne!(linux.tokens()[0].id.to_string(), secret);
+    /// ```
     ClusterTokenId
 }
 
 id! {
     /// The id of a step upload; its address in the REST API.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create_build();
+    /// build.job("gen").start();
+    /// build.job("gen").upload_pipeline("[{command: make}]");
+    /// let id = build.step_uploads()[0].id;
+    /// let url = format!("{}organizations/acme/pipelines/app/builds/1/step-uploads/{id}", fake.api_url());
+    /// assert_eq!(reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap().status(), 200);
+    /// ```
     StepUploadId
 }
 
 id! {
     /// The id of a team; its address in the REST API, and what names it when a pipeline is made.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let platform = fake.team("Platform").create();
+    /// let url = format!("{}organizations/acme/teams/{}", fake.api_url(), platform.id());
+    /// let shown = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(shown.json::<serde_json::Value>().unwrap()["slug"], "platform");
+    /// ```
     TeamId
 }
 
 id! {
     /// The id of an agent; its address in the REST API.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, agent};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// let url = format!("{}organizations/acme/agents/{}", fake.api_url(), fake.agent("worker").id());
+    /// let shown = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(shown.json::<serde_json::Value>().unwrap()["name"], "worker");
+    /// ```
     AgentId
 }
 

@@ -9,10 +9,17 @@ macro_rules! routes {
         /// An endpoint this fake serves: what assertions about requests are made of.
         ///
         /// ```
-        /// use fake_buildkite::Route;
-        /// assert_eq!(Route::CancelBuild.to_string(),
+        /// use fake_buildkite::{Route, Scope};
+        ///
+        /// let route = Route::CancelBuild;
+        /// assert_eq!(route.to_string(),
         ///     "PUT /v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/cancel");
+        /// assert!(route.path().ends_with("/cancel"));
+        /// assert_eq!(route.scope(), Some(Scope::WriteBuilds));
+        /// assert!(Route::ALL.contains(&route));
         /// ```
+        ///
+        /// Source: Buildkite docs, "REST API", every page.
         #[non_exhaustive]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Route {
@@ -30,13 +37,11 @@ macro_rules! routes {
             /// The HTTP method.
             ///
             /// ```
-            /// use fake_buildkite::{Route, Scope};
+            /// use fake_buildkite::Route;
             ///
-            /// let route = Route::GetBuild;
-            /// let path = "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}";
-            /// assert_eq!((route.method(), route.path()), ("GET", path));
-            /// assert_eq!(route.scope(), Some(Scope::ReadBuilds));
-            /// assert!(Route::ALL.contains(&route));
+            /// let of_builds = Route::ALL.iter().filter(|route| route.path() == Route::CreateBuild.path());
+            /// let methods: Vec<_> = of_builds.map(|route| route.method()).collect();
+            /// assert_eq!(methods, ["GET", "POST"]);
             /// ```
             #[must_use]
             pub const fn method(self) -> &'static str {

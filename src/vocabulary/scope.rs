@@ -10,8 +10,13 @@ macro_rules! scopes {
         ///
         /// ```
         /// use fake_buildkite::Scope;
+        ///
         /// assert_eq!(Scope::ReadBuilds.as_str(), "read_builds");
+        /// let of_builds = Scope::ALL.iter().filter(|scope| scope.as_str().ends_with("_builds"));
+        /// assert_eq!(of_builds.collect::<Vec<_>>(), [&Scope::ReadBuilds, &Scope::WriteBuilds]);
         /// ```
+        ///
+        /// Source: Buildkite docs, "Managing API access tokens", section "Token scopes".
         #[non_exhaustive]
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Scope {

@@ -46,8 +46,10 @@ words! {
     ///
     /// ```
     /// use fake_buildkite::BuildState;
+    ///
     /// assert_eq!(BuildState::NotRun.as_str(), "not_run");
     /// assert_eq!(BuildState::from_word("passed"), Some(BuildState::Passed));
+    /// assert_eq!(BuildState::ALL.first(), Some(&BuildState::Creating));
     /// ```
     ///
     /// Source: Buildkite docs, "Defining steps", section "Build states".
@@ -86,8 +88,11 @@ words! {
     ///
     /// ```
     /// use fake_buildkite::JobState;
-    /// assert_eq!(JobState::WaitingFailed.to_string(), "waiting_failed");
-    /// assert!(JobState::TimedOut.is_terminal());
+    ///
+    /// assert_eq!(JobState::WaitingFailed.as_str(), "waiting_failed");
+    /// assert_eq!(JobState::from_word("timed_out"), Some(JobState::TimedOut));
+    /// let over = JobState::ALL.iter().filter(|state| state.is_terminal());
+    /// assert!(over.clone().any(|state| *state == JobState::Passed) && over.count() < JobState::ALL.len());
     /// ```
     ///
     /// Source: Buildkite docs, "Defining steps", section "Job states".
@@ -175,6 +180,9 @@ words! {
     ///
     /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
     /// assert_eq!(fake.agent("worker").state(), AgentState::Connected);
+    /// assert_eq!(AgentState::Stopping.as_str(), "stopping");
+    /// assert_eq!(AgentState::from_word("lost"), Some(AgentState::Lost));
+    /// assert_eq!(AgentState::ALL.first(), Some(&AgentState::NeverConnected));
     /// ```
     ///
     /// Source: Buildkite docs, "Agents API", section "Agent data model".
@@ -196,6 +204,21 @@ words! {
 
 words! {
     /// What kind of job a step becomes.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobType};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = "steps: [{command: make}, wait, {block: Ship?}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// let types = build.all_jobs().into_iter().map(|job| job.job_type());
+    /// assert_eq!(types.collect::<Vec<_>>(), [JobType::Script, JobType::Waiter, JobType::Manual]);
+    ///
+    /// assert_eq!(JobType::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(), ["script", "waiter", "manual", "trigger"]);
+    /// assert_eq!(JobType::from_word("manual"), Some(JobType::Manual));
+    /// ```
+    ///
+    /// Source: Buildkite docs, "Jobs API", field `type`.
     JobType {
         /// A command step: runs on an agent.
         Script = "script",
@@ -210,6 +233,21 @@ words! {
 
 words! {
     /// Why the process of a job was ended, or never ran.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, SignalReason, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").cancel();
+    /// fake.advance(seconds(10)); // what a command is given to stop
+    /// assert_eq!(build.job("test").signal_reason(), Some(SignalReason::Cancel));
+    ///
+    /// assert_eq!(SignalReason::AgentStop.as_str(), "agent_stop");
+    /// assert_eq!(SignalReason::from_word("stack_error"), Some(SignalReason::StackError));
+    /// assert_eq!(SignalReason::ALL.len(), 7);
+    /// ```
     ///
     /// Source: Buildkite docs, "Retry", section "Signal reason".
     SignalReason {
@@ -232,6 +270,21 @@ words! {
 
 words! {
     /// What made a build.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildSource, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// assert_eq!(app.create_build().source(), BuildSource::Api);
+    /// assert_eq!(app.build().source(BuildSource::Ui).create().source(), BuildSource::Ui);
+    ///
+    /// assert_eq!(BuildSource::TriggerJob.as_str(), "trigger_job");
+    /// assert_eq!(BuildSource::from_word("schedule"), Some(BuildSource::Schedule));
+    /// assert_eq!(BuildSource::ALL.len(), 5);
+    /// ```
+    ///
+    /// Source: Buildkite docs, "Builds API", field `source`.
     BuildSource {
         /// A push or a pull request.
         Webhook = "webhook",
@@ -251,7 +304,10 @@ words! {
     ///
     /// ```
     /// use fake_buildkite::ArtifactState;
+    ///
     /// assert_eq!(ArtifactState::from_word("finished"), Some(ArtifactState::Finished));
+    /// let words: Vec<_> = ArtifactState::ALL.iter().map(|state| state.as_str()).collect();
+    /// assert_eq!(words, ["new", "error", "finished", "deleted", "expired"]);
     /// ```
     ///
     /// Source: Buildkite docs, "Artifacts API", section "Artifact data model".
@@ -274,7 +330,10 @@ words! {
     ///
     /// ```
     /// use fake_buildkite::AnnotationStyle;
-    /// assert_eq!(AnnotationStyle::Error.to_string(), "error");
+    ///
+    /// assert_eq!(AnnotationStyle::from_word("error"), Some(AnnotationStyle::Error));
+    /// let words: Vec<_> = AnnotationStyle::ALL.iter().map(|style| style.as_str()).collect();
+    /// assert_eq!(words, ["success", "info", "warning", "error"]);
     /// ```
     ///
     /// Source: Buildkite docs, "Annotations API", section "Annotation data model".
@@ -295,7 +354,10 @@ words! {
     ///
     /// ```
     /// use fake_buildkite::AnnotationScope;
+    ///
     /// assert_eq!(AnnotationScope::default(), AnnotationScope::Build);
+    /// assert_eq!(AnnotationScope::from_word("job"), Some(AnnotationScope::Job));
+    /// assert_eq!(AnnotationScope::ALL.iter().map(|scope| scope.as_str()).collect::<Vec<_>>(), ["build", "job"]);
     /// ```
     ///
     /// Source: Buildkite docs, "Annotations API", section "Annotation data model".
@@ -312,7 +374,9 @@ words! {
     ///
     /// ```
     /// use fake_buildkite::StepUploadState;
+    ///
     /// assert_eq!(StepUploadState::from_word("applied"), Some(StepUploadState::Applied));
+    /// assert_eq!(StepUploadState::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>(), ["applied", "rejected"]);
     /// ```
     ///
     /// Source: buildkite/go-buildkite, `step_uploads_test.go`.

@@ -11,7 +11,12 @@ use std::fmt;
 /// use fake_buildkite::WebhookEvent;
 ///
 /// assert_eq!(WebhookEvent::BuildFinished.to_string(), "build.finished");
+/// assert_eq!(WebhookEvent::JobStarted.as_str(), "job.started");
+/// let about_jobs = WebhookEvent::ALL.iter().filter(|event| event.as_str().starts_with("job."));
+/// assert_eq!(about_jobs.count(), 5);
 /// ```
+///
+/// Source: Buildkite docs, "Pipelines webhooks" and the pages of its events.
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WebhookEvent {

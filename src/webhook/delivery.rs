@@ -11,6 +11,23 @@ use crate::vocabulary::webhook::WebhookEvent;
 /// One request that a webhook sent, and what came back; see [`WebhookHandle::deliveries`](crate::WebhookHandle::deliveries).
 ///
 /// Printed for debugging, it does not show the value of the header that carries the webhook's token.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, WebhookEvent, WebhookReceiver};
+///
+/// let fake = FakeBuildkite::start();
+/// let receiver = WebhookReceiver::answering(|_| 500);
+/// let webhook = fake.webhook(receiver.url()).events([WebhookEvent::BuildScheduled]).create();
+/// fake.pipeline("app").create_build();
+/// fake.settled().blocking();
+/// let delivery = webhook.deliveries().remove(0);
+/// assert_eq!((delivery.event, delivery.status), (WebhookEvent::BuildScheduled, Some(500)));
+/// assert_eq!(delivery.header("X-Buildkite-Event"), Some("build.scheduled"));
+/// assert_eq!(delivery.json()["build"]["number"], 1);
+/// assert!(delivery.failure.is_some());
+/// ```
+///
+/// Source: Buildkite docs, "Pipelines webhooks", section "Request logs".
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delivery {

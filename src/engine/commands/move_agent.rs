@@ -23,6 +23,8 @@ use crate::vocabulary::event::EventKind;
 /// worker.try_move(AgentMove::Pause).unwrap();
 /// worker.try_move(AgentMove::Resume).unwrap();
 /// ```
+///
+/// Source: Buildkite docs, "Agents API".
 #[non_exhaustive]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AgentMove {
@@ -45,6 +47,15 @@ pub enum AgentMove {
 
 impl AgentMove {
     /// Every one there is.
+    ///
+    /// ```
+    /// use fake_buildkite::{AgentMove, Agents, FakeBuildkite, agent};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// let worker = fake.agent("worker");
+    /// worker.disconnect();
+    /// assert!(AgentMove::ALL.iter().all(|wanted| worker.try_move(*wanted).is_err()), "it is gone");
+    /// ```
     pub const ALL: &'static [Self] = &[
         Self::Stop,
         Self::StopGracefully,
