@@ -50,12 +50,25 @@ impl FakeBuildkite {
     }
 
     /// The user of the fake: an administrator of every organization, with the [token](Self::token) that has every scope.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, MemberRole};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// assert_eq!(fake.user().name(), "Fake User");
+    /// assert_eq!(fake.existing_organization("acme").role_of(&fake.user()), Some(MemberRole::Admin));
+    /// ```
     #[must_use]
     pub fn user(&self) -> UserHandle {
         UserHandle::new(self.tie(), self.home.user)
     }
 
     /// A user that is already there.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::builder().user("Ada", "ada@example.com").start();
+    /// assert_eq!(fake.existing_user("ada@example.com").name(), "Ada");
+    /// ```
     ///
     /// # Panics
     ///
@@ -132,6 +145,8 @@ impl FakeBuildkite {
 /// assert_eq!(fake.existing_user("ada@example.com").id(), ada.id());
 /// assert_eq!(fake.user().id(), fake.user_id(), "the one behind `fake.token()`");
 /// ```
+///
+/// Source: Buildkite docs, "Organization members API".
 #[derive(Clone)]
 pub struct UserHandle {
     pub(super) tie: Tie,
@@ -194,6 +209,19 @@ impl UserHandle {
     }
 
     /// What they may do with a pipeline; `None` if they do not see it.
+    ///
+    /// ```
+    /// use fake_buildkite::{Access, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let ada = fake.add_user("Ada", "ada@example.com");
+    /// let team = fake.team("Platform").create();
+    /// assert_eq!(ada.access_to(&app), None);
+    /// team.add_member(&ada);
+    /// team.add_pipeline(&app, Access::ReadOnly);
+    /// assert_eq!(ada.access_to(&app), Some(Access::ReadOnly));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn access_to(&self, pipeline: &PipelineHandle) -> Option<Access> {
@@ -235,6 +263,8 @@ impl fmt::Debug for UserHandle {
 /// token.revoke(); // the program under test does this with DELETE /v2/access-token
 /// assert!(token.is_revoked());
 /// ```
+///
+/// Source: Buildkite docs, "Managing API access tokens", "Access token API".
 #[derive(Clone)]
 pub struct TokenHandle {
     tie: Tie,
@@ -243,6 +273,16 @@ pub struct TokenHandle {
 
 impl TokenHandle {
     /// The token itself: what a client sends behind `Bearer`.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Scope};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let token = fake.user().token([Scope::ReadUser]);
+    /// let user = format!("{}user", fake.api_url());
+    /// let answer = reqwest::blocking::Client::new().get(user).bearer_auth(token.secret()).send().unwrap();
+    /// assert_eq!(answer.status(), 200);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn secret(&self) -> String {
@@ -302,6 +342,17 @@ impl TokenHandle {
     }
 
     /// It opens nothing any more: whoever comes with it is answered with 401, for ever.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Scope};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let token = fake.user().token([Scope::ReadUser]);
+    /// token.revoke();
+    /// let user = format!("{}user", fake.api_url());
+    /// let answer = reqwest::blocking::Client::new().get(user).bearer_auth(token.secret()).send().unwrap();
+    /// assert_eq!(answer.status(), 401);
+    /// ```
     #[track_caller]
     pub fn revoke(&self) {
         self.read(|_, _| ());

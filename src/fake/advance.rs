@@ -319,6 +319,23 @@ impl<T, S: Stop> IntoFuture for Advance<T, S> {
 }
 
 /// An [`Advance`] that is awaited.
+///
+/// ```
+/// use std::pin::pin;
+///
+/// use fake_buildkite::{FakeBuildkite, seconds};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let fake = FakeBuildkite::start();
+/// let build = fake.pipeline("app").create_build();
+/// let mut advancing = pin!(fake.advance(seconds(11)).into_future());
+/// tokio::select! { // the clock moves while something else is awaited, too
+///     happened = &mut advancing => assert!(!happened.is_empty()),
+///     _ = std::future::pending::<()>() => unreachable!(),
+/// }
+/// assert!(build.is_finished());
+/// # });
+/// ```
 #[must_use = "the clock moves when this is awaited"]
 pub struct Advancing<T, S = Never> {
     stage: Stage<T, S>,

@@ -28,7 +28,19 @@ use crate::vocabulary::states::AgentState;
 /// fake.advance(seconds(10));
 /// assert_eq!(build.job("x").state(), JobState::Passed);
 /// assert_eq!(a.state(), AgentState::Stopped);
+///
+/// // What it says of itself
+/// let (mac, tags) = (agent("mac").hostname("mac.local").version("3.115.0"), ["queue=ios", "os=mac"]);
+/// let fake = FakeBuildkite::builder().agents(Agents::fleet([mac.tags(tags)])).start();
+/// let mac = fake.agent("mac");
+/// assert_eq!(mac.id(), fake.agents()[0].id());
+/// assert_eq!((mac.queue(), mac.tags()), ("ios".to_owned(), tags.map(str::to_owned).to_vec()));
+/// assert_eq!((mac.hostname(), mac.version()), ("mac.local".to_owned(), "3.115.0".to_owned()));
+/// assert_eq!((mac.organization(), mac.connected_at()), ("acme".to_owned(), fake.clock().now()));
+/// assert!(mac.is_connected() && mac.job().is_none());
 /// ```
+///
+/// Source: Buildkite docs, "Agents API", section "Agent data model".
 #[derive(Clone)]
 pub struct AgentHandle {
     pub(super) tie: Tie,
@@ -106,6 +118,16 @@ impl FakeBuildkite {
 
 impl JobHandle {
     /// The agent it runs or ran on.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// assert_eq!(build.job("test").agent().map(|agent| agent.name()), None, "none has come yet");
+    /// build.job("test").start();
+    /// assert_eq!(build.job("test").agent().unwrap().name(), "fake-agent-1");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn agent(&self) -> Option<AgentHandle> {
@@ -158,6 +180,17 @@ impl AgentHandle {
     }
 
     /// Whether it is paused: it finishes the job it has, and is given no other.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, agent, minutes};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// let worker = fake.agent("worker");
+    /// worker.pause();
+    /// assert!(worker.is_paused() && worker.is_connected());
+    /// fake.advance(minutes(5));
+    /// assert!(!worker.is_paused());
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn is_paused(&self) -> bool {
@@ -165,6 +198,18 @@ impl AgentHandle {
     }
 
     /// Why it is paused, if somebody said so.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, agent};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// let worker = fake.agent("worker");
+    /// assert_eq!(worker.paused_note(), None);
+    /// let url = format!("{}organizations/acme/agents/{}/pause", fake.api_url(), worker.id());
+    /// let pause = reqwest::blocking::Client::new().put(url).bearer_auth(fake.token());
+    /// pause.body(r#"{"note": "Out of disk space"}"#).send().unwrap();
+    /// assert_eq!(worker.paused_note().as_deref(), Some("Out of disk space"));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn paused_note(&self) -> Option<String> {
@@ -172,6 +217,16 @@ impl AgentHandle {
     }
 
     /// When its pause is over, if it is paused.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, agent, minutes};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// let worker = fake.agent("worker");
+    /// assert_eq!(worker.paused_until(), None);
+    /// worker.pause();
+    /// assert_eq!(worker.paused_until(), Some(fake.clock().now() + minutes(5)));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn paused_until(&self) -> Option<DateTime<Utc>> {
@@ -284,6 +339,14 @@ impl AgentHandle {
 
     /// Somebody stops it, and lets it finish the job it has. One without a job goes at once.
     ///
+    /// ```
+    /// use fake_buildkite::{AgentState, Agents, FakeBuildkite, agent};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// fake.agent("worker").stop_gracefully();
+    /// assert_eq!(fake.agent("worker").state(), AgentState::Stopped, "it had no job to finish");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is gone, or stopping already.
@@ -352,6 +415,18 @@ impl AgentHandle {
 
     /// Somebody ends its pause: it takes a job at once, if one waits for it.
     ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, JobState, agent, seconds};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// fake.agent("worker").pause();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// fake.advance(seconds(5));
+    /// assert_eq!(build.job("test").state(), JobState::Scheduled);
+    /// fake.agent("worker").resume();
+    /// assert_eq!(build.job("test").state(), JobState::Running);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is not paused.
@@ -386,6 +461,17 @@ impl AgentHandle {
 
     /// It is not heard of from now on: it is given no job, nothing its command does arrives, and 3 minutes later Buildkite
     /// takes it for lost.
+    ///
+    /// ```
+    /// use fake_buildkite::{AgentState, Agents, FakeBuildkite, agent, minutes};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+    /// let worker = fake.agent("worker");
+    /// worker.silence();
+    /// assert_eq!(worker.state(), AgentState::Connected, "nobody has noticed yet");
+    /// fake.advance(minutes(3));
+    /// assert_eq!(worker.state(), AgentState::Lost);
+    /// ```
     ///
     /// # Panics
     ///

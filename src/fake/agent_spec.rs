@@ -14,13 +14,25 @@ use crate::vocabulary::slip::{slip, slip_unless};
 /// ```
 /// use fake_buildkite::{Agents, FakeBuildkite, agent};
 ///
-/// let mac = agent("mac").tags(["queue=ios"]).priority(5).hostname("mac.local").version("3.115.0").platform("darwin", "arm64");
+/// let mac = agent("mac")
+///     .tags(["queue=ios"])
+///     .priority(5)
+///     .hostname("mac.local")
+///     .ip_address("192.0.2.7")
+///     .version("3.115.0")
+///     .platform("darwin", "arm64")
+///     .user_agent("my-agent/1.0");
 /// let fake = FakeBuildkite::builder().agents(Agents::fleet([mac])).start();
-/// let mac = fake.agent("mac");
-/// assert_eq!((mac.queue(), mac.hostname(), mac.version()), ("ios".into(), "mac.local".into(), "3.115.0".into()));
-/// assert!(mac.is_connected());
-/// assert_eq!(mac.connected_at(), fake.clock().now());
+/// assert_eq!((fake.agent("mac").queue(), fake.agent("mac").hostname()), ("ios".to_owned(), "mac.local".to_owned()));
+///
+/// let url = format!("{}organizations/acme/agents", fake.api_url());
+/// let list = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+/// let shown = &list.json::<serde_json::Value>().unwrap()[0];
+/// assert_eq!((&shown["ip_address"], &shown["version"]), (&"192.0.2.7".into(), &"3.115.0".into()));
+/// assert_eq!((&shown["user_agent"], &shown["priority"]), (&"my-agent/1.0".into(), &5.into()));
 /// ```
+///
+/// Source: Buildkite docs, "Agents API", section "Agent data model"; "buildkite-agent start" for what an agent is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[must_use = "an agent works once it is in a fleet"]
 pub struct AgentSpec {
@@ -70,6 +82,14 @@ impl AgentSpec {
     }
 
     /// How many jobs it runs at once: that many agents are spawned, `name-1`, `name-2` and so on.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, agent};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("box").slots(2)])).start();
+    /// let names: Vec<_> = fake.agents().iter().map(|agent| agent.name()).collect();
+    /// assert_eq!(names, ["box-1", "box-2"]);
+    /// ```
     pub fn slots(mut self, count: u32) -> Self {
         self.slots = count;
         self

@@ -20,6 +20,8 @@ use crate::vocabulary::states::{AnnotationScope, AnnotationStyle};
 /// assert_eq!((annotation.context.as_str(), annotation.priority), ("default", 3));
 /// assert_eq!(build.annotations(), [annotation]);
 /// ```
+///
+/// Source: Buildkite docs, "Annotations API", section "Annotation data model".
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AnnotationRecord {
@@ -118,6 +120,14 @@ impl JobHandle {
 
     /// As [`annotate`](Self::annotate), for a test that wants to see it refused.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// assert!(build.job("test").try_annotate("3 tests failed").is_err(), "it does not run yet");
+    /// build.job("test").start();
+    /// assert_eq!(build.job("test").try_annotate("3 tests failed").unwrap().body, "3 tests failed");
+    /// ```
+    ///
     /// # Errors
     ///
     /// If no agent works on the job. Nothing has changed then.
@@ -144,6 +154,18 @@ impl JobHandle {
 
     /// The annotations about it, oldest first: those of [`AnnotationScope::Job`]. What it said of its build is among
     /// [`BuildHandle::annotations`].
+    ///
+    /// ```
+    /// use fake_buildkite::{Annotation, AnnotationScope, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").annotates(Annotation::new("flaky").scope(AnnotationScope::Job)).annotates("1 test failed");
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// let said: Vec<_> = build.job("test").annotations().into_iter().map(|one| one.body).collect();
+    /// assert_eq!(said, ["flaky"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn annotations(&self) -> Vec<AnnotationRecord> {
@@ -178,6 +200,16 @@ impl BuildHandle {
     }
 
     /// The annotations about it, oldest first. Those about its jobs are among [`JobHandle::annotations`].
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").annotates("1 test failed");
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// let said: Vec<_> = build.annotations().into_iter().map(|one| one.body).collect();
+    /// assert_eq!(said, ["1 test failed"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn annotations(&self) -> Vec<AnnotationRecord> {

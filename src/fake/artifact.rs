@@ -21,6 +21,8 @@ use crate::vocabulary::states::ArtifactState;
 /// assert_eq!((artifact.path.as_str(), &*artifact.content), ("dist/app.txt", &b"hello"[..]));
 /// assert_eq!(build.artifacts(), [artifact]);
 /// ```
+///
+/// Source: Buildkite docs, "Artifacts API", section "Artifact data model".
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ArtifactRecord {
@@ -107,6 +109,14 @@ impl JobHandle {
 
     /// As [`upload_artifact`](Self::upload_artifact), for a test that wants to see it refused.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: pack}]").create_build();
+    /// assert!(build.job("pack").try_upload_artifact("app.tar", "").is_err(), "it does not run yet");
+    /// build.job("pack").start();
+    /// assert_eq!(build.job("pack").try_upload_artifact("app.tar", "").unwrap().path, "app.tar");
+    /// ```
+    ///
     /// # Errors
     ///
     /// If no agent works on the job. Nothing has changed then.
@@ -134,6 +144,15 @@ impl JobHandle {
     }
 
     /// Its artifacts, in the order in which they were uploaded.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: pack}]").create();
+    /// app.on_job("pack").uploads_artifact("app.tar", "bytes");
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(&*build.job("pack").artifacts()[0].content, b"bytes");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn artifacts(&self) -> Vec<ArtifactRecord> {
@@ -195,6 +214,17 @@ impl JobHandle {
 
 impl BuildHandle {
     /// The artifacts of all its jobs, in the order in which they were uploaded.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: a, key: a}, {command: b, key: b}]").create();
+    /// app.on_job("a").uploads_artifact("a.log", "");
+    /// app.on_job("b").uploads_artifact("b.log", "");
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// let paths: Vec<_> = build.artifacts().into_iter().map(|one| one.path).collect();
+    /// assert_eq!(paths, ["a.log", "b.log"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn artifacts(&self) -> Vec<ArtifactRecord> {

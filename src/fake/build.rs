@@ -46,6 +46,8 @@ use crate::wire::build::reported_state;
 /// let shown = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
 /// assert_eq!(shown.json::<serde_json::Value>().unwrap()["tag"], "v1.4.0");
 /// ```
+///
+/// Source: Buildkite docs, "Builds API", section "Create a build".
 #[derive(Debug, Clone)]
 #[must_use = "the build is made by `create`"]
 pub struct BuildBuilder {
@@ -107,6 +109,14 @@ impl BuildBuilder {
     }
 
     /// What made the build; the API unless a test says otherwise.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildSource, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create().build().source(BuildSource::Webhook).create();
+    /// assert_eq!(build.source(), BuildSource::Webhook);
+    /// ```
     pub fn source(mut self, source: BuildSource) -> Self {
         self.head.source = source;
         self
@@ -199,17 +209,26 @@ impl BuildBuilder {
 /// A build of the fake. Cheap to clone; reads live state.
 ///
 /// ```
-/// use fake_buildkite::{BuildSource, BuildState, FakeBuildkite};
+/// use fake_buildkite::{BuildSource, BuildState, FakeBuildkite, seconds};
 ///
 /// let fake = FakeBuildkite::start();
-/// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+/// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+/// let build = app.build().commit("0123abc").message("Fix it").env("DEBUG", "1").meta_data("size", "small").create();
 /// assert_eq!((build.number(), build.state(), build.source()), (1, BuildState::Scheduled, BuildSource::Api));
+/// assert_eq!((build.branch(), build.commit()), ("main".to_owned(), "0123abc".to_owned()));
+/// assert_eq!(build.message().as_deref(), Some("Fix it"));
+/// assert_eq!((build.env("DEBUG"), build.meta_data("size")), (Some("1".to_owned()), Some("small".to_owned())));
+///
+/// fake.advance(seconds(5));
 /// build.job("test").fail(1);
-/// assert!(build.is_finished());
-/// assert_eq!(build.finished_at(), Some(fake.clock().now()));
+/// assert!(build.is_finished() && !build.is_blocked());
+/// assert_eq!(build.started_at(), Some(build.created_at() + seconds(1)));
+/// assert_eq!((build.failing_at(), build.finished_at()), (None, Some(fake.clock().now())));
 /// build.job("test").retry().pass();
 /// assert_eq!((build.state(), build.jobs("test").len()), (BuildState::Passed, 2));
 /// ```
+///
+/// Source: Buildkite docs, "Builds API", section "Build data model"; "Defining steps", section "Build states".
 #[derive(Clone)]
 pub struct BuildHandle {
     pub(super) tie: Tie,
@@ -230,6 +249,14 @@ impl BuildHandle {
     }
 
     /// Its id.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// let url = format!("{}organizations/acme/pipelines/app/builds/1", fake.api_url());
+    /// let shown = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(shown.json::<serde_json::Value>().unwrap()["id"], build.id().to_string());
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn id(&self) -> BuildId {
@@ -238,6 +265,17 @@ impl BuildHandle {
 
     /// Its state, as REST reports it: a blocked build is what its block step says it looks like, by default `passed`;
     /// see [`is_blocked`](Self::is_blocked).
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = "steps: [{block: Release?, blocked_state: running}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// assert_eq!((build.state(), build.is_blocked()), (BuildState::Running, true));
+    /// build.job("Release?").unblock();
+    /// assert_eq!((build.state(), build.is_blocked()), (BuildState::Passed, false));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn state(&self) -> BuildState {
@@ -245,6 +283,15 @@ impl BuildHandle {
     }
 
     /// Whether nothing is active in it but steps that wait for a person.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let steps = "steps: [{command: make, key: test}, {block: Release?}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// assert!(!build.is_blocked(), "its job comes first");
+    /// fake.run_until_idle();
+    /// assert!(build.is_blocked());
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn is_blocked(&self) -> bool {
@@ -252,6 +299,14 @@ impl BuildHandle {
     }
 
     /// Whether it has an end, and is not just blocked. A retry can open it again.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{block: Release?}]").create_build();
+    /// assert!(build.is_blocked() && !build.is_finished());
+    /// build.cancel();
+    /// assert!(build.is_finished());
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn is_finished(&self) -> bool {
@@ -332,6 +387,15 @@ impl BuildHandle {
     }
 
     /// When it was first `failing`. A retry does not clear it.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let steps = "steps: [{command: a, key: a}, {command: b, key: b}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// build.job("b").start();
+    /// build.job("a").fail(1);
+    /// assert_eq!(build.failing_at(), Some(fake.clock().now()), "`b` runs still");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn failing_at(&self) -> Option<DateTime<Utc>> {
@@ -378,6 +442,15 @@ impl BuildHandle {
 
     /// Every job, and every attempt, of every step with this key, else with this label, oldest first.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").fail(1);
+    /// build.job("test").retry();
+    /// let attempts: Vec<_> = build.jobs("test").iter().map(|job| job.attempt()).collect();
+    /// assert_eq!(attempts, [1, 2]);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If no step is called so; the message names those there are.
@@ -398,6 +471,13 @@ impl BuildHandle {
     }
 
     /// Every job of the build in the order of its steps, retried ones included.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make}, wait, {block: Ship?}]").create_build();
+    /// let names: Vec<_> = build.all_jobs().iter().map(|job| job.name()).collect();
+    /// assert_eq!(names, ["make", "wait", "Ship?"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn all_jobs(&self) -> Vec<JobHandle> {
@@ -407,6 +487,18 @@ impl BuildHandle {
     }
 
     /// Cancels the build, as somebody in the web interface would.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// fake.advance(seconds(5));
+    /// build.cancel();
+    /// assert_eq!(build.state(), BuildState::Canceling, "its command has ten seconds to stop");
+    /// fake.advance(seconds(10));
+    /// assert_eq!(build.state(), BuildState::Canceled);
+    /// ```
     ///
     /// # Panics
     ///
@@ -528,6 +620,17 @@ impl BuildHandle {
     /// Lets the next job that can run fail with exit status 1, and everything that can still run after that pass, by hand
     /// and at this instant. Blocked steps stay as they are.
     ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = "steps: [{command: a, key: a}, {command: b, key: b}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// build.fail();
+    /// assert_eq!(build.state(), BuildState::Failed);
+    /// assert_eq!((build.job("a").state(), build.job("b").state()), (JobState::Failed, JobState::Passed));
+    /// ```
+    ///
     /// # Panics
     ///
     /// If no job can run, or the build has not failed then: its step may forgive the failure.
@@ -582,6 +685,14 @@ impl BuildHandle {
 
     /// The build over the fake's time: text when it is printed, and [`svg`](Timeline::svg) or [`html`](Timeline::html)
     /// for a browser.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// fake.run_until_idle();
+    /// assert!(build.timeline().to_string().starts_with("app#1 main passed"));
+    /// assert!(build.timeline().svg().starts_with("<svg"));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn timeline(&self) -> Timeline {

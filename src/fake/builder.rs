@@ -40,6 +40,16 @@ pub struct Agents {
 
 impl Agents {
     /// As many simulated agents as there are jobs, for any query rules: the default.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, JobState, seconds};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::unlimited()).start();
+    /// let steps = "steps: [{command: make, key: test, parallelism: 50, agents: {os: plan9}}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// fake.advance(seconds(1));
+    /// assert!(build.jobs("test").iter().all(|job| job.state() == JobState::Running));
+    /// ```
     #[must_use]
     pub fn unlimited() -> Self {
         Self {
@@ -49,6 +59,15 @@ impl Agents {
     }
 
     /// Nobody: jobs stay `scheduled` until the test moves them by hand, or they expire after 30 days.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::none()).start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.job("test").state(), JobState::Scheduled);
+    /// ```
     #[must_use]
     pub fn none() -> Self {
         Self {
@@ -58,6 +77,16 @@ impl Agents {
     }
 
     /// These and no others: queue time, priorities and jobs that nobody can run emerge.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, agent};
+    ///
+    /// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("mac").tags(["os=mac"])])).start();
+    /// let steps = "steps: [{command: make, key: test, agents: {os: linux}}]";
+    /// fake.pipeline("app").steps(steps).create_build();
+    /// let idle = fake.run_until_idle();
+    /// assert_eq!(idle.waiting_on[0].to_string(), "app#1 test is scheduled: no agent picks it up");
+    /// ```
     #[must_use]
     pub fn fleet(agents: impl IntoIterator<Item = AgentSpec>) -> Self {
         Self {
@@ -68,6 +97,22 @@ impl Agents {
 }
 
 /// What a fake starts with; see [`FakeBuildkite::builder`].
+///
+/// ```
+/// use fake_buildkite::{Agents, Clock, FakeBuildkite, Scope};
+///
+/// let fake = FakeBuildkite::builder()
+///     .organization("initech")
+///     .user("Ada", "ada@example.com")
+///     .token("read-only", [Scope::ReadBuilds])
+///     .seed(7)
+///     .starting_at("2026-01-05T09:00:00Z")
+///     .clock(Clock::StepPerPoll)
+///     .agents(Agents::none())
+///     .start();
+/// assert_eq!((fake.organization(), fake.user().name()), ("initech".to_owned(), "Ada".to_owned()));
+/// assert_eq!(fake.clock().now().to_rfc3339(), "2026-01-05T09:00:00+00:00");
+/// ```
 #[derive(Clone)]
 #[must_use = "nothing runs before `start`"]
 pub struct FakeBuildkiteBuilder {
@@ -116,6 +161,12 @@ impl FakeBuildkiteBuilder {
     /// The slug of the organization, instead of `acme`. Called again it adds another organization. What a test makes
     /// belongs to the first unless it says otherwise: [`FakeBuildkite::existing_organization`].
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::builder().organization("acme").organization("initech").start();
+    /// assert_eq!(fake.organization(), "acme");
+    /// assert_eq!(fake.existing_organization("initech").name(), "Initech");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is no slug: letters, digits and hyphens.
@@ -137,12 +188,30 @@ impl FakeBuildkiteBuilder {
 
     /// The user behind the tokens of the builder, an administrator everywhere, and the creator of what a test makes by
     /// hand. [`FakeBuildkite::add_user`] makes others.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::builder().user("Ada", "ada@example.com").start();
+    /// let url = format!("{}user", fake.api_url());
+    /// let user = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(user.json::<serde_json::Value>().unwrap()["name"], "Ada");
+    /// ```
     pub fn user(mut self, name: impl Into<String>, email: impl Into<String>) -> Self {
         self.user = (name.into(), email.into());
         self
     }
 
     /// One more API access token, with these scopes and no others. [`FakeBuildkite::token`] stays the one with all.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Scope};
+    ///
+    /// let fake = FakeBuildkite::builder().token("read-only", [Scope::ReadUser]).start();
+    /// let ask = |path: &str| {
+    ///     let url = format!("{}{path}", fake.api_url());
+    ///     reqwest::blocking::Client::new().get(url).bearer_auth("read-only").send().unwrap().status().as_u16()
+    /// };
+    /// assert_eq!([ask("user"), ask("builds")], [200, 403]);
+    /// ```
     ///
     /// # Panics
     ///
@@ -165,12 +234,29 @@ impl FakeBuildkiteBuilder {
 
     /// What ids, tokens and drawn durations are made from: 0 unless a test says otherwise. The same seed and the same
     /// calls give the same bytes.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let first_id = |seed| {
+    ///     let fake = FakeBuildkite::builder().seed(seed).start();
+    ///     fake.pipeline("app").create().id()
+    /// };
+    /// assert_eq!(first_id(7), first_id(7));
+    /// assert_ne!(first_id(7), first_id(8));
+    /// ```
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
     /// Where the clock stands at the start, as an RFC 3339 instant: `2026-01-05T09:00:00Z`.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::builder().starting_at("2026-01-05T09:00:00Z").start();
+    /// let build = fake.pipeline("app").create_build();
+    /// assert_eq!(build.created_at().to_rfc3339(), "2026-01-05T09:00:00+00:00");
+    /// ```
     ///
     /// # Panics
     ///
@@ -189,6 +275,15 @@ impl FakeBuildkiteBuilder {
     }
 
     /// What moves the clock: [`Clock::Manual`] unless a test says otherwise.
+    ///
+    /// ```
+    /// use fake_buildkite::{Clock, FakeBuildkite, seconds};
+    ///
+    /// let fake = FakeBuildkite::builder().clock(Clock::PerRequest(seconds(2))).start();
+    /// let start = fake.clock().now();
+    /// reqwest::blocking::get(fake.url()).unwrap();
+    /// assert_eq!(fake.clock().now(), start + seconds(2));
+    /// ```
     ///
     /// # Panics
     ///
@@ -263,6 +358,14 @@ impl FakeBuildkiteBuilder {
     }
 
     /// Who picks up jobs: [`Agents::unlimited`] unless a test says otherwise.
+    ///
+    /// ```
+    /// use fake_buildkite::{Agents, FakeBuildkite, agent};
+    ///
+    /// let fleet = Agents::fleet([agent("linux").tags(["os=linux"]), agent("mac").tags(["os=mac"])]);
+    /// let fake = FakeBuildkite::builder().agents(fleet).start();
+    /// assert_eq!(fake.agents().len(), 2);
+    /// ```
     pub fn agents(mut self, agents: Agents) -> Self {
         self.agents = agents;
         self
@@ -407,6 +510,14 @@ impl FakeBuildkiteBuilder {
     /// How many requests one user, and all users together, may make in a minute: 50 and 200 unless a test says otherwise.
     /// Shown in headers; [`enforce_rate_limits`](Self::enforce_rate_limits) makes them hold.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::builder().rate_limit(10, 100).start();
+    /// let url = format!("{}user", fake.api_url());
+    /// let answer = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(answer.headers()["ratelimit-user-limit"], "10");
+    /// assert_eq!(answer.headers()["ratelimit-user-remaining"], "9");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If one of them is 0: then nobody could ask for anything.
@@ -525,6 +636,19 @@ impl FakeBuildkiteBuilder {
 
     /// How long a client may take to send the rest of a request it began, in real time: 10 seconds unless a test says
     /// otherwise. Without effect [on the current runtime](Self::on_current_runtime).
+    ///
+    /// ```
+    /// use std::io::{Read as _, Write as _};
+    ///
+    /// use fake_buildkite::{FakeBuildkite, millis};
+    ///
+    /// let fake = FakeBuildkite::builder().request_timeout(millis(50)).start();
+    /// let mut client = std::net::TcpStream::connect(fake.url().trim_start_matches("http://")).unwrap();
+    /// client.write_all(b"GET / HTTP/1.1\r\nHo").unwrap(); // and never the rest
+    /// let mut answer = String::new();
+    /// client.read_to_string(&mut answer).unwrap(); // ends, because the fake gives it up
+    /// assert!(!answer.starts_with("HTTP/1.1 200"));
+    /// ```
     pub fn request_timeout(mut self, limit: Duration) -> Self {
         self.limits.head_timeout = limit;
         self.limits.body_timeout = limit;
@@ -532,6 +656,11 @@ impl FakeBuildkiteBuilder {
     }
 
     /// Starts the fake.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::builder().seed(7).start();
+    /// assert_eq!(reqwest::blocking::get(fake.url()).unwrap().status(), 200);
+    /// ```
     ///
     /// # Panics
     ///

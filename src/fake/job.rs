@@ -113,8 +113,8 @@ impl JobHandle {
         self.read(|_, job| job.kind)
     }
 
-    /// How people call it: its step's key, else its label, else its command's first line, else its type. One of several
-    /// jobs of a matrix or a parallel step is called by its own label first.
+    /// How people call it: its step's key, else its label, else its command's first line, else what kind of step it is,
+    /// such as `wait`. One of several jobs of a matrix or a parallel step is called by its own label first.
     #[must_use]
     #[track_caller]
     pub fn name(&self) -> String {

@@ -368,7 +368,8 @@ pub struct BuildRef {
 pub struct JobRef {
     /// The build it belongs to.
     pub build: BuildRef,
-    /// How people call it: its step's key, else its label, else its command's first line, else its type.
+    /// How people call it: its step's key, else its label, else its command's first line, else what kind of step it is,
+    /// such as `wait`.
     pub name: Arc<str>,
     /// Which attempt of its step it is: 1, and one more with each retry.
     pub attempt: u32,
