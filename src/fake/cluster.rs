@@ -56,6 +56,16 @@ impl FakeBuildkite {
 
     /// A cluster that is already there, perhaps because the program under test made it.
     ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let url = format!("{}organizations/acme/clusters", fake.api_url());
+    /// let create = reqwest::blocking::Client::new().post(url).bearer_auth(fake.token());
+    /// create.body(r#"{"name": "Linux"}"#).send().unwrap();
+    /// assert!(fake.existing_cluster("Linux").default_queue().is_none());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If there is none of this name; the message names those that are.
@@ -185,6 +195,28 @@ fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
 }
 
 /// A cluster to be; see [`FakeBuildkite::cluster`].
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// let linux = fake
+///     .cluster("Linux")
+///     .description("All of it")
+///     .emoji(":linux:")
+///     .color("#FFE0F1")
+///     .queue("deploy")
+///     .create();
+/// let keys: Vec<_> = linux.queues().iter().map(|queue| queue.key()).collect();
+/// assert_eq!(keys, ["default", "deploy"]);
+///
+/// let url = format!("{}organizations/acme/clusters/{}", fake.api_url(), linux.id());
+/// let answer = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+/// let shown: serde_json::Value = answer.json().unwrap();
+/// assert_eq!((&shown["emoji"], &shown["color"]), (&":linux:".into(), &"#FFE0F1".into()));
+/// ```
+///
+/// Source: Buildkite docs, "Clusters API", section "Create a cluster".
 #[derive(Debug, Clone)]
 #[must_use = "the cluster is made by `create`"]
 pub struct ClusterBuilder {
@@ -295,7 +327,13 @@ impl ClusterBuilder {
 /// linux.add_queue("gpu");
 /// assert_eq!(linux.queues().len(), 2);
 /// assert!(!linux.queue("gpu").is_paused());
+/// assert_eq!((linux.name(), linux.description().as_deref()), ("Linux".to_owned(), Some("All of it")));
+/// assert_eq!(linux.id(), fake.clusters()[0].id());
+/// linux.set_default_queue(&linux.queue("gpu"));
+/// assert_eq!(linux.default_queue().unwrap().key(), "gpu");
 /// ```
+///
+/// Source: Buildkite docs, "Clusters API"; "Manage clusters".
 #[derive(Clone)]
 pub struct ClusterHandle {
     tie: Tie,
@@ -400,6 +438,13 @@ impl ClusterHandle {
 
     /// Makes one more queue.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// assert_eq!(linux.add_queue("gpu").key(), "gpu");
+    /// assert_eq!(linux.queues().len(), 2);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If Buildkite would not take it: a key is used once, and has letters, digits, hyphens and underscores.
@@ -428,6 +473,15 @@ impl ClusterHandle {
     }
 
     /// The jobs that name no queue go to this one from now on, those that wait included.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").queue("large").create();
+    /// let build = fake.pipeline("app").cluster(&linux).steps("steps: [{command: make, key: test}]").create_build();
+    /// assert_eq!(build.job("test").queue().unwrap().key(), "default");
+    /// linux.set_default_queue(&linux.queue("large"));
+    /// assert_eq!(build.job("test").queue().unwrap().key(), "large");
+    /// ```
     ///
     /// # Panics
     ///
@@ -486,6 +540,14 @@ impl ClusterHandle {
     }
 
     /// Its agent tokens, oldest first.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// assert!(linux.tokens().is_empty());
+    /// linux.add_token("Packet agents");
+    /// assert_eq!(linux.tokens()[0].description, "Packet agents");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn tokens(&self) -> Vec<ClusterTokenRecord> {
@@ -505,6 +567,13 @@ impl ClusterHandle {
     }
 
     /// The users who maintain it, in the order in which they became it. Teams may, too: [`maintaining_teams`](Self::maintaining_teams).
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// linux.add_maintainer(&fake.user());
+    /// assert_eq!(linux.maintainers()[0].id(), fake.user_id());
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn maintainers(&self) -> Vec<UserHandle> {
@@ -517,6 +586,13 @@ impl ClusterHandle {
     }
 
     /// The teams that maintain it, in the order in which they became it.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// linux.add_maintaining_team(&fake.team("Platform").create());
+    /// assert_eq!(linux.maintaining_teams()[0].name(), "Platform");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn maintaining_teams(&self) -> Vec<TeamHandle> {
@@ -552,6 +628,14 @@ impl ClusterHandle {
 
     /// Makes a team a maintainer of it: see [`add_maintainer`](Self::add_maintainer).
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// linux.add_maintaining_team(&fake.team("Platform").create());
+    /// assert_eq!(linux.maintaining_teams().len(), 1);
+    /// assert!(linux.maintainers().is_empty(), "teams stand apart");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it maintains it already, or is of another organization.
@@ -582,6 +666,12 @@ impl ClusterHandle {
     }
 
     /// Deletes it with its queues and tokens. This handle leads nowhere then.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.cluster("Linux").create().delete();
+    /// assert!(fake.clusters().is_empty());
+    /// ```
     ///
     /// # Panics
     ///
@@ -629,6 +719,17 @@ impl fmt::Debug for ClusterHandle {
 }
 
 /// An agent token of a cluster, as it was when it was looked at. Its value is told once, by what makes it.
+///
+/// ```
+/// let fake = fake_buildkite::FakeBuildkite::start();
+/// let linux = fake.cluster("Linux").create();
+/// linux.add_token("Packet agents");
+/// let token = &linux.tokens()[0];
+/// assert_eq!((token.description.as_str(), token.expires_at), ("Packet agents", None));
+/// assert_eq!(token.allowed_ip_addresses, None);
+/// ```
+///
+/// Source: Buildkite docs, "Clusters API", section "Agent tokens".
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterTokenRecord {
@@ -666,7 +767,11 @@ pub struct ClusterTokenRecord {
 ///     "2030-01-01T00:00:00.000Z queue default of cluster Linux paused: Out of disk space",
 ///     "2030-01-01T00:10:00.000Z queue default of cluster Linux resumed",
 /// ]);
+/// assert_eq!((queue.key(), queue.cluster().name()), ("default".to_owned(), "Linux".to_owned()));
+/// assert_eq!((queue.id(), queue.is_paused()), (linux.default_queue().unwrap().id(), false));
 /// ```
+///
+/// Source: Buildkite docs, "Queues"; "Manage queues", section "Pause and resume a queue".
 #[derive(Clone)]
 pub struct QueueHandle {
     pub(super) tie: Tie,
@@ -690,6 +795,14 @@ impl QueueHandle {
     }
 
     /// Its description.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").queue("deploy").create();
+    /// let first = linux.queue("default").description();
+    /// assert_eq!(first.as_deref(), Some("Automatically created when the cluster was created"));
+    /// assert_eq!(linux.queue("deploy").description(), None);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn description(&self) -> Option<String> {
@@ -709,6 +822,16 @@ impl QueueHandle {
 
     /// It hands out nothing from now on.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// linux.queue("default").pause();
+    /// let app = fake.pipeline("app").cluster(&linux).create();
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.all_jobs()[0].started_at(), None);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is paused already.
@@ -718,6 +841,13 @@ impl QueueHandle {
     }
 
     /// As [`pause`](Self::pause), and says why: clients see it as `dispatch_paused_note`.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let queue = fake.cluster("Linux").create().queue("default");
+    /// queue.pause_with_note("Out of disk space");
+    /// assert_eq!(queue.paused_note().as_deref(), Some("Out of disk space"));
+    /// ```
     ///
     /// # Panics
     ///
@@ -742,6 +872,14 @@ impl QueueHandle {
 
     /// It hands out again, and at once what waited, in order.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let queue = fake.cluster("Linux").create().queue("default");
+    /// queue.pause();
+    /// queue.resume();
+    /// assert!(!queue.is_paused());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is not paused.
@@ -762,6 +900,17 @@ impl QueueHandle {
     }
 
     /// Since when it is paused, if it is.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let queue = fake.cluster("Linux").create().queue("default");
+    /// assert_eq!(queue.paused_at(), None);
+    /// queue.pause();
+    /// fake.advance(minutes(5));
+    /// assert_eq!(queue.paused_at(), Some(fake.clock().now() - minutes(5)));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn paused_at(&self) -> Option<DateTime<Utc>> {
@@ -769,6 +918,13 @@ impl QueueHandle {
     }
 
     /// Why it is paused, if it is and somebody said so.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let queue = fake.cluster("Linux").create().queue("default");
+    /// queue.pause();
+    /// assert!(queue.is_paused() && queue.paused_note().is_none(), "nobody said why");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn paused_note(&self) -> Option<String> {
@@ -776,6 +932,15 @@ impl QueueHandle {
     }
 
     /// The jobs that wait in it for an agent, in the order of their creation.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").create();
+    /// let steps = "steps: [{command: a, key: a}, {command: b, key: b}]";
+    /// fake.pipeline("app").cluster(&linux).steps(steps).create_build();
+    /// let names: Vec<_> = linux.queue("default").waiting_jobs().iter().map(|job| job.name()).collect();
+    /// assert_eq!(names, ["a", "b"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn waiting_jobs(&self) -> Vec<JobHandle> {
@@ -786,6 +951,13 @@ impl QueueHandle {
     }
 
     /// Deletes it. Jobs that wait in it go on waiting, for one with the same key; this handle leads nowhere then.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").queue("deploy").create();
+    /// linux.queue("deploy").delete();
+    /// assert_eq!(linux.queues().len(), 1);
+    /// ```
     ///
     /// # Panics
     ///
@@ -838,6 +1010,15 @@ impl PipelineBuilder {
     /// Their command jobs wait in the queue that their `agents: {queue: …}` names, or else in the cluster's default queue.
     /// A build with a step that names a queue which is not there is refused, as Buildkite refuses such an upload. Without a
     /// default queue, jobs that name none wait until there is one.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let linux = fake.cluster("Linux").queue("deploy").create();
+    /// let steps = "steps: [{command: make, key: make}, {command: ship, key: ship, agents: {queue: deploy}}]";
+    /// let build = fake.pipeline("app").cluster(&linux).steps(steps).create_build();
+    /// let queues = ["make", "ship"].map(|name| build.job(name).queue().unwrap().key());
+    /// assert_eq!(queues, ["default", "deploy"]);
+    /// ```
     ///
     /// # Panics
     ///

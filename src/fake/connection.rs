@@ -14,6 +14,21 @@ use crate::fake::FakeBuildkite;
 ///
 /// It implements tokio's `AsyncRead` and `AsyncWrite`, the one place where this crate's interface names traits of an
 /// async runtime: a stream that no HTTP client can take would be of no use.
+///
+/// ```
+/// use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let fake = fake_buildkite::FakeBuildkite::start();
+/// let mut connection = fake.connect();
+/// let request = b"GET / HTTP/1.1\r\nhost: fake.test\r\nconnection: close\r\n\r\n";
+/// connection.write_all(request).await.unwrap();
+/// let mut answer = String::new();
+/// connection.read_to_string(&mut answer).await.unwrap();
+/// assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"));
+/// # }
+/// ```
 pub struct Connection(DuplexStream);
 
 impl FakeBuildkite {

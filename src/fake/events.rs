@@ -61,6 +61,18 @@ impl fmt::Display for Events {
 }
 
 /// Where [`run_until_idle`](crate::FakeBuildkite::run_until_idle) ended.
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// let steps = "steps: [{command: make, key: test}, {block: Release?}, {command: ship}]";
+/// fake.pipeline("app").steps(steps).create_build();
+/// let idle = fake.run_until_idle();
+/// assert!(!idle.events.is_empty());
+/// let waiting: Vec<_> = idle.waiting_on.iter().map(|waiting| &*waiting.job.name).collect();
+/// assert_eq!(waiting, ["Release?"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Idle {
@@ -89,6 +101,18 @@ impl fmt::Display for Idle {
 }
 
 /// A job that does not move by itself, and why.
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+/// app.on_job("test").hangs();
+/// app.create_build();
+/// let waiting = fake.run_until_idle().waiting_on[0].clone();
+/// assert_eq!(waiting.why, "is running: its command does not end by itself");
+/// assert_eq!(waiting.to_string(), format!("{} {}", waiting.job, waiting.why));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Waiting {

@@ -82,6 +82,16 @@ pub struct Explore {
 
 impl Explore {
     /// A hundred walks of 40 events in the usual fake.
+    ///
+    /// ```
+    /// use fake_buildkite::Explore;
+    ///
+    /// Explore::new(7).walks(1).run(|walk| {
+    ///     let build = walk.fake().pipeline("app").create_build();
+    ///     while walk.step() {}
+    ///     assert_eq!(build.number(), 1);
+    /// });
+    /// ```
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
@@ -168,6 +178,20 @@ impl fmt::Debug for Explore {
 }
 
 /// One walk: a fake, and events that happen to it one at a time.
+///
+/// ```
+/// use fake_buildkite::Explore;
+///
+/// Explore::new(7).walks(3).events(10).run(|walk| {
+///     let app = walk.fake().pipeline("app").create();
+///     app.create_build();
+///     let mut steps = 0;
+///     while walk.step() {
+///         steps += 1; // … the program under test acts here …
+///     }
+///     assert_eq!(walk.events().len(), steps);
+/// });
+/// ```
 #[derive(Debug)]
 pub struct Walk {
     fake: FakeBuildkite,
@@ -203,6 +227,16 @@ impl Walk {
 
     /// Makes one more event happen, and returns when webhooks are told of it. False when the walk is over, or nothing can
     /// happen; then nothing did.
+    ///
+    /// ```
+    /// use fake_buildkite::Explore;
+    ///
+    /// Explore::new(7).walks(3).run(|walk| {
+    ///     assert!(!walk.step(), "nothing can happen in an empty world");
+    ///     walk.fake().pipeline("app").create_build();
+    ///     assert!(walk.step());
+    /// });
+    /// ```
     #[track_caller]
     pub fn step(&mut self) -> bool {
         self.settle();

@@ -18,6 +18,17 @@ use crate::vocabulary::slip::slip_unless;
 use crate::vocabulary::span::instant;
 
 /// A fault that was ordered: how often it came, and the end of it. It goes on without this: dropping it changes nothing.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, Route};
+///
+/// let fake = FakeBuildkite::start();
+/// let fault = fake.fault(Route::Root).first(2).status(502);
+/// assert_eq!(fault.to_string(), "status 502 for the first 2 requests to GET /");
+/// let ask = || reqwest::blocking::get(fake.url()).unwrap().status().as_u16();
+/// assert_eq!([ask(), ask(), ask()], [502, 502, 200]);
+/// assert_eq!(fault.hits(), 2);
+/// ```
 #[derive(Clone)]
 pub struct Fault {
     tie: Tie,
@@ -39,6 +50,23 @@ pub struct Fault {
 /// | [`truncate_after`](Self::truncate_after), [`wrong_content_length`](Self::wrong_content_length), [`slow_body`](Self::slow_body) | yes | – |
 ///
 /// The difference matters to a program that retries: a `POST` whose answer is lost has made a build all the same.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, Route};
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake.pipeline("app").create();
+/// fake.fault(Route::CreateBuild).first(1).status(503); // nothing is made
+/// fake.fault(Route::CreateBuild).nth(2).after_effect().status(503); // it is, and nobody is told
+/// let create = || {
+///     let url = format!("{}organizations/acme/pipelines/app/builds", fake.api_url());
+///     let http = reqwest::blocking::Client::new();
+///     let body = r#"{"commit":"HEAD","branch":"main"}"#;
+///     http.post(url).bearer_auth(fake.token()).body(body).send().unwrap().status().as_u16()
+/// };
+/// assert_eq!([create(), create(), create()], [503, 503, 201]);
+/// assert_eq!(app.builds().len(), 2);
+/// ```
 #[must_use = "nothing goes wrong before it is said what does"]
 pub struct FaultBuilder {
     tie: Tie,
@@ -75,6 +103,14 @@ impl FakeBuildkite {
 
     /// Begins to order a fault for any request, whatever it is for; only pages for people
     /// ([`Route::is_page`](crate::Route::is_page)) are not among them. Otherwise as [`fault`](Self::fault).
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let outage = fake.fault_any().times(2).status(503);
+    /// let ask = |path: &str| reqwest::blocking::get(format!("{}{path}", fake.url())).unwrap().status().as_u16();
+    /// assert_eq!([ask("/"), ask("/v2/meta"), ask("/")], [503, 503, 200]);
+    /// assert_eq!(outage.hits(), 2);
+    /// ```
     pub fn fault_any(&self) -> FaultBuilder {
         FaultBuilder::new(self.tie(), None)
     }
@@ -104,6 +140,20 @@ impl FaultBuilder {
     }
 
     /// Only requests about this job: those with its id in the path.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = "steps: [{command: a, key: a}, {command: b, key: b}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// fake.fault(Route::GetJob).for_job(&build.job("b")).first(1).status(500);
+    /// let ask = |name: &str| {
+    ///     let url = format!("{}organizations/acme/jobs/{}", fake.api_url(), build.job(name).id());
+    ///     reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap().status().as_u16()
+    /// };
+    /// assert_eq!([ask("a"), ask("b"), ask("b")], [200, 500, 200]);
+    /// ```
     #[track_caller]
     pub fn for_job(mut self, job: &JobHandle) -> Self {
         self.tie.must_be(&job.tie, || job.full_name());
@@ -170,6 +220,15 @@ impl FaultBuilder {
 impl FaultBuilder {
     /// The n-th of these requests from now on, and no other. The first is number 1.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.fault(Route::Root).nth(2).status(500);
+    /// let ask = || reqwest::blocking::get(fake.url()).unwrap().status().as_u16();
+    /// assert_eq!([ask(), ask(), ask()], [200, 500, 200]);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If n is 0.
@@ -183,6 +242,15 @@ impl FaultBuilder {
 
     /// The first n of these requests from now on.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.fault(Route::Root).first(2).status(500);
+    /// let ask = || reqwest::blocking::get(fake.url()).unwrap().status().as_u16();
+    /// assert_eq!([ask(), ask(), ask()], [500, 500, 200]);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If n is 0.
@@ -193,6 +261,15 @@ impl FaultBuilder {
     }
 
     /// So many times, then no more: `nth(3).times(2)` is the third and the fourth.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.fault(Route::Root).nth(2).times(2).status(500);
+    /// let ask = || reqwest::blocking::get(fake.url()).unwrap().status().as_u16();
+    /// assert_eq!([ask(), ask(), ask(), ask()], [200, 500, 500, 200]);
+    /// ```
     ///
     /// # Panics
     ///
@@ -205,6 +282,17 @@ impl FaultBuilder {
     }
 
     /// Every one of these requests, until the fault is [lifted](Fault::lift). What is meant when nothing else is said.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let broken = fake.fault(Route::Root).always().status(500);
+    /// let ask = || reqwest::blocking::get(fake.url()).unwrap().status().as_u16();
+    /// assert_eq!([ask(), ask()], [500, 500]);
+    /// broken.lift();
+    /// assert_eq!(ask(), 200);
+    /// ```
     pub fn always(mut self) -> Self {
         self.when.skip = 0;
         self.when.take = None;
@@ -244,6 +332,19 @@ impl FaultBuilder {
 
     /// Each of these requests with this probability, from 0 to 1, drawn from the fake's seed: the same requests in every
     /// run, whatever other faults there are. With a number of times: until it has come as often, which nothing promises.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let answers = || {
+    ///     let fake = FakeBuildkite::builder().seed(7).start();
+    ///     fake.fault(Route::Root).probability(0.5).status(500);
+    ///     let ask = |_| reqwest::blocking::get(fake.url()).unwrap().status().as_u16();
+    ///     (0..10).map(ask).collect::<Vec<_>>()
+    /// };
+    /// assert!(answers().contains(&200) && answers().contains(&500));
+    /// assert_eq!(answers(), answers(), "as often, and at the same requests, in every run");
+    /// ```
     ///
     /// # Panics
     ///

@@ -11,6 +11,22 @@ use crate::vocabulary::slip::slip_unless;
 
 /// Holds requests to an endpoint; made by [`FakeBuildkite::hold`] and [`FakeBuildkite::hold_every`]. Dropping it lets them
 /// go.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, Route};
+///
+/// let fake = FakeBuildkite::start();
+/// let gate = fake.hold(Route::Root);
+/// # let url = fake.url();
+/// let program = std::thread::spawn(move || {
+///     // … asks, and waits …
+/// #   reqwest::blocking::get(url).unwrap().status().as_u16()
+/// });
+/// let held = gate.arrived().blocking();
+/// assert_eq!((held.status, gate.waiting()), (0, 1));
+/// drop(gate); // or `gate.release()`, which says what it does
+/// assert_eq!(program.join().unwrap(), 200);
+/// ```
 #[must_use = "the gate opens when this is dropped"]
 pub struct Gate {
     tie: Tie,
@@ -87,6 +103,23 @@ impl Gate {
     /// Waits, in real time, for the next request to arrive: the oldest that no call of this has returned before. Its
     /// `status` is 0, because it has no answer yet.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let gate = fake.hold(Route::Root);
+    /// # let url = fake.url();
+    /// let program = std::thread::spawn(move || {
+    ///     // … asks, and waits …
+    /// #   reqwest::blocking::get(url).unwrap();
+    /// });
+    /// assert_eq!(gate.arrived().blocking().path, "/");
+    /// assert!(fake.requests().is_empty(), "it does not count yet");
+    /// gate.release();
+    /// program.join().unwrap();
+    /// assert_eq!(fake.requests().only().status, 200);
+    /// ```
+    ///
     /// # Panics
     ///
     /// The [`Wait`] does, if none arrives within ten seconds.
@@ -104,6 +137,12 @@ impl Gate {
     }
 
     /// How many requests wait here.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let gate = fake.hold_every(fake_buildkite::Route::Root);
+    /// assert_eq!(gate.waiting(), 0);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn waiting(&self) -> usize {
@@ -111,6 +150,24 @@ impl Gate {
     }
 
     /// Lets the oldest request that waits here go, and keeps the gate closed for the others.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let gate = fake.hold_every(Route::Root);
+    /// # let url = fake.url();
+    /// let program = std::thread::spawn(move || {
+    ///     // … asks twice, one after the other …
+    /// #   for _ in 0..2 { reqwest::blocking::get(&url).unwrap(); }
+    /// });
+    /// for _ in 0..2 {
+    ///     gate.arrived().blocking();
+    ///     gate.let_one_pass();
+    /// }
+    /// program.join().unwrap();
+    /// fake.requests().to(Route::Root).assert_count(2);
+    /// ```
     ///
     /// # Panics
     ///
@@ -126,6 +183,15 @@ impl Gate {
     }
 
     /// Opens the gate for good: what waits goes on, and what comes later is not held.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let gate = fake.hold_every(Route::Root);
+    /// gate.release();
+    /// assert_eq!(reqwest::blocking::get(fake.url()).unwrap().status(), 200, "it is not held");
+    /// ```
     #[track_caller]
     pub fn release(self) {
         self.tie.driver().open(self.number);

@@ -29,17 +29,22 @@ use crate::vocabulary::states::{JobState, JobType, SignalReason};
 /// let fake = FakeBuildkite::start();
 /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
 /// let job = build.job("test");
+/// assert_eq!((job.name(), job.build().number()), ("test".to_owned(), 1));
 /// assert_eq!((job.job_type(), job.attempt(), job.priority()), (JobType::Script, 1, 0));
 /// job.start();
 /// fake.advance(seconds(90));
 /// job.fail(2);
 /// assert_eq!((job.state(), job.exit_status(), job.soft_failed()), (JobState::Failed, Some(2), false));
+/// assert_eq!((job.signal(), job.signal_reason()), (None, None));
 /// assert_eq!(job.history().last().unwrap().to_string(), "failed at 2030-01-01T00:01:30.000Z");
-/// assert_eq!(job.runnable_at(), Some(job.created_at()));
+/// assert_eq!((job.runnable_at(), job.started_at()), (Some(job.created_at()), Some(job.created_at())));
+/// assert_eq!(job.finished_at(), Some(fake.clock().now()));
 ///
 /// let again = job.retry(); // another job, in its place
 /// assert_eq!(job.retried_in().unwrap().id(), again.id());
 /// ```
+///
+/// Source: Buildkite docs, "Jobs API"; "Defining steps", section "Job states".
 #[derive(Clone)]
 pub struct JobHandle {
     pub(super) tie: Tie,
@@ -48,6 +53,18 @@ pub struct JobHandle {
 }
 
 /// One entry of a job's history.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, JobState};
+///
+/// let fake = FakeBuildkite::start();
+/// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+/// fake.run_until_idle();
+/// let history = build.job("test").history();
+/// let first = history[0];
+/// assert_eq!((first.at, first.state), (build.created_at(), JobState::Scheduled));
+/// assert_eq!(first.to_string(), "scheduled at 2030-01-01T00:00:00.000Z");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Moment {
@@ -93,6 +110,16 @@ impl JobHandle {
     }
 
     /// Its state, as REST reports it.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// assert_eq!(build.job("test").state(), JobState::Scheduled);
+    /// fake.advance(seconds(1));
+    /// assert_eq!(build.job("test").state(), JobState::Running);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn state(&self) -> JobState {
@@ -115,6 +142,14 @@ impl JobHandle {
 
     /// How people call it: its step's key, else its label, else its command's first line, else what kind of step it is,
     /// such as `wait`. One of several jobs of a matrix or a parallel step is called by its own label first.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let steps = "steps: [{command: make, key: test, label: Test}, {command: make, label: Lint}, {command: make}, wait]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// let names: Vec<_> = build.all_jobs().iter().map(|job| job.name()).collect();
+    /// assert_eq!(names, ["test", "Lint", "make", "wait"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn name(&self) -> String {
@@ -136,6 +171,17 @@ impl JobHandle {
     }
 
     /// The signal that ended its command, if one did.
+    ///
+    /// ```
+    /// use fake_buildkite::{Exit, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").exits_with(Exit::status(-1).signal("SIGKILL"));
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.job("test").signal().as_deref(), Some("SIGKILL"));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn signal(&self) -> Option<String> {
@@ -143,6 +189,17 @@ impl JobHandle {
     }
 
     /// Why its command was ended, or never ran, if something did that.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, SignalReason, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").time_out();
+    /// fake.advance(seconds(10));
+    /// assert_eq!(build.job("test").signal_reason(), Some(SignalReason::Cancel));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn signal_reason(&self) -> Option<SignalReason> {
@@ -150,6 +207,14 @@ impl JobHandle {
     }
 
     /// Whether it failed in a way its step forgives.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test, soft_fail: true}]").create_build();
+    /// build.job("test").fail(1);
+    /// assert!(build.job("test").soft_failed());
+    /// assert_eq!(build.state(), fake_buildkite::BuildState::Passed);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn soft_failed(&self) -> bool {
@@ -204,6 +269,16 @@ impl JobHandle {
     }
 
     /// When a person unblocked it.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{block: Release?}]").create_build();
+    /// fake.advance(minutes(5));
+    /// build.job("Release?").unblock();
+    /// assert_eq!(build.job("Release?").unblocked_at(), Some(build.created_at() + minutes(5)));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn unblocked_at(&self) -> Option<DateTime<Utc>> {
@@ -228,6 +303,15 @@ impl JobHandle {
     }
 
     /// The job that took its place when it was retried.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let steps = "steps: [{command: make, key: test, retry: {automatic: true}}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// let first = build.job("test");
+    /// first.fail(1);
+    /// assert_eq!(first.retried_in().unwrap().attempt(), 2);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn retried_in(&self) -> Option<Self> {
@@ -260,6 +344,18 @@ impl JobHandle {
     }
 
     /// Every state it was in, oldest first, as REST reported it.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").finish(0);
+    /// let states: Vec<_> = build.job("test").history().iter().map(|moment| moment.state).collect();
+    /// assert_eq!((states.first(), states.last()), (Some(&JobState::Scheduled), Some(&JobState::Passed)));
+    /// assert!(states.contains(&JobState::Running));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn history(&self) -> Vec<Moment> {
@@ -267,6 +363,19 @@ impl JobHandle {
     }
 
     /// Makes a move by hand, and returns the job it led to: a retry makes a new one, everything else is this one.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, Move};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// let job = build.job("test");
+    /// assert!(job.try_move(Move::Retry).is_err(), "it has not run");
+    /// job.try_move(Move::Start).unwrap();
+    /// job.try_move(Move::Finish { exit_status: 1 }).unwrap();
+    /// let again = job.try_move(Move::Retry).unwrap();
+    /// assert_eq!((job.state(), again.state()), (JobState::Failed, JobState::Scheduled));
+    /// ```
     ///
     /// # Errors
     ///
@@ -306,6 +415,16 @@ impl JobHandle {
 
     /// An agent takes the job and starts it.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, hours};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// fake.advance(hours(1));
+    /// assert_eq!(build.job("test").state(), JobState::Running, "it ends by hand, too");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the job is not waiting for an agent.
@@ -315,6 +434,16 @@ impl JobHandle {
     }
 
     /// The command ends with this exit status: 0 passes, everything else fails.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").finish(2);
+    /// assert_eq!((build.job("test").state(), build.job("test").exit_status()), (JobState::Failed, Some(2)));
+    /// ```
     ///
     /// # Panics
     ///
@@ -361,6 +490,13 @@ impl JobHandle {
 
     /// The command ends with exit status 0; it is started first if it waits for an agent.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").pass();
+    /// assert_eq!(build.job("test").exit_status(), Some(0));
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the job neither runs nor waits for an agent.
@@ -370,6 +506,13 @@ impl JobHandle {
     }
 
     /// The command ends with an exit status other than 0; it is started first if it waits for an agent.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").fail(2);
+    /// assert_eq!(build.job("test").exit_status(), Some(2));
+    /// ```
     ///
     /// # Panics
     ///
@@ -385,6 +528,18 @@ impl JobHandle {
 
     /// Somebody cancels this job alone. On an agent it is `canceling` for the 10 seconds a command is given to stop; then
     /// the command is killed. Its script does nothing more meanwhile, but a test can have it [end](Self::finish) sooner.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// build.job("test").cancel();
+    /// assert_eq!(build.job("test").state(), JobState::Canceling);
+    /// fake.advance(seconds(10));
+    /// assert_eq!(build.job("test").state(), JobState::Canceled);
+    /// ```
     ///
     /// # Panics
     ///
@@ -488,6 +643,15 @@ impl JobHandle {
     }
 
     /// What it promised to end with, if it did.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").start();
+    /// assert_eq!(build.job("test").promised_exit_status(), None);
+    /// build.job("test").promise_failure(2);
+    /// assert_eq!(build.job("test").promised_exit_status(), Some(2));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn promised_exit_status(&self) -> Option<i32> {
@@ -515,6 +679,18 @@ impl JobHandle {
     }
 
     /// As [`upload_pipeline`](Self::upload_pipeline), for a test that wants to see it refused.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, UploadStage};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create_build();
+    /// build.job("gen").start();
+    /// let refused = build.job("gen").try_upload_pipeline("steps: [{command: make, key: gen}]").unwrap_err();
+    /// assert_eq!(refused.by, UploadStage::Server);
+    /// build.job("gen").try_upload_pipeline("steps: [{command: make, key: made}]").unwrap();
+    /// assert_eq!(build.all_jobs().len(), 2);
+    /// ```
     ///
     /// # Errors
     ///
@@ -619,6 +795,16 @@ impl JobHandle {
     }
 
     /// Somebody retries the job: returns the new job that takes its place.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let build = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create_build();
+    /// build.job("test").fail(1);
+    /// let again = build.job("test").retry();
+    /// assert_eq!((again.attempt(), build.state()), (2, BuildState::Running));
+    /// ```
     ///
     /// # Panics
     ///

@@ -8,6 +8,19 @@ use crate::vocabulary::slip::slip;
 
 impl JobHandle {
     /// Its log by now, as it was printed.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").takes(seconds(10)).logs("one\ntwo\n");
+    /// let build = app.create_build();
+    /// fake.advance(seconds(2));
+    /// assert_eq!(build.job("test").log(), "one\n");
+    /// fake.run_until_idle();
+    /// assert_eq!(build.job("test").log(), "one\ntwo\n");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn log(&self) -> String {

@@ -22,6 +22,16 @@ impl FaultBuilder {
     /// 429 is [`rate_limited`](Self::rate_limited). Where Buildkite's words are not known the message is what HTTP calls
     /// the status.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.fault(Route::Root).first(1).status(503);
+    /// let answer = reqwest::blocking::get(fake.url()).unwrap();
+    /// assert_eq!(answer.status(), 503);
+    /// assert!(answer.text().unwrap().starts_with(r#"{"message":"#));
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is no error: 400 to 599.
@@ -68,6 +78,17 @@ impl FaultBuilder {
     /// user who has asked too often, until the end of the running minute of the
     /// fake's clock. [`enforce_rate_limits`](crate::FakeBuildkiteBuilder::enforce_rate_limits) sends away those who really
     /// have.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.advance(seconds(45));
+    /// fake.fault_any().first(1).rate_limited();
+    /// let answer = reqwest::blocking::get(fake.url()).unwrap();
+    /// assert_eq!(answer.status(), 429);
+    /// assert_eq!(answer.headers()["ratelimit-reset"], "15");
+    /// ```
     #[track_caller]
     pub fn rate_limited(self) -> Fault {
         self.order(Verdict::RateLimited { reset: None })
@@ -132,6 +153,15 @@ impl FaultBuilder {
     }
 
     /// The connection is reset: no answer, and an error where the client reads. In memory there is no reset, only an end.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let fault = fake.fault(Route::Root).first(1).reset();
+    /// assert!(reqwest::blocking::get(fake.url()).is_err());
+    /// assert_eq!(fault.hits(), 1);
+    /// ```
     #[track_caller]
     pub fn reset(self) -> Fault {
         self.order(Verdict::Reset)
@@ -152,6 +182,15 @@ impl FaultBuilder {
 
     /// Never an answer, and the connection stays open until the fake is [stopped](crate::FakeBuildkite::stop) or dropped. Clients
     /// without a time-out wait as long.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route, millis};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// fake.fault(Route::Root).first(1).stall();
+    /// let http = reqwest::blocking::Client::builder().timeout(millis(100)).build().unwrap();
+    /// assert!(http.get(fake.url()).send().unwrap_err().is_timeout());
+    /// ```
     #[track_caller]
     pub fn stall(self) -> Fault {
         self.order(Verdict::Stall)
