@@ -228,7 +228,7 @@ impl BuildBuilder {
 /// assert_eq!((build.state(), build.jobs("test").len()), (BuildState::Passed, 2));
 /// ```
 ///
-/// Source: Buildkite docs, "Builds API", section "Build data model"; "Defining steps", section "Build states".
+/// Source: Buildkite docs, "Builds API"; "Defining steps", section "Build states".
 #[derive(Clone)]
 pub struct BuildHandle {
     pub(super) tie: Tie,

@@ -216,7 +216,7 @@ fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
 /// assert_eq!((&shown["emoji"], &shown["color"]), (&":linux:".into(), &"#FFE0F1".into()));
 /// ```
 ///
-/// Source: Buildkite docs, "Clusters API", section "Create a cluster".
+/// Source: Buildkite docs, "Clusters API".
 #[derive(Debug, Clone)]
 #[must_use = "the cluster is made by `create`"]
 pub struct ClusterBuilder {
@@ -729,7 +729,7 @@ impl fmt::Debug for ClusterHandle {
 /// assert_eq!(token.allowed_ip_addresses, None);
 /// ```
 ///
-/// Source: Buildkite docs, "Clusters API", section "Agent tokens".
+/// Source: Buildkite docs, "Agent tokens".
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ClusterTokenRecord {

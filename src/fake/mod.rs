@@ -150,6 +150,12 @@ impl FakeBuildkite {
     /// Not for a test whose tokio clock is paused: requests would end at once in "error sending request" or "operation timed
     /// out". There it is [`on_current_runtime`](FakeBuildkiteBuilder::on_current_runtime).
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// assert_eq!(fake.organization(), "acme");
+    /// assert_eq!(fake.clock().now().to_rfc3339(), "2030-01-01T00:00:00+00:00");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the system has no port, descriptor or thread left.
@@ -214,6 +220,12 @@ impl FakeBuildkite {
 
     /// The origin of the fake, such as `http://127.0.0.1:43215`, without a path and without a slash at the end. For
     /// clients that add `/v2/` themselves, such as go-buildkite.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// assert!(fake.url().starts_with("http://127.0.0.1:"));
+    /// assert_eq!(reqwest::blocking::get(fake.url()).unwrap().status(), 200);
+    /// ```
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address())
@@ -221,24 +233,52 @@ impl FakeBuildkite {
 
     /// Where the REST API begins, with a slash at the end: `http://127.0.0.1:43215/v2/`. For clients that take the
     /// address of the API, such as pybuildkite.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// assert_eq!(fake.api_url(), format!("{}/v2/", fake.url()));
+    /// let url = format!("{}user", fake.api_url());
+    /// let answer = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(answer.status(), 200);
+    /// ```
     #[must_use]
     pub fn api_url(&self) -> String {
         format!("{}/v2/", self.url())
     }
 
     /// Where the GraphQL API is, as far as it is served: see [`Route::GraphQl`](crate::Route::GraphQl).
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// assert_eq!(fake.graphql_url(), format!("{}/v1/graphql", fake.url()));
+    /// ```
     #[must_use]
     pub fn graphql_url(&self) -> String {
         format!("{}/v1/graphql", self.url())
     }
 
     /// An API access token with every scope.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let url = format!("{}access-token", fake.api_url());
+    /// let answer = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// let scopes = answer.json::<serde_json::Value>().unwrap()["scopes"].as_array().unwrap().len();
+    /// assert_eq!(scopes, fake_buildkite::Scope::ALL.len());
+    /// ```
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
     }
 
     /// The id of the [user](Self::user) of the fake.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let url = format!("{}user", fake.api_url());
+    /// let user = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(user.json::<serde_json::Value>().unwrap()["id"], fake.user_id().to_string());
+    /// ```
     #[must_use]
     pub fn user_id(&self) -> UserId {
         self.driver.read(|engine| engine.user(self.home.user).id)
@@ -246,6 +286,12 @@ impl FakeBuildkite {
 
     /// The slug of the organization that everything belongs to unless a test says otherwise. For a handle on one, see
     /// [`existing_organization`](Self::existing_organization).
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// assert_eq!(app.web_url(), format!("{}/{}/app", fake.url(), fake.organization()));
+    /// ```
     #[must_use]
     pub fn organization(&self) -> String {
         self.driver
@@ -265,6 +311,15 @@ impl FakeBuildkite {
 
     /// A pipeline that is already there, perhaps because the program under test made it.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let url = format!("{}organizations/acme/pipelines", fake.api_url());
+    /// let create = reqwest::blocking::Client::new().post(url).bearer_auth(fake.token());
+    /// let app = r#"{"name":"My App","repository":"git@example.com:app.git","configuration":"steps: []"}"#;
+    /// create.body(app).send().unwrap(); // the program under test does this
+    /// assert_eq!(fake.existing_pipeline("my-app").name(), "My App");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If there is none with this slug; the message names those that are.
@@ -275,6 +330,15 @@ impl FakeBuildkite {
     }
 
     /// Every event so far, oldest first; the last 100,000 are kept.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.pipeline("app").create_build();
+    /// let created = fake.events();
+    /// assert_eq!(created[0].to_string(), "2030-01-01T00:00:00.000Z app#1 created as creating");
+    /// let happened = fake.run_until_idle();
+    /// assert_eq!(fake.events().len(), created.len() + happened.events.len());
+    /// ```
     #[must_use]
     pub fn events(&self) -> Events {
         Events::new(self.driver.events())
@@ -298,6 +362,11 @@ impl FakeBuildkite {
 
     /// What went wrong inside the fake while it answered: such an answer is a 500 with the same text. Empty, unless the
     /// fake has a bug.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// assert!(fake.failures().is_empty());
+    /// ```
     #[must_use]
     pub fn failures(&self) -> Vec<String> {
         self.server.failures()
@@ -306,6 +375,15 @@ impl FakeBuildkite {
     // --- Time --------------------------------------------------------------------------------------------------------
 
     /// The clock: what it says, and what moves it.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, hours};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let start = fake.clock().now();
+    /// fake.advance(hours(2));
+    /// assert_eq!(fake.clock().now() - start, chrono::TimeDelta::hours(2));
+    /// ```
     #[must_use]
     pub fn clock(&self) -> ClockHandle<'_> {
         ClockHandle {
@@ -337,6 +415,17 @@ impl FakeBuildkite {
     }
 
     /// Moves the clock to an instant and returns what happened.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, hours};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let noon = fake.clock().now() + hours(12);
+    /// fake.pipeline("app").create().schedule("0 6 * * *").create();
+    /// let happened = fake.advance_to(noon);
+    /// assert_eq!(happened[0].to_string(), "2030-01-01T06:00:00.000Z app schedule 0 6 * * * -> app#1");
+    /// assert_eq!(fake.clock().now(), noon);
+    /// ```
     ///
     /// # Panics
     ///

@@ -84,6 +84,13 @@ impl FakeBuildkite {
     /// Lets teams decide who sees what in the [organization](Self::organization) that everything belongs to: see
     /// [`OrganizationHandle::enable_teams`].
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// fake.enable_teams();
+    /// assert_eq!(fake.existing_team("everyone").pipelines()[0].id(), app.id());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the plan has [no teams](crate::FakeBuildkiteBuilder::plan_without_teams).
@@ -107,7 +114,10 @@ impl FakeBuildkite {
 /// acme.remove_member(&ada);
 /// assert_eq!(acme.role_of(&ada), None);
 /// assert!(!acme.are_teams_enabled() && acme.teams().is_empty());
+/// assert_eq!((acme.slug(), fake.organization()), ("acme".to_owned(), "acme".to_owned()));
 /// ```
+///
+/// Source: Buildkite docs, "Organizations API", "Organization members API".
 #[derive(Clone)]
 pub struct OrganizationHandle {
     pub(super) tie: Tie,
@@ -144,6 +154,13 @@ impl OrganizationHandle {
     // --- What it has -------------------------------------------------------------------------------------------------
 
     /// Begins a new pipeline of it, as [`FakeBuildkite::pipeline`] does.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let initech = fake.add_organization("initech");
+    /// let reports = initech.pipeline("reports").create();
+    /// assert_eq!(reports.web_url(), format!("{}/initech/reports", fake.url()));
+    /// ```
     #[track_caller]
     pub fn pipeline(&self, name: impl Into<String>) -> PipelineBuilder {
         self.read(|_, _| ());
@@ -151,6 +168,13 @@ impl OrganizationHandle {
     }
 
     /// A pipeline of it that is already there.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let initech = fake.add_organization("initech");
+    /// let reports = initech.pipeline("reports").create();
+    /// assert_eq!(initech.existing_pipeline("reports").id(), reports.id());
+    /// ```
     ///
     /// # Panics
     ///
@@ -179,6 +203,13 @@ impl OrganizationHandle {
 
     /// A cluster of it that is already there.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let initech = fake.add_organization("initech");
+    /// let linux = initech.cluster("Linux").create();
+    /// assert_eq!(initech.existing_cluster("Linux").id(), linux.id());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If there is none of this name; the message names those that are.
@@ -204,6 +235,13 @@ impl OrganizationHandle {
     }
 
     /// Begins a new team of it, as [`FakeBuildkite::team`] does.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let initech = fake.add_organization("initech");
+    /// initech.team("Platform").create();
+    /// assert!(initech.are_teams_enabled() && !fake.existing_organization("acme").are_teams_enabled());
+    /// ```
     #[track_caller]
     pub fn team(&self, name: impl Into<String>) -> TeamBuilder {
         self.read(|_, _| ());
@@ -211,6 +249,13 @@ impl OrganizationHandle {
     }
 
     /// A team of it that is already there.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let initech = fake.add_organization("initech");
+    /// initech.team("Platform").create();
+    /// assert_eq!(initech.existing_team("platform").name(), "Platform");
+    /// ```
     ///
     /// # Panics
     ///
@@ -222,6 +267,15 @@ impl OrganizationHandle {
     }
 
     /// Its teams, oldest first, whoever made them.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let acme = fake.existing_organization("acme");
+    /// acme.team("Platform").create();
+    /// acme.team("Web").create();
+    /// let slugs: Vec<_> = acme.teams().iter().map(|team| team.slug()).collect();
+    /// assert_eq!(slugs, ["platform", "web"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn teams(&self) -> Vec<TeamHandle> {
@@ -271,6 +325,20 @@ impl OrganizationHandle {
     }
 
     /// Begins a webhook of it, as [`FakeBuildkite::webhook`] does.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookEvent, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let initech = fake.add_organization("initech");
+    /// let receiver = WebhookReceiver::start();
+    /// initech.webhook(receiver.url()).events([WebhookEvent::BuildScheduled]).create();
+    /// fake.pipeline("app").create_build(); // of acme
+    /// initech.pipeline("reports").create_build();
+    /// fake.settled().blocking();
+    /// let told: Vec<_> = receiver.received().iter().map(|one| one.json()["pipeline"]["slug"].clone()).collect();
+    /// assert_eq!(told, ["reports"]);
+    /// ```
     #[track_caller]
     pub fn webhook(&self, url: impl Into<String>) -> WebhookBuilder {
         self.read(|_, _| ());
@@ -310,6 +378,14 @@ impl OrganizationHandle {
     // --- Who is in it ------------------------------------------------------------------------------------------------
 
     /// Its members, in the order in which they were made.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.add_user("Ada", "ada@example.com");
+    /// let acme = fake.existing_organization("acme");
+    /// let names: Vec<_> = acme.members().iter().map(|member| member.name()).collect();
+    /// assert_eq!(names, ["Fake User", "Ada"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn members(&self) -> Vec<UserHandle> {
@@ -350,6 +426,16 @@ impl OrganizationHandle {
 
     /// A member leaves it and its teams, as when an administrator removes them. Their tokens open it no more.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let (ada, acme) = (fake.add_user("Ada", "ada@example.com"), fake.existing_organization("acme"));
+    /// let token = ada.token([fake_buildkite::Scope::ReadOrganizations]);
+    /// acme.remove_member(&ada);
+    /// let url = format!("{}organizations/acme", fake.api_url());
+    /// let answer = reqwest::blocking::Client::new().get(url).bearer_auth(token.secret()).send().unwrap();
+    /// assert_eq!(answer.status(), 404);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If they are no member, or the last administrator.
@@ -366,6 +452,16 @@ impl OrganizationHandle {
     }
 
     /// A member becomes an administrator, or is one no more.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, MemberRole};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let (ada, acme) = (fake.add_user("Ada", "ada@example.com"), fake.existing_organization("acme"));
+    /// acme.set_role(&ada, MemberRole::Admin);
+    /// acme.set_role(&fake.user(), MemberRole::Member);
+    /// assert_eq!(acme.role_of(&fake.user()), Some(MemberRole::Member));
+    /// ```
     ///
     /// # Panics
     ///
@@ -394,6 +490,17 @@ impl OrganizationHandle {
     }
 
     /// Whether a member has to sign in by single sign-on; `None` if they are no member.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, SsoMode};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let (ada, acme) = (fake.add_user("Ada", "ada@example.com"), fake.existing_organization("acme"));
+    /// let url = format!("{}organizations/acme/members/{}", fake.api_url(), ada.id());
+    /// let change = reqwest::blocking::Client::new().patch(url).bearer_auth(fake.token());
+    /// change.body(r#"{"sso_mode": "optional"}"#).send().unwrap();
+    /// assert_eq!(acme.sso_mode_of(&ada), Some(SsoMode::Optional));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn sso_mode_of(&self, user: &UserHandle) -> Option<SsoMode> {

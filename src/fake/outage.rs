@@ -37,6 +37,16 @@ impl FakeBuildkite {
     /// Opens the port again after [`stop`](Self::stop): the same port, the same world. A fake that was not stopped is
     /// stopped first, so that every client loses its connection.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let (url, app) = (fake.url(), fake.pipeline("app").create());
+    /// fake.stop();
+    /// app.create_build(); // the world goes on
+    /// fake.restart();
+    /// assert_eq!((fake.url(), app.builds().len()), (url, 1));
+    /// assert_eq!(reqwest::blocking::get(fake.url()).unwrap().status(), 200);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If another process has taken the port meanwhile, which only one can that asks for this very port.

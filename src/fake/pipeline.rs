@@ -38,6 +38,8 @@ const ONE_STEP: &str = "steps:\n  - command: \"true\"\n";
 /// assert_eq!((app.slug(), app.name()), ("app".to_owned(), "My App".to_owned()));
 /// assert_eq!(app.create_build().branch(), "trunk");
 /// ```
+///
+/// Source: Buildkite docs, "Pipelines API", section "Create a YAML pipeline".
 #[derive(Debug, Clone)]
 #[must_use = "the pipeline is made by `create`"]
 pub struct PipelineBuilder {
@@ -71,6 +73,18 @@ impl PipelineBuilder {
 
     /// The steps, as the YAML of a pipeline: a mapping with `steps`, or the list alone. One command step unless a test
     /// says otherwise.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("
+    /// steps:
+    ///   - command: make test
+    ///     key: test
+    ///   - wait
+    ///   - block: Release?
+    /// ").create();
+    /// assert_eq!(app.create_build().all_jobs().len(), 3);
+    /// ```
     pub fn steps(mut self, yaml: impl Into<String>) -> Self {
         self.yaml = yaml.into();
         self
@@ -148,6 +162,13 @@ impl PipelineBuilder {
 
     /// Makes the pipeline.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("My App").create();
+    /// assert_eq!(app.slug(), "my-app");
+    /// assert!(app.builds().is_empty());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If Buildkite, or this fake, would not take it: the message says why, and where in the YAML.
@@ -204,6 +225,12 @@ impl PipelineBuilder {
 
     /// Makes the pipeline and a first build of it.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let build = fake.pipeline("app").create_build();
+    /// assert_eq!((build.number(), fake.existing_pipeline("app").builds().len()), (1, 1));
+    /// ```
+    ///
     /// # Panics
     ///
     /// As [`create`](Self::create).
@@ -224,7 +251,10 @@ impl PipelineBuilder {
 /// app.build().branch("feature").create();
 /// assert_eq!(app.builds().len(), 2);
 /// assert_eq!((app.build_number(1).branch(), app.latest_build().branch()), ("main".to_owned(), "feature".to_owned()));
+/// assert_eq!((app.slug(), app.name(), app.id()), ("app".to_owned(), "app".to_owned(), fake.existing_pipeline("app").id()));
 /// ```
+///
+/// Source: Buildkite docs, "Pipelines API".
 #[derive(Clone)]
 pub struct PipelineHandle {
     pub(super) tie: Tie,
@@ -395,12 +425,27 @@ impl PipelineHandle {
     }
 
     /// Makes a build of the default branch.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").default_branch("trunk").create();
+    /// let (first, second) = (app.create_build(), app.create_build());
+    /// assert_eq!((first.number(), second.number()), (1, 2));
+    /// assert_eq!((first.branch(), first.commit()), ("trunk".to_owned(), "HEAD".to_owned()));
+    /// ```
     #[track_caller]
     pub fn create_build(&self) -> BuildHandle {
         self.build().create()
     }
 
     /// The build with this number.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let (_first, second) = (app.create_build(), app.create_build());
+    /// assert_eq!(app.build_number(2).id(), second.id());
+    /// ```
     ///
     /// # Panics
     ///
@@ -434,6 +479,15 @@ impl PipelineHandle {
 
     /// The newest build.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let url = format!("{}organizations/acme/pipelines/app/builds", fake.api_url());
+    /// let create = reqwest::blocking::Client::new().post(url).bearer_auth(fake.token());
+    /// create.body(r#"{"commit":"HEAD","branch":"feature"}"#).send().unwrap(); // the program under test does this
+    /// assert_eq!(app.latest_build().branch(), "feature");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If there is none yet.
@@ -448,6 +502,15 @@ impl PipelineHandle {
     }
 
     /// Every build, oldest first.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// app.create_build();
+    /// app.build().branch("feature").create();
+    /// let branches: Vec<_> = app.builds().iter().map(|build| build.branch()).collect();
+    /// assert_eq!(branches, ["main", "feature"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn builds(&self) -> Vec<BuildHandle> {

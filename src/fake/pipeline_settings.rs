@@ -30,6 +30,15 @@ impl PipelineBuilder {
 
     /// Nothing is built because of a branch, as with the trigger mode `none`: clients are told that branches have been
     /// disabled, unless they ask to ignore branch filters.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.pipeline("app").without_branch_builds().create();
+    /// let url = format!("{}organizations/acme/pipelines/app/builds", fake.api_url());
+    /// let build = r#"{"commit":"HEAD","branch":"main"}"#;
+    /// let answer = reqwest::blocking::Client::new().post(url).bearer_auth(fake.token()).body(build).send().unwrap();
+    /// assert_eq!(answer.status(), 422);
+    /// ```
     pub fn without_branch_builds(mut self) -> Self {
         let value = Value::Text("none".to_owned());
         self.settings.provider.set("trigger_mode", Some(value));
@@ -71,18 +80,46 @@ impl PipelineBuilder {
     }
 
     /// How many minutes a command may run at most, whatever its step says.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = "steps: [{command: make, key: test, timeout_in_minutes: 60}]";
+    /// let app = fake.pipeline("app").steps(steps).maximum_timeout(5).create();
+    /// app.on_job("test").hangs();
+    /// let build = app.create_build();
+    /// fake.advance(minutes(6));
+    /// assert_eq!(build.job("test").state(), JobState::TimedOut);
+    /// ```
     pub fn maximum_timeout(mut self, minutes: u32) -> Self {
         self.settings.maximum_command_step_timeout = Some(minutes);
         self
     }
 
     /// The tags.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.pipeline("app").tags(["team:web", "go"]).create();
+    /// let url = format!("{}organizations/acme/pipelines/app", fake.api_url());
+    /// let app = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(app.json::<serde_json::Value>().unwrap()["tags"], serde_json::json!(["team:web", "go"]));
+    /// ```
     pub fn tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
         self.settings.tags = Some(tags.into_iter().map(Into::into).collect());
         self
     }
 
     /// Everybody can see it.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.pipeline("app").public().create();
+    /// let url = format!("{}organizations/acme/pipelines/app", fake.api_url());
+    /// let app = reqwest::blocking::Client::new().get(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(app.json::<serde_json::Value>().unwrap()["visibility"], "public");
+    /// ```
     pub fn public(mut self) -> Self {
         self.settings.visibility = Visibility::Public;
         self
@@ -90,6 +127,16 @@ impl PipelineBuilder {
 
     /// What the fake's user may do with it, everything unless a test says otherwise: what goes beyond is answered with 403
     /// and `Forbidden`. Handles may do everything.
+    ///
+    /// ```
+    /// use fake_buildkite::{Access, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let docs = fake.pipeline("docs").access(Access::BuildAndRead).create();
+    /// assert_eq!(fake.user().access_to(&docs), Some(Access::BuildAndRead));
+    /// docs.archive(); // a handle may
+    /// assert!(docs.is_archived());
+    /// ```
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
         self
@@ -122,6 +169,14 @@ impl PipelineHandle {
 
     /// Takes it out of the archive.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// app.archive();
+    /// app.unarchive();
+    /// assert_eq!(app.create_build().number(), 1);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it is not archived.
@@ -135,6 +190,14 @@ impl PipelineHandle {
     }
 
     /// Whether it is archived.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let url = format!("{}organizations/acme/pipelines/app/archive", fake.api_url());
+    /// reqwest::blocking::Client::new().post(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert!(app.is_archived());
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn is_archived(&self) -> bool {

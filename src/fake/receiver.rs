@@ -39,6 +39,19 @@ pub struct WebhookReceiver {
 /// One request that a [`WebhookReceiver`] got.
 ///
 /// `Debug` shows its body and its headers, but no token.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, WebhookReceiver};
+///
+/// let fake = FakeBuildkite::start();
+/// let receiver = WebhookReceiver::start();
+/// fake.webhook(receiver.url()).signed_with("s3cret").create().ping();
+/// fake.settled().blocking();
+/// let got = receiver.received().remove(0);
+/// assert_eq!(got.event(), "ping");
+/// assert!(got.header("X-Buildkite-Signature").unwrap().starts_with("timestamp=1893456000,signature="));
+/// assert_eq!(got.json()["event"], "ping");
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Received {
@@ -140,6 +153,16 @@ impl Received {
     }
 
     /// What it tells: its `X-Buildkite-Event`, or nothing if it has none.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookEvent, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let receiver = WebhookReceiver::start();
+    /// fake.webhook(receiver.url()).create().ping();
+    /// fake.settled().blocking();
+    /// assert_eq!(receiver.received()[0].event(), WebhookEvent::Ping.as_str());
+    /// ```
     #[must_use]
     pub fn event(&self) -> &str {
         self.header("x-buildkite-event").unwrap_or_default()

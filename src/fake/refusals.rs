@@ -76,6 +76,18 @@ impl fmt::Display for IllegalMove {
 impl std::error::Error for IllegalMove {}
 
 /// A move by hand that the agent cannot make, with those it can; see [`AgentHandle::try_move`](crate::AgentHandle::try_move).
+///
+/// ```
+/// use fake_buildkite::{AgentMove, AgentState, Agents, FakeBuildkite, agent};
+///
+/// let fake = FakeBuildkite::builder().agents(Agents::fleet([agent("worker")])).start();
+/// fake.agent("worker").disconnect();
+/// let illegal = fake.agent("worker").try_move(AgentMove::Pause).unwrap_err();
+/// assert_eq!((illegal.tried, illegal.state), (AgentMove::Pause, AgentState::Disconnected));
+/// assert_eq!(illegal.to_string(), "\
+/// agent worker cannot make the move `pause()`: it is disconnected
+///   possible now: nothing");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct IllegalAgentMove {
@@ -138,6 +150,18 @@ pub struct UploadError {
 }
 
 /// How far an upload came before it was refused.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, UploadStage};
+///
+/// let fake = FakeBuildkite::start();
+/// let build = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create_build();
+/// build.job("gen").start();
+/// let refused_by = |yaml: &str| build.job("gen").try_upload_pipeline(yaml).unwrap_err().by;
+/// assert_eq!(refused_by("steps: [{command: a"), UploadStage::Agent);
+/// assert_eq!(refused_by("steps: [{command: a, key: gen}]"), UploadStage::Server);
+/// assert_eq!(build.step_uploads().len(), 1, "the agent sent one");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UploadStage {

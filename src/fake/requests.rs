@@ -38,12 +38,27 @@ impl Requests {
 
     /// How many came before the oldest that is kept, whatever they were for: 0 until there were more than 10,000, or
     /// bodies of more than 64 MiB.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// reqwest::blocking::get(fake.url()).unwrap();
+    /// assert_eq!(fake.requests().forgotten(), 0);
+    /// ```
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         self.forgotten
     }
 
     /// Those that reached an endpoint.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// reqwest::blocking::get(fake.url()).unwrap();
+    /// assert_eq!(fake.requests().to(Route::Root).len(), 1);
+    /// assert!(fake.requests().to(Route::CreateBuild).is_empty());
+    /// ```
     #[must_use]
     pub fn to(self, route: Route) -> Self {
         let (all, others): (Vec<_>, Vec<_>) = self
@@ -61,6 +76,17 @@ impl Requests {
 
     /// Fails unless there are exactly so many; the message lists those there are.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// for _ in 0..2 {
+    ///     reqwest::blocking::get(fake.url()).unwrap();
+    /// }
+    /// fake.requests().to(Route::Root).assert_count(2);
+    /// fake.requests().to(Route::CreateBuild).assert_count(0);
+    /// ```
+    ///
     /// # Panics
     ///
     /// Then.
@@ -77,6 +103,14 @@ impl Requests {
     }
 
     /// The one request there is.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, Route};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// reqwest::blocking::get(fake.url()).unwrap();
+    /// assert_eq!(fake.requests().to(Route::Root).only().status, 200);
+    /// ```
     ///
     /// # Panics
     ///

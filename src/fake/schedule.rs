@@ -17,6 +17,26 @@ use crate::vocabulary::ids::ScheduleId;
 use crate::vocabulary::slip::{slip, slip_unless};
 
 /// A schedule to be; see [`PipelineHandle::schedule`].
+///
+/// ```
+/// use fake_buildkite::FakeBuildkite;
+///
+/// let fake = FakeBuildkite::start();
+/// let app = fake.pipeline("app").create();
+/// let nightly = app
+///     .schedule("30 2 * * *")
+///     .label("Nightly")
+///     .message("Nightly build")
+///     .commit("0123abc")
+///     .branch("release")
+///     .env("DEPLOY_ENV", "staging")
+///     .create();
+/// let build = nightly.fire_now().unwrap();
+/// assert_eq!((build.branch(), build.commit()), ("release".to_owned(), "0123abc".to_owned()));
+/// assert_eq!((build.message().as_deref(), build.env("DEPLOY_ENV").as_deref()), (Some("Nightly build"), Some("staging")));
+/// ```
+///
+/// Source: Buildkite docs, "Pipeline schedules API", section "Create a pipeline schedule"; "Scheduled builds".
 #[derive(Debug, Clone)]
 #[must_use = "the schedule is made by `create`"]
 pub struct ScheduleBuilder {
@@ -217,7 +237,11 @@ impl ScheduleBuilder {
 /// nightly.enable(); // the program under test does this with PUT or PATCH
 /// assert_eq!(nightly.failed_message(), None);
 /// assert!(fake.advance(days(1)).to_string().contains("app schedule Nightly -> app#1"));
+/// assert_eq!((nightly.cronline(), nightly.branch()), ("@daily".to_owned(), "main".to_owned()));
+/// assert_eq!((nightly.label().as_deref(), nightly.builds().len()), (Some("Nightly"), 1));
 /// ```
+///
+/// Source: Buildkite docs, "Pipeline schedules API", section "Pipeline schedule data model"; "Scheduled builds".
 #[derive(Clone)]
 pub struct ScheduleHandle {
     tie: Tie,
@@ -227,6 +251,14 @@ pub struct ScheduleHandle {
 
 impl ScheduleHandle {
     /// Its id.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let daily = fake.pipeline("app").create().schedule("@daily").create();
+    /// let url = format!("{}organizations/acme/pipelines/app/schedules/{}", fake.api_url(), daily.id());
+    /// let answer = reqwest::blocking::Client::new().delete(url).bearer_auth(fake.token()).send().unwrap();
+    /// assert_eq!(answer.status(), 204);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn id(&self) -> ScheduleId {
@@ -262,6 +294,16 @@ impl ScheduleHandle {
     }
 
     /// When it makes its next build; none while it is disabled.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, hours};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let daily = fake.pipeline("app").create().schedule("0 6 * * *").create();
+    /// assert_eq!(daily.next_build_at(), Some(fake.clock().now() + hours(6)));
+    /// daily.disable();
+    /// assert_eq!(daily.next_build_at(), None);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn next_build_at(&self) -> Option<DateTime<Utc>> {
@@ -288,6 +330,18 @@ impl ScheduleHandle {
     }
 
     /// The builds it made, oldest first.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, days};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let daily = app.schedule("@daily").create();
+    /// app.create_build(); // not its
+    /// fake.advance(days(2));
+    /// let numbers: Vec<_> = daily.builds().iter().map(|build| build.number()).collect();
+    /// assert_eq!(numbers, [2, 3]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn builds(&self) -> Vec<BuildHandle> {
@@ -316,6 +370,16 @@ impl ScheduleHandle {
     }
 
     /// The next time it is to make a build, it makes none and says this. The last of several counts.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, days};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let daily = fake.pipeline("app").create().schedule("@daily").create();
+    /// daily.fail_next("Could not find a matching team");
+    /// fake.advance(days(1));
+    /// assert!(daily.builds().is_empty() && !daily.is_enabled());
+    /// ```
     #[track_caller]
     pub fn fail_next(&self, message: impl Into<Arc<str>>) {
         self.read(|_, _| ());
@@ -326,6 +390,16 @@ impl ScheduleHandle {
     }
 
     /// Enables it, and forgets why it failed. Nothing happens if it is enabled.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, days};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let daily = fake.pipeline("app").create().schedule("@daily").disabled().create();
+    /// daily.enable();
+    /// fake.advance(days(1));
+    /// assert_eq!(daily.builds().len(), 1);
+    /// ```
     ///
     /// # Panics
     ///
@@ -372,6 +446,16 @@ impl ScheduleHandle {
     }
 
     /// Why its latest attempt made no build, if it did not.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, days};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let daily = fake.pipeline("app").create().schedule("@daily").create();
+    /// daily.fail_next("Could not find a matching team");
+    /// fake.advance(days(1));
+    /// assert_eq!(daily.failed_message().as_deref(), Some("Could not find a matching team"));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn failed_message(&self) -> Option<String> {
@@ -379,6 +463,17 @@ impl ScheduleHandle {
     }
 
     /// When its latest attempt made no build, if it did not.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, days};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let daily = fake.pipeline("app").create().schedule("@daily").create();
+    /// assert_eq!(daily.failed_at(), None);
+    /// daily.fail_next("Could not find a matching team");
+    /// fake.advance(days(1));
+    /// assert_eq!(daily.failed_at(), Some(fake.clock().now()));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn failed_at(&self) -> Option<DateTime<Utc>> {

@@ -57,6 +57,17 @@ impl JobScript {
     }
 
     /// How long an agent takes to pick the job up once it is scheduled; 1 second unless a test says otherwise.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").picked_up_after(minutes(10));
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.job("test").started_at(), Some(build.created_at() + minutes(10)));
+    /// ```
     #[track_caller]
     pub fn picked_up_after(self, wait: Duration) -> Self {
         self.set(|attempt| attempt.pick_up = PickUp::After(span(wait)))
@@ -78,12 +89,35 @@ impl JobScript {
     }
 
     /// How long the command runs; 10 seconds unless a test says otherwise.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, minutes, seconds};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").takes(minutes(3));
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.finished_at(), Some(build.created_at() + seconds(1) + minutes(3)));
+    /// ```
     #[track_caller]
     pub fn takes(self, duration: Duration) -> Self {
         self.set(|attempt| attempt.takes = Takes::Exactly(span(duration)))
     }
 
     /// The command runs for a time between these, both included, drawn from the fake's seed in whole milliseconds.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").takes_between(minutes(2), minutes(4));
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// let took = build.finished_at().unwrap() - build.started_at().unwrap();
+    /// assert!((120..=240).contains(&took.num_seconds()));
+    /// ```
     ///
     /// # Panics
     ///
@@ -155,12 +189,35 @@ impl JobScript {
     }
 
     /// The command never ends by itself.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState, minutes};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = "steps: [{command: make, key: test, timeout_in_minutes: 30}]";
+    /// let app = fake.pipeline("app").steps(steps).create();
+    /// app.on_job("test").hangs();
+    /// let build = app.create_build();
+    /// fake.advance(minutes(31));
+    /// assert_eq!(build.job("test").state(), JobState::TimedOut);
+    /// ```
     #[track_caller]
     pub fn hangs(self) -> Self {
         self.set(|attempt| attempt.takes = Takes::Forever)
     }
 
     /// The exit status of the command; 0, which passes, unless a test says otherwise.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, JobState};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").exits(3);
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!((build.job("test").state(), build.job("test").exit_status()), (JobState::Failed, Some(3)));
+    /// ```
     #[track_caller]
     pub fn exits(self, status: i32) -> Self {
         self.exits_with(Exit::status(status))
@@ -327,6 +384,20 @@ impl JobScript {
 
     /// What follows describes the next attempt, which begins as the default script. The last attempt described is also
     /// every later one.
+    ///
+    /// ```
+    /// use fake_buildkite::{BuildState, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}]").create();
+    /// app.on_job("test").exits(1).then().exits(0);
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.state(), BuildState::Failed);
+    /// build.job("test").retry();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.state(), BuildState::Passed);
+    /// ```
     #[track_caller]
     pub fn then(self) -> Self {
         self.write(Scripts::then)

@@ -72,6 +72,20 @@ impl FakeBuildkite {
     /// open. Handles on what was made later are handles on nothing, until something is made in its place. A client that
     /// kept an `ETag` from the future that is no more gets the body anew.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, hours};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").create();
+    /// let before = fake.snapshot();
+    /// let first = app.create_build().id();
+    /// fake.advance(hours(1));
+    /// fake.rewind(&before);
+    /// assert_eq!(fake.clock().now().to_rfc3339(), "2030-01-01T00:00:00+00:00");
+    /// assert!(app.builds().is_empty());
+    /// assert_eq!(app.create_build().id(), first, "the same again");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If the snapshot is of another fake, or the clock is one that moves by itself and so never back.

@@ -25,6 +25,8 @@ use crate::vocabulary::states::StepUploadState;
 /// assert_eq!(applied.definition_yaml.lines().nth(1), Some("- command: make"));
 /// assert_eq!(rejected.state, StepUploadState::Rejected);
 /// ```
+///
+/// Source: buildkite/go-buildkite, `step_uploads.go`; Buildkite's documentation does not have them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct StepUploadRecord {
@@ -68,6 +70,15 @@ impl StepUploadRecord {
 impl BuildHandle {
     /// What its jobs uploaded, in the order in which it came; one for each document. What an agent gave up on, because it
     /// cannot read it, was never sent.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: generate, key: gen}]").create();
+    /// app.on_job("gen").uploads("steps: [{command: make}, {command: ship}]");
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert_eq!(build.step_uploads()[0].created_jobs, Some(2));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn step_uploads(&self) -> Vec<StepUploadRecord> {

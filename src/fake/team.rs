@@ -15,6 +15,21 @@ use crate::vocabulary::role::{TeamPrivacy, TeamRole};
 use crate::vocabulary::slip::{slip, slip_unless};
 
 /// A team to be; see [`FakeBuildkite::team`].
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, TeamPrivacy};
+///
+/// let fake = FakeBuildkite::start();
+/// let ops = fake
+///     .team("Operations")
+///     .description("Whoever is on call")
+///     .secret()
+///     .members_can_create_pipelines()
+///     .create();
+/// assert_eq!((ops.slug(), ops.privacy()), ("operations".to_owned(), TeamPrivacy::Secret));
+/// ```
+///
+/// Source: Buildkite docs, "Teams API", section "Create a team".
 #[derive(Debug, Clone)]
 #[must_use = "the team is made by `create`"]
 pub struct TeamBuilder {
@@ -49,6 +64,12 @@ impl FakeBuildkite {
 
     /// A team that is already there, perhaps because the program under test made it.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// fake.enable_teams(); // the program under test may have done this
+    /// assert_eq!(fake.existing_team("everyone").name(), "Everyone");
+    /// ```
+    ///
     /// # Panics
     ///
     /// If there is none with this slug; the message names those that are.
@@ -75,6 +96,16 @@ impl TeamBuilder {
     }
 
     /// Its members see it, and administrators; nobody else.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let ada = fake.add_user("Ada", "ada@example.com");
+    /// fake.team("Operations").secret().create();
+    /// let token = ada.token([fake_buildkite::Scope::ReadTeams]);
+    /// let url = format!("{}organizations/acme/teams", fake.api_url());
+    /// let list = reqwest::blocking::Client::new().get(url).bearer_auth(token.secret()).send().unwrap();
+    /// assert_eq!(list.text().unwrap().trim(), "[]");
+    /// ```
     pub fn secret(mut self) -> Self {
         self.settings.privacy = TeamPrivacy::Secret;
         self
@@ -116,6 +147,13 @@ impl TeamBuilder {
 
     /// Makes the team, and enables teams in its organization.
     ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let platform = fake.team("Platform").create();
+    /// assert!(platform.members().is_empty() && platform.pipelines().is_empty());
+    /// assert!(fake.existing_organization("acme").are_teams_enabled());
+    /// ```
+    ///
     /// # Panics
     ///
     /// If there is a team with this name already, or no slug can be made of it, or the plan has
@@ -152,7 +190,7 @@ impl TeamBuilder {
 /// A team; made by [`FakeBuildkite::team`]. Cheap to clone; it reads what is true now.
 ///
 /// ```
-/// use fake_buildkite::{Access, FakeBuildkite, TeamRole};
+/// use fake_buildkite::{Access, FakeBuildkite, TeamPrivacy, TeamRole};
 ///
 /// let fake = FakeBuildkite::start();
 /// let (app, ada) = (fake.pipeline("app").create(), fake.add_user("Ada", "ada@example.com"));
@@ -164,7 +202,14 @@ impl TeamBuilder {
 /// team.remove_pipeline(&app);
 /// team.remove_member(&ada);
 /// assert_eq!(ada.access_to(&app), None);
+///
+/// let ops = fake.team("Operations").description("Whoever is on call").secret().create();
+/// assert_eq!((ops.name(), ops.slug()), ("Operations".to_owned(), "operations".to_owned()));
+/// assert_eq!((ops.description(), ops.privacy()), ("Whoever is on call".to_owned(), TeamPrivacy::Secret));
+/// assert_eq!(ops.id(), fake.existing_team("operations").id());
 /// ```
+///
+/// Source: Buildkite docs, "Teams API", "Team members API", "Team pipelines API".
 #[derive(Clone)]
 pub struct TeamHandle {
     pub(super) tie: Tie,
@@ -232,6 +277,15 @@ impl TeamHandle {
     // --- Who is in it ------------------------------------------------------------------------------------------------
 
     /// Its members, in the order in which they were made.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let team = fake.team("Platform").create();
+    /// team.add_member(&fake.add_user("Ada", "ada@example.com"));
+    /// team.add_member(&fake.add_user("Bo", "bo@example.com"));
+    /// let names: Vec<_> = team.members().iter().map(|member| member.name()).collect();
+    /// assert_eq!(names, ["Ada", "Bo"]);
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn members(&self) -> Vec<UserHandle> {
@@ -243,6 +297,15 @@ impl TeamHandle {
 
     /// A member of the organization joins it, as what new members of it are.
     ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, TeamRole};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let (ada, team) = (fake.add_user("Ada", "ada@example.com"), fake.team("Platform").create());
+    /// team.add_member(&ada);
+    /// assert_eq!(team.role_of(&ada), Some(TeamRole::Member));
+    /// ```
+    ///
     /// # Panics
     ///
     /// If they are in it already, or no member of the organization.
@@ -252,6 +315,16 @@ impl TeamHandle {
     }
 
     /// A member of the organization joins it as a maintainer, or becomes one.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, TeamRole};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let (ada, team) = (fake.add_user("Ada", "ada@example.com"), fake.team("Platform").create());
+    /// team.add_member(&ada);
+    /// team.add_maintainer(&ada); // she becomes one
+    /// assert_eq!((team.members().len(), team.role_of(&ada)), (1, Some(TeamRole::Maintainer)));
+    /// ```
     ///
     /// # Panics
     ///
@@ -273,6 +346,14 @@ impl TeamHandle {
     }
 
     /// A member leaves it.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let (ada, team) = (fake.add_user("Ada", "ada@example.com"), fake.team("Platform").create());
+    /// team.add_member(&ada);
+    /// team.remove_member(&ada);
+    /// assert_eq!(team.role_of(&ada), None);
+    /// ```
     ///
     /// # Panics
     ///
@@ -300,6 +381,15 @@ impl TeamHandle {
     // --- What it has -------------------------------------------------------------------------------------------------
 
     /// Its pipelines, in the order in which they were made.
+    ///
+    /// ```
+    /// use fake_buildkite::{Access, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let team = fake.team("Platform").create();
+    /// team.add_pipeline(&fake.pipeline("app").create(), Access::ReadOnly);
+    /// assert_eq!(team.pipelines()[0].slug(), "app");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn pipelines(&self) -> Vec<PipelineHandle> {
@@ -314,6 +404,16 @@ impl TeamHandle {
     }
 
     /// Its members may do this with a pipeline from now on; one that it has already changes.
+    ///
+    /// ```
+    /// use fake_buildkite::{Access, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let (app, team) = (fake.pipeline("app").create(), fake.team("Platform").create());
+    /// team.add_pipeline(&app, Access::ReadOnly);
+    /// team.add_pipeline(&app, Access::BuildAndRead); // it has it already: its access changes
+    /// assert_eq!(team.access_to(&app), Some(Access::BuildAndRead));
+    /// ```
     ///
     /// # Panics
     ///
@@ -346,6 +446,16 @@ impl TeamHandle {
 
     /// It has a pipeline no more.
     ///
+    /// ```
+    /// use fake_buildkite::{Access, FakeBuildkite};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let (app, team) = (fake.pipeline("app").create(), fake.team("Platform").create());
+    /// team.add_pipeline(&app, Access::ReadOnly);
+    /// team.remove_pipeline(&app);
+    /// assert_eq!(team.access_to(&app), None);
+    /// ```
+    ///
     /// # Panics
     ///
     /// If it had it not.
@@ -371,6 +481,15 @@ impl TeamHandle {
     }
 
     /// Deletes it. Its members and pipelines stay; this handle leads nowhere then.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let acme = fake.existing_organization("acme");
+    /// fake.team("Platform").create().delete();
+    /// assert!(acme.teams().is_empty());
+    /// ```
     #[track_caller]
     pub fn delete(&self) {
         self.read(|_, _| ());

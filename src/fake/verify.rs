@@ -14,6 +14,16 @@ const LAST_REQUESTS: usize = 10;
 /// Why a fake is not content with a test: what was asked that it does not serve, what was planned and never happened, and
 /// what went wrong inside it. `Display`
 /// says all of it, with the clock, the seed and the last requests.
+///
+/// ```
+/// let fake = fake_buildkite::FakeBuildkite::start();
+/// reqwest::blocking::get(format!("{}/v2/organisations", fake.url())).unwrap(); // misspelled
+/// let report = fake.verify().unwrap_err();
+/// assert_eq!(report.problems.len(), 1);
+/// let text = report.to_string();
+/// assert!(text.starts_with("the fake was not used as it should be:\n  GET /v2/organisations is no route"));
+/// assert!(text.contains("the clock stands at 2030-01-01T00:00:00.000Z (Manual), the seed is 0"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {

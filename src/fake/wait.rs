@@ -173,6 +173,15 @@ impl<T> Wait<T> {
     }
 
     /// Waits so long, in real time, instead of ten seconds.
+    ///
+    /// ```
+    /// use fake_buildkite::{Clock, FakeBuildkite, seconds};
+    ///
+    /// let fake = FakeBuildkite::builder().clock(Clock::Wall { speed: 1_000.0 }).start();
+    /// let build = fake.pipeline("app").create_build();
+    /// fake.wait_for(&build, |build| build.is_finished()).within(seconds(60)).blocking();
+    /// assert!(build.is_finished());
+    /// ```
     pub fn within(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -311,6 +320,21 @@ impl Wake for Unpark {
 }
 
 /// A handle that [`wait_for`](crate::FakeBuildkite::wait_for) can watch: pipelines, builds, jobs, agents, queues.
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, Handle};
+///
+/// /// For tests that wait a lot.
+/// fn wait_until<H: Handle>(fake: &FakeBuildkite, handle: &H, holds: fn(&H) -> bool) {
+///     fake.wait_for(handle, holds).blocking();
+/// }
+///
+/// let fake = FakeBuildkite::start();
+/// let build = fake.pipeline("app").create_build();
+/// fake.run_until_idle();
+/// wait_until(&fake, &build, |build| build.is_finished());
+/// wait_until(&fake, &build.all_jobs()[0], |job| job.exit_status() == Some(0));
+/// ```
 pub trait Handle: Watchable {}
 
 impl<H: Watchable> Handle for H {}

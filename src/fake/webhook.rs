@@ -12,6 +12,21 @@ use crate::vocabulary::webhook::{WebhookEvent, WebhookEvents};
 use crate::webhook::{Delivery, Target};
 
 /// A webhook to be; see [`FakeBuildkite::webhook`].
+///
+/// ```
+/// use fake_buildkite::{FakeBuildkite, WebhookEvent, WebhookReceiver};
+///
+/// let fake = FakeBuildkite::start();
+/// let receiver = WebhookReceiver::start();
+/// let plain = fake.webhook(receiver.url()).events([WebhookEvent::BuildScheduled]).token("s3cret").create();
+/// let signed = fake.webhook(receiver.url()).events([]).signed_with("s3cret").create();
+/// fake.pipeline("app").create_build();
+/// fake.settled().blocking();
+/// assert_eq!((plain.deliveries().len(), signed.deliveries().len()), (1, 0));
+/// assert_eq!(receiver.received()[0].header("X-Buildkite-Token"), Some("s3cret"));
+/// ```
+///
+/// Source: Buildkite docs, "Pipelines webhooks".
 #[derive(Clone)]
 #[must_use = "the webhook is made by `create`"]
 pub struct WebhookBuilder {
@@ -89,6 +104,18 @@ impl WebhookBuilder {
     /// Signs with this token, in `X-Buildkite-Signature`, instead of sending it:
     /// `timestamp=1893456000,signature=…`, which is the HMAC-SHA256 of the timestamp, a dot and the body. The timestamp is
     /// the instant of the fake's clock at which the request is sent.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let receiver = WebhookReceiver::start();
+    /// fake.webhook(receiver.url()).signed_with("s3cret").create().ping();
+    /// fake.settled().blocking();
+    /// let got = receiver.received().remove(0);
+    /// assert!(got.header("X-Buildkite-Signature").unwrap().starts_with("timestamp=1893456000,signature="));
+    /// assert_eq!(got.header("X-Buildkite-Token"), None);
+    /// ```
     pub fn signed_with(mut self, token: impl Into<String>) -> Self {
         self.secret = Some(Secret::Signature(token.into().into()));
         self
@@ -166,7 +193,10 @@ impl fmt::Debug for WebhookBuilder {
 /// fake.settled().blocking();
 /// let told: Vec<_> = webhook.deliveries().iter().map(|one| one.event).collect();
 /// assert_eq!(told, [WebhookEvent::Ping]);
+/// assert_eq!((webhook.url(), webhook.token().is_empty()), (receiver.url(), false));
 /// ```
+///
+/// Source: Buildkite docs, "Pipelines webhooks".
 #[derive(Debug, Clone)]
 pub struct WebhookHandle {
     tie: Tie,
@@ -175,6 +205,15 @@ pub struct WebhookHandle {
 
 impl WebhookHandle {
     /// Its id: `service.id` in the body of a ping.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let receiver = WebhookReceiver::start();
+    /// let (first, second) = (fake.webhook(receiver.url()).create(), fake.webhook(receiver.url()).create());
+    /// assert_ne!(first.id(), second.id());
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn id(&self) -> WebhookId {
@@ -189,6 +228,12 @@ impl WebhookHandle {
     }
 
     /// The token it sends, or signs with.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let webhook = fake.webhook("http://127.0.0.1:9/hooks").token("s3cret").create();
+    /// assert_eq!(webhook.token(), "s3cret");
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn token(&self) -> String {
@@ -201,6 +246,17 @@ impl WebhookHandle {
     /// too: [`EventKind::WebhookDelivered`](crate::EventKind::WebhookDelivered) and
     /// [`WebhookFailed`](crate::EventKind::WebhookFailed). One is here when its answer has been read, which
     /// [`settled`](crate::FakeBuildkite::settled) waits for.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let receiver = WebhookReceiver::answering(|_| 503);
+    /// let webhook = fake.webhook(receiver.url()).create();
+    /// webhook.ping();
+    /// fake.settled().blocking();
+    /// assert_eq!(webhook.deliveries()[0].status, Some(503));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn deliveries(&self) -> Vec<Delivery> {
@@ -209,6 +265,16 @@ impl WebhookHandle {
 
     /// Tries it out: sends a `ping`, whatever events it is for. A ping goes out like everything else, in its turn; a
     /// webhook that is disabled gets it as well.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let receiver = WebhookReceiver::start();
+    /// fake.webhook(receiver.url()).create().ping();
+    /// fake.settled().blocking();
+    /// assert_eq!(receiver.received()[0].event(), "ping");
+    /// ```
     #[track_caller]
     pub fn ping(&self) {
         let key = self.key;
@@ -217,18 +283,56 @@ impl WebhookHandle {
     }
 
     /// Tells it of nothing from now on, but of what happened before.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let receiver = WebhookReceiver::start();
+    /// fake.webhook(receiver.url()).create().disable();
+    /// fake.pipeline("app").create_build();
+    /// fake.settled().blocking();
+    /// assert!(receiver.received().is_empty());
+    /// ```
     #[track_caller]
     pub fn disable(&self) {
         self.switch(Power::Disabled);
     }
 
     /// Tells it again, of what happens from now on.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookEvent, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let receiver = WebhookReceiver::start();
+    /// let webhook = fake.webhook(receiver.url()).events([WebhookEvent::BuildScheduled]).create();
+    /// webhook.disable();
+    /// let app = fake.pipeline("app").create();
+    /// app.create_build();
+    /// webhook.enable();
+    /// app.create_build();
+    /// fake.settled().blocking();
+    /// let told: Vec<_> = receiver.received().iter().map(|one| one.json()["build"]["number"].clone()).collect();
+    /// assert_eq!(told, [2]);
+    /// ```
     #[track_caller]
     pub fn enable(&self) {
         self.switch(Power::Enabled);
     }
 
     /// Removes it, and what it was still to be told. Its handles are handles on nothing then.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, WebhookReceiver};
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let receiver = WebhookReceiver::start();
+    /// fake.webhook(receiver.url()).create().delete();
+    /// fake.pipeline("app").create_build();
+    /// fake.settled().blocking();
+    /// assert!(receiver.received().is_empty());
+    /// ```
     #[track_caller]
     pub fn delete(&self) {
         self.must_be_there();

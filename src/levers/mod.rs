@@ -96,6 +96,13 @@ impl FakeBuildkite {
     }
 
     /// One line of JSON for whoever started this fake and wants to know where it is.
+    ///
+    /// ```
+    /// let fake = fake_buildkite::FakeBuildkite::start();
+    /// let about: serde_json::Value = serde_json::from_str(&fake.about()).unwrap();
+    /// assert_eq!(about["url"], fake.url());
+    /// assert_eq!(about["token"], fake.token());
+    /// ```
     #[must_use]
     pub fn about(&self) -> String {
         serde_json::to_string(&shown::About::new(self)).expect("it is made of texts")
