@@ -100,6 +100,10 @@ impl FakeBuildkite {
     /// let ada = fake.add_user("Ada", "ada@example.com");
     /// assert!(fake.token_for(&ada, [Scope::ReadBuilds]).starts_with("bkua_"));
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the user is one of another fake.
     #[track_caller]
     pub fn token_for(&self, user: &UserHandle, scopes: impl IntoIterator<Item = Scope>) -> String {
         self.tie().must_be(&user.tie, || user.email());
@@ -222,6 +226,10 @@ impl UserHandle {
     /// team.add_pipeline(&app, Access::ReadOnly);
     /// assert_eq!(ada.access_to(&app), Some(Access::ReadOnly));
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the pipeline is one of another fake.
     #[must_use]
     #[track_caller]
     pub fn access_to(&self, pipeline: &PipelineHandle) -> Option<Access> {
@@ -321,6 +329,10 @@ impl TokenHandle {
     /// assert_eq!(ask("initech"), 200);
     /// assert_eq!(ask("acme"), 404);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If one of them is of another fake.
     #[track_caller]
     #[expect(
         clippy::return_self_not_must_use,

@@ -154,6 +154,10 @@ impl FaultBuilder {
     /// };
     /// assert_eq!([ask("a"), ask("b"), ask("b")], [200, 500, 200]);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the job is one of another fake.
     #[track_caller]
     pub fn for_job(mut self, job: &JobHandle) -> Self {
         self.tie.must_be(&job.tie, || job.full_name());
@@ -176,6 +180,10 @@ impl FaultBuilder {
     /// };
     /// assert_eq!([ask(first.number()), ask(second.number()), ask(second.number())], [200, 500, 200]);
     /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the build is one of another fake.
     #[track_caller]
     pub fn for_build(mut self, build: &BuildHandle) -> Self {
         self.tie.must_be(&build.tie, || build.name());

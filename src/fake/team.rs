@@ -472,6 +472,10 @@ impl TeamHandle {
     }
 
     /// What its members may do with a pipeline because of it; `None` if it has it not.
+    ///
+    /// # Panics
+    ///
+    /// If the pipeline is one of another fake.
     #[must_use]
     #[track_caller]
     pub fn access_to(&self, pipeline: &PipelineHandle) -> Option<Access> {
