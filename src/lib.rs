@@ -245,7 +245,8 @@
 //!
 //! A room imports only from rooms to its left; a test holds it so.
 //!
-//! `vocabulary` `schedule` · `journal` `pipeline` ← `script` `fault` ← `engine` ← `wire` `timeline` `clock` ← `http` `webhook` ← `driver` ← `fake`
+//! `vocabulary` `schedule` · `journal` `pipeline` ← `script` `fault` ← `engine` ← `wire` `timeline` `clock`
+//! ← `http` `webhook` ← `driver` ← `fake` ← `levers` ← `fuzzing` ← `lib` ← `bin`
 //!
 //! | room | what it is for |
 //! |---|---|
@@ -264,6 +265,11 @@
 //! | `driver` | the one lock, who carries out deliveries, and the real clock for those that go by one |
 //! | `fake` | what a test holds |
 //! | `levers` | the same as JSON over HTTP, for tests in other languages (feature `cli`) |
+//! | `fuzzing` | what random bytes are tried on: a function for each fuzz target; for tests and fuzzers alone |
+//! | `lib` | what is public, and this page; no logic |
+//! | `bin` | the program `fake-buildkite`: a command line around the library (feature `cli`) |
+//!
+//! Beside the rooms are pages, which nothing imports: `guide`, and what is written in Markdown.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

@@ -170,6 +170,29 @@ fn imports_point_to_the_left() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The words between backticks.
+fn named(text: &str) -> Vec<&str> {
+    text.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn the_map_in_the_documentation_is_this_one() {
+    let lib = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs"));
+    let lib = lib.expect("a source file");
+    let (_, map) = lib.split_once("//! # The map\n").expect("a map");
+    // The arrows, which are one paragraph, and a table with a row for each room.
+    let arrows = map.split("//!\n").find(|paragraph| paragraph.contains('←'));
+    let arrows: Vec<_> = arrows
+        .expect("arrows")
+        .split(['·', '←'])
+        .map(named)
+        .collect();
+    assert_eq!(arrows, ROOMS);
+    let rows = map.lines().filter(|line| line.starts_with("//! | `"));
+    let rows: Vec<_> = rows.map(|row| named(row)[0]).collect();
+    assert_eq!(rows, ROOMS.concat());
+}
+
 #[test]
 fn pure_rooms_know_nothing_of_the_world() {
     let mut wrong = Vec::new();
