@@ -1,11 +1,16 @@
-//! Clusters: their queues, the tokens of their agents, who maintains them, and which queue a job waits in.
+//! Clusters: their queues, the tokens of their agents, who maintains them, and which queue a job waits in (`line`).
 //!
 //! A pipeline is in a cluster or in none. A build stays in the cluster that its pipeline was in when it was made, and its
 //! command jobs wait in one of that cluster's queues: the one that their rule `queue=…` names, or the cluster's default
 //! queue. A queue whose dispatch is paused hands out nothing; neither does one that is not there.
 //!
+//! What of all this is not accepted is in `invalid`.
+//!
 //! Elsewhere: who takes a job from its queue (`dispatch`), what can be asked for (`commands`), the JSON (`wire::cluster`).
 //! Source: Buildkite docs, "Clusters API", "Queues", "Agent tokens", "Cluster maintainers", "Manage queues".
+
+mod invalid;
+mod line;
 
 use std::sync::Arc;
 
@@ -17,14 +22,13 @@ use crate::engine::Engine;
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::agent::Fleet;
 use crate::engine::build::is_over;
-use crate::engine::graph::Placed;
-use crate::engine::job::{Job, JobKey, State};
 use crate::engine::table::{Key as _, Table, key};
 use crate::engine::team::TeamKey;
-use crate::pipeline::Step;
 use crate::vocabulary::event::QueueRef;
 use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId};
-use crate::vocabulary::states::JobType;
+
+pub(crate) use invalid::{Invalid, NotValid};
+pub(crate) use line::Line;
 
 key! {
     /// A cluster, by the order of creation.
@@ -258,104 +262,6 @@ pub(crate) enum Maintainer {
     Team(TeamKey),
 }
 
-/// Where a command job waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Line {
-    /// Outside of every cluster, where tags alone count.
-    Unclustered,
-    Queue(QueueKey),
-    /// Nowhere: its cluster has no such queue, and no agent can come for it.
-    Nowhere,
-}
-
-/// What is not accepted of a cluster, a queue, a token or a maintainer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Invalid {
-    /// A field that has to say something.
-    Blank(&'static str),
-    /// Another one has it.
-    Taken(&'static str),
-    /// It is not of the form it should be.
-    Malformed(&'static str),
-    /// A queue's key has other characters.
-    KeyCharacters,
-    /// What is not there, or not of this organization.
-    Unknown(&'static str),
-    /// The default queue of a cluster is one of its own.
-    DefaultQueue,
-    TooManyQueues,
-    /// A cluster without a hosted queue has no such cache.
-    NotHosted(&'static str),
-    /// To another machine or architecture, from agents of one's own, or to nothing.
-    ShapeChange(String),
-    ImageOnMac,
-    /// A maintainer is a user or a team.
-    NoMaintainer,
-}
-
-impl Invalid {
-    /// What Buildkite says of it, behind `Validation failed: `.
-    ///
-    /// Chosen: only that of the shape and the image are documented; the others are in the words of Rails for the like, with
-    /// the field as it calls it.
-    pub(crate) fn as_buildkite_says(&self) -> String {
-        match self {
-            Self::Blank(field) => format!("{field} can't be blank"),
-            Self::Taken(field) => format!("{field} has already been taken"),
-            Self::Malformed(field) => format!("{field} is invalid"),
-            Self::KeyCharacters => {
-                "Key can only contain letters, numbers, hyphens and underscores".to_owned()
-            }
-            Self::Unknown(field) => format!("{field} must exist"),
-            Self::DefaultQueue => "Default queue must belong to the cluster".to_owned(),
-            Self::TooManyQueues => {
-                format!("Cluster has reached its limit of {MOST_QUEUES} queues")
-            }
-            Self::NotHosted(field) => format!("{field} can only be changed on hosted clusters"),
-            // It really ends after the space if none was named.
-            Self::ShapeChange(name) => format!("Instance shape cannot be changed to {name}"),
-            Self::ImageOnMac => {
-                "Agent image ref cannot be configured for hosted mac queues".to_owned()
-            }
-            Self::NoMaintainer => "User or team must be specified".to_owned(),
-        }
-    }
-}
-
-/// Why a request about clusters is refused: everything that is wrong with it.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct NotValid(pub(crate) Vec<Invalid>);
-
-impl NotValid {
-    pub(crate) fn unless_empty(wrong: Vec<Invalid>) -> Result<(), Self> {
-        if wrong.is_empty() {
-            return Ok(());
-        }
-        Err(Self(wrong))
-    }
-}
-
-impl From<Invalid> for NotValid {
-    fn from(wrong: Invalid) -> Self {
-        Self(vec![wrong])
-    }
-}
-
-impl std::fmt::Display for NotValid {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let reasons: Vec<_> = self.0.iter().map(Invalid::as_buildkite_says).collect();
-        f.write_str(&reasons.join(", "))
-    }
-}
-
-/// The queue that query rules name. A rule that asks for any queue names none.
-///
-/// Chosen: of several the first. No agent of a cluster is in two.
-pub(crate) fn queue_in(rules: &[String]) -> Option<&str> {
-    let mut named = rules.iter().filter_map(|rule| rule.strip_prefix("queue="));
-    named.find(|name| !matches!(*name, "" | "*"))
-}
-
 // --- Reading ---------------------------------------------------------------------------------------------------------
 
 impl Engine {
@@ -517,140 +423,9 @@ impl Engine {
     }
 }
 
-// --- Jobs and their queues -------------------------------------------------------------------------------------------
+// --- Taking away -----------------------------------------------------------------------------------------------------
 
 impl Engine {
-    /// The cluster of a build, unless it is gone.
-    pub(crate) fn cluster_of(&self, job: &Job) -> Option<ClusterKey> {
-        let cluster = self.builds.get(job.build).cluster?;
-        self.find_cluster(cluster).map(|_| cluster)
-    }
-
-    /// The queue a command job is shown with: the one an agent took it from, and before that the one it would be.
-    ///
-    /// Chosen: a queue that was deleted is not shown any more.
-    pub(crate) fn queue_of(&self, job: &Job) -> Option<QueueKey> {
-        if let Some(queue) = job.queue {
-            return self.find_cluster_queue(queue).map(|_| queue);
-        }
-        match self.line_of(job) {
-            Line::Queue(queue) => Some(queue),
-            Line::Unclustered | Line::Nowhere => None,
-        }
-    }
-
-    /// Where a job waits for an agent, as its cluster is now.
-    ///
-    /// Chosen: a build stays in the cluster it was made in when its pipeline moves to another. If that is gone, nobody comes
-    /// for its jobs.
-    pub(super) fn line_of(&self, job: &Job) -> Line {
-        let rules = match &*job.spec {
-            Step::Command(step) => &step.agents[..],
-            Step::Wait(_) | Step::Block(_) | Step::Input(_) | Step::Trigger(_) | Step::Group(_) => {
-                return Line::Unclustered;
-            }
-        };
-        let Some(cluster) = self.builds.get(job.build).cluster else {
-            return Line::Unclustered;
-        };
-        let queue = self
-            .find_cluster(cluster)
-            .and_then(|found| match queue_in(rules) {
-                Some(key) => self.queue_by_key(cluster, key),
-                None => found.default_queue,
-            });
-        queue.map_or(Line::Nowhere, Line::Queue)
-    }
-
-    /// Whether an agent may come for a job at all.
-    pub(super) fn is_dispatched(&self, job: JobKey) -> bool {
-        match self.line_of(self.jobs.get(job)) {
-            Line::Unclustered => true,
-            Line::Queue(queue) => self.cluster_queue(queue).pause.is_none(),
-            Line::Nowhere => false,
-        }
-    }
-
-    /// Why no agent comes for a job, whoever is there: the second half of a sentence that begins with the job's state.
-    pub(crate) fn why_not_dispatched(&self, key: JobKey) -> Option<String> {
-        let job = self.jobs.get(key);
-        match self.line_of(job) {
-            Line::Unclustered => None,
-            Line::Queue(queue) => {
-                let note = match self.cluster_queue(queue).pause.as_ref()?.note.as_deref() {
-                    Some(note) => format!(" ({note})"),
-                    None => String::new(),
-                };
-                Some(format!("{} is paused{note}", self.queue_ref(queue)))
-            }
-            Line::Nowhere => {
-                let cluster = self.builds.get(job.build).cluster?;
-                let Some(cluster) = self.find_cluster(cluster) else {
-                    return Some("its cluster was deleted".to_owned());
-                };
-                let name = &cluster.settings.name;
-                let rules = match &*job.spec {
-                    Step::Command(step) => queue_in(&step.agents),
-                    Step::Wait(_)
-                    | Step::Block(_)
-                    | Step::Input(_)
-                    | Step::Trigger(_)
-                    | Step::Group(_) => None,
-                };
-                Some(match rules {
-                    Some(key) => format!("cluster {name} has no queue {key}"),
-                    None => format!("it names no queue, and cluster {name} has no default queue"),
-                })
-            }
-        }
-    }
-
-    /// The jobs that wait in a queue for an agent, in the order of their creation.
-    pub(crate) fn waiting_in(&self, queue: QueueKey) -> Vec<JobKey> {
-        let open = self.all_open_builds().into_iter();
-        let jobs = open.flat_map(|build| self.jobs_of(build));
-        let waiting = jobs.filter(|(_, job)| {
-            job.kind == JobType::Script
-                && job.state == State::Scheduled
-                && self.line_of(job) == Line::Queue(queue)
-        });
-        let mut waiting: Vec<_> = waiting.map(|(key, _)| key).collect();
-        waiting.sort_unstable();
-        waiting
-    }
-
-    /// Steps that name a queue which the cluster does not have are not taken: the first of them, in Buildkite's words.
-    ///
-    /// What a matrix fills in is not known yet; a job that names no queue waits for a default queue.
-    ///
-    /// Chosen: the service says so of uploads. That it says the same when a build is made of a pipeline's own steps is
-    /// inferred; a build of which nothing is known would be worse.
-    pub(super) fn check_queues<'s>(
-        &self,
-        cluster: Option<ClusterKey>,
-        steps: impl IntoIterator<Item = &'s Placed>,
-    ) -> Result<(), String> {
-        let Some((key, cluster)) = cluster.and_then(|key| Some((key, self.find_cluster(key)?)))
-        else {
-            return Ok(());
-        };
-        for placed in steps {
-            let Step::Command(step) = &*placed.step else {
-                continue;
-            };
-            let Some(queue) = queue_in(&step.agents).filter(|queue| !queue.contains("{{")) else {
-                continue;
-            };
-            if self.queue_by_key(key, queue).is_none() {
-                let name = &cluster.settings.name;
-                return Err(format!(
-                    "Queue '{queue}' does not exist in the '{name}' cluster"
-                ));
-            }
-        }
-        Ok(())
-    }
-
     /// The queues of a cluster are not what they were: somebody may come now for jobs that waited.
     pub(super) fn queues_changed(&mut self) {
         self.agenda.offer_jobs |= !self.queue.is_empty();
@@ -741,24 +516,6 @@ impl Engine {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn rules_name_one_queue_or_none() {
-        for (rules, expected) in [
-            ("", None),
-            ("os=linux", None),
-            ("queue=deploy", Some("deploy")),
-            ("os=linux queue=deploy", Some("deploy")),
-            ("queue=*", None),
-            ("queue", None),
-            ("queue=", None),
-            ("queue=* queue=b queue=c", Some("b")),
-            ("queues=a", None),
-        ] {
-            let rules: Vec<_> = rules.split_whitespace().map(str::to_owned).collect();
-            assert_eq!(queue_in(&rules), expected, "{rules:?}");
-        }
-    }
 
     #[test]
     fn shapes_say_what_their_names_say() {
