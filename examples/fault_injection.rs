@@ -1,7 +1,7 @@
 //! A client with retries and back-off meets an outage, a rate limit, a lost answer, a late one and a cut-off one.
 //!
-//! It runs on tokio's paused clock, which the fake follows: minutes of waiting take milliseconds, and every run prints the
-//! same. `cargo run --example fault_injection`
+//! It runs on tokio's paused clock, which the fake follows: minutes of waiting take milliseconds, and every run prints
+//! the same. `cargo run --example fault_injection`
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! One expensive beginning, five endings: a release waits at its gate, and everything that can happen next does, each in a
-//! fork of its own.
+//! One expensive beginning, five endings: a release waits at its gate, and everything that can happen next does, each
+//! in a fork of its own.
 //!
 //! What is tested is the line a chat bot writes about the release. It asks the fork it is given, by REST.
 //!

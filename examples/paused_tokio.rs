@@ -1,8 +1,8 @@
 //! A watcher that asks every five seconds, for ten hours: tokio's clock is paused, and the fake's clock follows it.
 //!
 //! The watcher is an ordinary async program: it sleeps between two polls, gives every request thirty seconds, and knows
-//! nothing of the fake. Whenever everybody sleeps, tokio moves its clock to the next thing due, be it the watcher's next
-//! poll or the end of a job. No poll is lost, no time-out fires, and every run is the same.
+//! nothing of the fake. Whenever everybody sleeps, tokio moves its clock to the next thing due, be it the watcher's
+//! next poll or the end of a job. No poll is lost, no time-out fires, and every run is the same.
 //!
 //! Run it with `cargo run --release --example paused_tokio`, and with a number behind it, such as `-- 100`, to see that
 //! many runs compared.

@@ -1,7 +1,8 @@
 //! A bot that retries what the infrastructure broke, and only that, against five ways in which a job can go wrong.
 //!
-//! The scripts make each of them happen on purpose: a test that fails, a machine that goes away, a process that is killed,
-//! a registry that never comes back, a command that hangs. The bot is given a URL and a token, as in production.
+//! The scripts make each of them happen on purpose: a test that fails, a machine that goes away, a process that is
+//! killed, a registry that never comes back, a command that hangs. The bot is given a URL and a token, as in
+//! production.
 //!
 //! Run it with `cargo run --example retry_bot`.
 

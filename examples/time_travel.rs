@@ -1,7 +1,7 @@
 //! A nightly build over a month, and the report that is written from it: thirty-one nights in a moment.
 //!
-//! The schedule is Berlin's, and the month is one in which the clocks there go forward. A job of the pipeline breaks on a
-//! few nights; a small program reads the month through the REST API and prints what the team will hear on Monday.
+//! The schedule is Berlin's, and the month is one in which the clocks there go forward. A job of the pipeline breaks on
+//! a few nights; a small program reads the month through the REST API and prints what the team will hear on Monday.
 //!
 //! Run it with `cargo run --example time_travel`.
 

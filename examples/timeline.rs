@@ -1,4 +1,5 @@
-//! A release as a picture: tests that fail and are retried, a matrix, a gate, a triggered build, and what did not go well.
+//! A release as a picture: tests that fail and are retried, a matrix, a gate, a triggered build, and what did not go
+//! well.
 //!
 //! It prints the timeline of the build as text, and writes the page that a fake serves at the build's `web_url` into a
 //! file, for a browser.

@@ -1,8 +1,8 @@
 //! A receiver of webhooks that believes nobody: it verifies signatures before it acts, and retries what failed.
 //!
-//! The receiver is an ordinary program. It listens on a port, checks `X-Buildkite-Signature` in constant time and refuses
-//! what is older than five minutes, as Buildkite's documentation asks for. The fake's clock is the one in the signature, so
-//! the receiver takes its time from there.
+//! The receiver is an ordinary program. It listens on a port, checks `X-Buildkite-Signature` in constant time and
+//! refuses what is older than five minutes, as Buildkite's documentation asks for. The fake's clock is the one in the
+//! signature, so the receiver takes its time from there.
 //!
 //! Run it with `cargo run --example webhook_receiver`.
 
@@ -82,7 +82,7 @@ fn main() {
     }
 }
 
-// --- The program ---------------------------------------------------------------------------------------------------------
+// --- The program -----------------------------------------------------------------------------------------------------
 
 /// What the receiver reads of a body.
 #[derive(Deserialize)]

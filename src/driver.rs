@@ -1,10 +1,10 @@
 //! The one lock. Everything outside reaches the engine through here, and nothing here waits while it holds the lock.
 //!
-//! A clock that moves by itself is caught up with here, by whoever comes in: what was due happens first, each at its own
-//! instant.
+//! A clock that moves by itself is caught up with here, by whoever comes in: what was due happens first, each at its
+//! own instant.
 //!
-//! Elsewhere: a request's way here, past gates and faults (`edge`, `held`), what the clock does (`clock`), what a real clock
-//! says (`pace`) and who waits for it (`follow`), what webhooks are told (`post`), what a request means (`http`).
+//! Elsewhere: a request's way here, past gates and faults (`edge`, `held`), what the clock does (`clock`), what a real
+//! clock says (`pace`) and who waits for it (`follow`), what webhooks are told (`post`), what a request means (`http`).
 
 mod edge;
 mod follow;
@@ -204,8 +204,8 @@ impl Driver {
         self.postman.call();
     }
 
-    /// A world that was kept while a closure of the test was asked has its question open, and what there was to tell not
-    /// yet addressed.
+    /// A world that was kept while a closure of the test was asked has its question open, and what there was to tell
+    /// not yet addressed.
     #[track_caller]
     pub(crate) fn pick_up_the_thread(&self) {
         let mut world = self.world.lock();
@@ -413,8 +413,9 @@ impl Driver {
         Ok(next.and_then(|due| self.pace.get()?.when(due)))
     }
 
-    /// Answers a request and, if the clock goes with requests, moves it then. Both happen under one lock, unless a closure
-    /// of the test has to be asked in between, so that the next request finds the clock where this one left it. A fault may keep the request away, or take its answer's place.
+    /// Answers a request and, if the clock goes with requests, moves it then. Both happen under one lock, unless a
+    /// closure of the test has to be asked in between, so that the next request finds the clock where this one left it.
+    /// A fault may keep the request away, or take its answer's place.
     ///
     /// # Panics
     ///

@@ -1,7 +1,7 @@
 //! Rule and verdict: what may go wrong at the edge, for whom, when, and how often it has.
 //!
-//! A rule belongs to the world, with its counters: going back takes both along. Chance is drawn from the fake's seed, in a
-//! lane of its own for each rule, so that one rule never changes what another one draws.
+//! A rule belongs to the world, with its counters: going back takes both along. Chance is drawn from the fake's seed,
+//! in a lane of its own for each rule, so that one rule never changes what another one draws.
 //!
 //! Elsewhere: which build and job a request is about and what is said in place of an answer (`http::faults`), how an
 //! answer is spoiled on its way out (`http::wreck`), what a test writes (`fake::fault`).
@@ -139,7 +139,8 @@ impl Faults {
             .collect()
     }
 
-    /// What comes to this request, if anything does: the first rule that wants it. Every rule that it matches counts it.
+    /// What comes to this request, if anything does: the first rule that wants it. Every rule that it matches counts
+    /// it.
     pub(crate) fn meet(
         &mut self,
         seed: u64,

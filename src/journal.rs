@@ -21,7 +21,8 @@ const EVENTS: usize = 100_000;
 /// How many events are written on a page: what whoever keeps a copy of the record costs the next event at most.
 const PAGE: usize = 50;
 
-/// How much of a request's body is kept: 64 KiB. And of all bodies together: 64 MiB, beyond which the oldest requests go.
+/// How much of a request's body is kept: 64 KiB. And of all bodies together: 64 MiB, beyond which the oldest requests
+/// go.
 const BODY: usize = 64 * 1024;
 const BODIES: usize = 64 * 1024 * 1024;
 

@@ -37,15 +37,16 @@
 //! fake.requests().to(Route::RetryJob).assert_count(1);
 //! ```
 //!
-//! The [guide] has all of this in chapters, with a table of [which clock to use](guide::time), and twenty complete tests as
-//! [recipes](guide::recipes).
+//! The [guide] has all of this in chapters, with a table of [which clock to use](guide::time), and twenty complete
+//! tests as [recipes](guide::recipes).
 //!
 //! # Time
 //!
 //! The clock stands still until it is told to move: [`advance`](FakeBuildkite::advance),
 //! [`advance_to`](FakeBuildkite::advance_to), [`step`](FakeBuildkite::step),
-//! [`run_until_idle`](FakeBuildkite::run_until_idle) and [`run_until`](FakeBuildkite::run_until) move it, complete before
-//! they return, and return what happened. That is [`Clock::Manual`], and right for most tests. What else there is:
+//! [`run_until_idle`](FakeBuildkite::run_until_idle) and [`run_until`](FakeBuildkite::run_until) move it, complete
+//! before they return, and return what happened. That is [`Clock::Manual`], and right for most tests. What else there
+//! is:
 //!
 //! | the program under test | the clock | and |
 //! |---|---|---|
@@ -57,8 +58,8 @@
 //!
 //! Whatever the clock, everything happens at its own instant and in the same order. Under the first four a test is the
 //! same in every run; under `Wall` what a request sees depends on the machine. Where the program runs on its own,
-//! [`wait_for`](FakeBuildkite::wait_for) and [`next_request`](FakeBuildkite::next_request) wait for what it does, in real
-//! time and bounded.
+//! [`wait_for`](FakeBuildkite::wait_for) and [`next_request`](FakeBuildkite::next_request) wait for what it does, in
+//! real time and bounded.
 //!
 //! A paused clock of tokio jumps to the next timer whenever its runtime has nothing to do, and does not see a server on
 //! another thread: a request on its way there is "nothing to do", and time-outs fire that should not. So a test with a
@@ -71,7 +72,8 @@
 //! # use fake_buildkite::seconds;
 //! # async fn wait_until_finished(url: &str, token: &str) {
 //! #     let http = reqwest::Client::builder().timeout(seconds(30)).build().unwrap();
-//! #     while !http.get(url).bearer_auth(token).send().await.unwrap().text().await.unwrap().contains("\"state\":\"passed\",\"cancel") {
+//! #     let is_over = |build: String| build.contains("\"state\":\"passed\",\"cancel");
+//! #     while !is_over(http.get(url).bearer_auth(token).send().await.unwrap().text().await.unwrap()) {
 //! #         tokio::time::sleep(seconds(5)).await;
 //! #     }
 //! # }
@@ -94,16 +96,15 @@
 //! [`connect`](FakeBuildkite::connect) gives a connection in memory, for clients that take a stream.
 //!
 //! Schedules ([`PipelineHandle::schedule`]) make builds whenever the clock passes their slots. Only
-//! [`advance`](FakeBuildkite::advance) and [`advance_to`](FakeBuildkite::advance_to) go there for their sake; nothing else
-//! waits for a schedule.
+//! [`advance`](FakeBuildkite::advance) and [`advance_to`](FakeBuildkite::advance_to) go there for their sake; nothing
+//! else waits for a schedule.
 //!
 //! # What jobs do
 //!
 //! By script, told beforehand: [`on_job`](PipelineHandle::on_job) for the jobs called so,
-//! [`on_job_when`](PipelineHandle::on_job_when) for those of which a closure says so. [`scenarios`] are ready. By hand, at any
-//! instant: the methods of [`JobHandle`] and [`BuildHandle`]. Without either, a simulated agent picks a job up after a
-//! second, runs it for ten, and it passes.
-//! Nobody picks up jobs with [`Agents::none`].
+//! [`on_job_when`](PipelineHandle::on_job_when) for those of which a closure says so. [`scenarios`] are ready. By hand,
+//! at any instant: the methods of [`JobHandle`] and [`BuildHandle`]. Without either, a simulated agent picks a job up
+//! after a second, runs it for ten, and it passes. Nobody picks up jobs with [`Agents::none`].
 //!
 //! # Webhooks
 //!
@@ -121,20 +122,20 @@
 //! assert_eq!(webhook.deliveries().len(), 1);
 //! ```
 //!
-//! The clock is moved instant by instant: what is due happens, webhooks are told of it one by one, and only when the last
-//! receiver has answered the clock goes on. So what a program does before it answers, it does at that instant, in every
-//! run. What follows from requests and from moves by hand goes out right after, and [`settled`](FakeBuildkite::settled)
-//! waits for it. Signatures carry the fake's clock.
+//! The clock is moved instant by instant: what is due happens, webhooks are told of it one by one, and only when the
+//! last receiver has answered the clock goes on. So what a program does before it answers, it does at that instant, in
+//! every run. What follows from requests and from moves by hand goes out right after, and
+//! [`settled`](FakeBuildkite::settled) waits for it. Signatures carry the fake's clock.
 //!
-//! On a current-thread runtime of tokio the receiver may need the very thread that moves the clock: there `advance` and its
-//! kin are `.await`ed, and say so if they are not. See [`Advance`]. With [`Clock::FollowTokio`] and [`Clock::Wall`]
+//! On a current-thread runtime of tokio the receiver may need the very thread that moves the clock: there `advance` and
+//! its kin are `.await`ed, and say so if they are not. See [`Advance`]. With [`Clock::FollowTokio`] and [`Clock::Wall`]
 //! deliveries go out beside the clock, in the same order.
 //!
 //! A receiver that answers with an error, not at all, or not within
-//! [ten seconds](FakeBuildkiteBuilder::webhook_timeout) has failed: [`EventKind::WebhookFailed`]. Nobody tries again; when
-//! Buildkite does is not documented. Requests go to this machine and nowhere else, unless the builder
-//! [names a host](FakeBuildkiteBuilder::allow_webhook_host). A program that is no receiver itself can be tested
-//! with a [`WebhookReceiver`]; `examples/webhook_receiver.rs` is one that verifies signatures.
+//! [ten seconds](FakeBuildkiteBuilder::webhook_timeout) has failed: [`EventKind::WebhookFailed`]. Nobody tries again;
+//! when Buildkite does is not documented. Requests go to this machine and nowhere else, unless the builder [names a
+//! host](FakeBuildkiteBuilder::allow_webhook_host). A program that is no receiver itself can be tested with a
+//! [`WebhookReceiver`]; `examples/webhook_receiver.rs` is one that verifies signatures.
 //!
 //! # Agents, clusters and queues
 //!
@@ -161,11 +162,12 @@
 //!
 //! # Users, organizations, teams
 //!
-//! The token of the fake may do everything, and its [user](FakeBuildkite::user) administers every organization. Others are
-//! made: [`add_user`](FakeBuildkite::add_user) with [tokens](UserHandle::token) of fewer scopes, that expire, are revoked, or
-//! open only [some organizations](TokenHandle::only_for); other [organizations](FakeBuildkite::existing_organization), with
-//! pipelines and members of their own; and [teams](FakeBuildkite::team), which decide who sees a pipeline. What somebody does
-//! not see is answered with 404, what they may not do with 403, in Buildkite's words.
+//! The token of the fake may do everything, and its [user](FakeBuildkite::user) administers every organization. Others
+//! are made: [`add_user`](FakeBuildkite::add_user) with [tokens](UserHandle::token) of fewer scopes, that expire, are
+//! revoked, or open only [some organizations](TokenHandle::only_for); other
+//! [organizations](FakeBuildkite::existing_organization), with pipelines and members of their own; and
+//! [teams](FakeBuildkite::team), which decide who sees a pipeline. What somebody does not see is answered with 404,
+//! what they may not do with 403, in Buildkite's words.
 //!
 //! ```
 //! use fake_buildkite::{Access, FakeBuildkite, Scope};
@@ -180,21 +182,23 @@
 //! platform.add_pipeline(&app, Access::ReadOnly);
 //!
 //! let url = format!("{}organizations/acme/pipelines/app/builds", fake.api_url());
-//! let create = reqwest::blocking::Client::new().post(url).bearer_auth(token).body(r#"{"commit":"HEAD","branch":"main"}"#);
+//! let create = reqwest::blocking::Client::new().post(url).bearer_auth(token);
+//! let create = create.body(r#"{"commit":"HEAD","branch":"main"}"#);
 //! assert_eq!(create.send().unwrap().text().unwrap(), "{\"message\":\"Forbidden\"}\n");
 //! ```
 //!
 //! # In other languages
 //!
-//! With the feature `cli` the same is a program, `fake-buildkite serve`, with levers as JSON below `/_fake/`: the module
-//! `levers_over_http` of that feature's documentation lists them, and `serve_levers` offers them beside a test in Rust.
+//! With the feature `cli` the same is a program, `fake-buildkite serve`, with levers as JSON below `/_fake/`: the
+//! module `levers_over_http` of that feature's documentation lists them, and `serve_levers` offers them beside a test
+//! in Rust.
 //!
 //! # Going back, and walking around
 //!
 //! [`snapshot`](FakeBuildkite::snapshot) is the world as a value, and costs nothing; [`rewind`](FakeBuildkite::rewind)
-//! goes back to it, and [`fork`](FakeBuildkite::fork) starts another fake from here. [`explore`] walks through random legal
-//! events around the program under test, and prints a line that replays what failed; [`assert_repeatable`] holds a test to
-//! give the same twice.
+//! goes back to it, and [`fork`](FakeBuildkite::fork) starts another fake from here. [`explore`] walks through random
+//! legal events around the program under test, and prints a line that replays what failed; [`assert_repeatable`] holds
+//! a test to give the same twice.
 //!
 //! # What goes wrong on purpose
 //!
@@ -215,10 +219,11 @@
 //!      /v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}; no such request came"));
 //! ```
 //!
-//! [`FaultBuilder`] has the list, and says which faults come before a request has its effect and which after: a program that
-//! retries meets a real difference there. What else a test can do:
+//! [`FaultBuilder`] has the list, and says which faults come before a request has its effect and which after: a program
+//! that retries meets a real difference there. What else a test can do:
 //!
-//! - [`hold`](FakeBuildkite::hold) a request before it has any effect, for exact interleavings; the [`Gate`] lets it go.
+//! - [`hold`](FakeBuildkite::hold) a request before it has any effect, for exact interleavings; the [`Gate`] lets it
+//!   go.
 //! - [`stop`](FakeBuildkite::stop) and [`restart`](FakeBuildkite::restart) the server: the same port, the same world.
 //! - Give the program a [`dead_url`](FakeBuildkite::dead_url), where everybody is refused.
 //! - [`enforce_rate_limits`](FakeBuildkiteBuilder::enforce_rate_limits), on the fake's clock.
@@ -226,20 +231,21 @@
 //! # Looking on
 //!
 //! [`BuildHandle::timeline`] prints a build as text, gives it as SVG, and as a page; the same page is at
-//! [`BuildHandle::web_url`] while the fake lives, and the builds of a pipeline are at [`PipelineHandle::web_url`]. Pages
-//! need no script and no token, and looking at them moves nothing.
+//! [`BuildHandle::web_url`] while the fake lives, and the builds of a pipeline are at [`PipelineHandle::web_url`].
+//! Pages need no script and no token, and looking at them moves nothing.
 //!
 //! # How true it is
 //!
-//! States and transitions are those of [`job_transitions`], [`build_transitions`] and [`agent_transitions`], printed from the text that a test
-//! walks pair by pair. Bodies are compared with recorded responses of the real service, key by key. What Buildkite has and
-//! this fake does not model answers 501 and says so; [`coverage`] lists what is served, written from the answers.
+//! States and transitions are those of [`job_transitions`], [`build_transitions`] and [`agent_transitions`], printed
+//! from the text that a test walks pair by pair. Bodies are compared with recorded responses of the real service, key
+//! by key. What Buildkite has and this fake does not model answers 501 and says so; [`coverage`] lists what is served,
+//! written from the answers.
 //!
 //! Pipelines are read from YAML: every kind of step with every attribute, and `$` expressions are filled in as the
 //! service fills them in when a build is made from a pipeline's own steps. What would change which jobs run, and when,
-//! takes effect or is refused, never ignored. What only concerns the agent (plugins, image, secrets, cache, checkout) is
-//! accepted and has no effect; whom `notify` would tell is an [`EventKind::Notification`]. Steps that jobs upload are read
-//! and filled in as an agent does.
+//! takes effect or is refused, never ignored. What only concerns the agent (plugins, image, secrets, cache, checkout)
+//! is accepted and has no effect; whom `notify` would tell is an [`EventKind::Notification`]. Steps that jobs upload
+//! are read and filled in as an agent does.
 //!
 //! # The map
 //!

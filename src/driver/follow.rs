@@ -34,8 +34,8 @@ pub(crate) async fn follow(driver: Weak<Driver>) {
     }
 }
 
-/// Whether tokio's clock, if it is paused, stands still while something is on its way over the loopback device; if not, a
-/// sentence that says so.
+/// Whether tokio's clock, if it is paused, stands still while something is on its way over the loopback device; if not,
+/// a sentence that says so.
 ///
 /// It stands still where what is written to one end can be read from the other at once, which holds on Linux. Where it
 /// does not, a program that waits for an answer looks like one that waits for its next timer.

@@ -3,7 +3,8 @@
 //! The lock is held while something is put into the outbox or taken out of it, never while a receiver is asked. What is
 //! under way stays in the outbox until its outcome is known, so that a snapshot carries it.
 //!
-//! Elsewhere: what there is to tell (`engine::webhook`), how it looks (`wire::webhook`), the request (`crate::webhook`).
+//! Elsewhere: what there is to tell (`engine::webhook`), how it looks (`wire::webhook`), the request
+//! (`crate::webhook`).
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -1,10 +1,11 @@
 //! Who may ask: organizations with their members, users and their API access tokens.
 //!
-//! A token opens an organization if it was granted it and its user is a member there. What the user may do inside is for
-//! their role and their teams to say.
+//! A token opens an organization if it was granted it and its user is a member there. What the user may do inside is
+//! for their role and their teams to say.
 //!
 //! Elsewhere: teams, and who sees a pipeline (`team`).
-//! Source: Buildkite docs, "Managing API access tokens", "Access token API", "Organizations API", "Organization members API".
+//! Source: Buildkite docs, "Managing API access tokens", "Access token API", "Organizations API", "Organization members
+//! API".
 
 use std::sync::Arc;
 

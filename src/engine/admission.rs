@@ -1,11 +1,11 @@
 //! Which builds a pipeline's settings let in.
 //!
-//! Two questions: whether the pipeline makes builds at all, asked of every build; and whether it makes this one, asked of
-//! builds that come from outside.
+//! Two questions: whether the pipeline makes builds at all, asked of every build; and whether it makes this one, asked
+//! of builds that come from outside.
 //!
-//! Chosen: the second is not asked of rebuilds, schedules, trigger steps and builds a test makes by hand. The documented
-//! settings speak of what is pushed, and of the API; pipelines that nothing but a trigger step starts are common, with
-//! `trigger_mode` set to `none`.
+//! Chosen: the second is not asked of rebuilds, schedules, trigger steps and builds a test makes by hand. The
+//! documented settings speak of what is pushed, and of the API; pipelines that nothing but a trigger step starts are
+//! common, with `trigger_mode` set to `none`.
 //! Elsewhere: what a new build does to older ones (`intermediate`).
 //! Source: Buildkite docs, "Builds API", section "Create a build"; "Branch configuration"; "Using conditionals".
 

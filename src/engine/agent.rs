@@ -80,9 +80,9 @@ pub(crate) enum Event {
 
 /// The state an agent is in after `event`; `None` is a refusal.
 ///
-/// Chosen: one that is stopping is not connected any more, and so is neither stopped again nor paused; and a pause ends when
-/// its agent is told to stop. That a forced stop of one that is stopping cancels its job is no transition: it goes on
-/// stopping (`commands::move_agent`).
+/// Chosen: one that is stopping is not connected any more, and so is neither stopped again nor paused; and a pause ends
+/// when its agent is told to stop. That a forced stop of one that is stopping cancels its job is no transition: it goes
+/// on stopping (`commands::move_agent`).
 pub(crate) fn next(state: &State, event: Event) -> Option<State> {
     use {Event as E, State as S};
     match (state, event) {
@@ -235,8 +235,8 @@ pub(crate) struct Agent {
     pub(crate) machine: Arc<Machine>,
     pub(crate) state: State,
     pub(crate) silence: Option<Silence>,
-    /// Made up for one job that a test started by hand while no agent of a fixed fleet was free: it goes when the job has
-    /// ended, or the fleet would have grown.
+    /// Made up for one job that a test started by hand while no agent of a fixed fleet was free: it goes when the job
+    /// has ended, or the fleet would have grown.
     pub(crate) stands_in: bool,
     /// When it registered, and connected.
     pub(crate) created_at: DateTime<Utc>,
@@ -260,8 +260,8 @@ impl Agent {
 
 /// Who has which job, and who has which id.
 ///
-/// Beside the agents and not in them: a job shows its agent as it is and not what it works on, and does not change when it
-/// takes another one.
+/// Beside the agents and not in them: a job shows its agent as it is and not what it works on, and does not change when
+/// it takes another one.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Roster {
     pub(crate) at_work: Index<AgentKey, JobKey>,
@@ -288,8 +288,8 @@ pub(crate) enum Fleet {
     Nobody,
 }
 
-/// The agents that have nothing to do, by what they offer: whoever looks for one looks at the few different offers. None of
-/// them is here without an agent.
+/// The agents that have nothing to do, by what they offer: whoever looks for one looks at the few different offers.
+/// None of them is here without an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Idle(RedBlackTreeMapSync<Offer, Index<AgentKey, ()>>);
 
@@ -354,8 +354,8 @@ impl Idle {
 
 /// Whether an agent with these tags may run a job with these query rules: all of them have to match.
 ///
-/// `key=value` asks for that tag, `key=*` and a bare `key` for any value. A job that names no queue is in `default`, and
-/// so is an agent without one.
+/// `key=value` asks for that tag, `key=*` and a bare `key` for any value. A job that names no queue is in `default`,
+/// and so is an agent without one.
 pub(crate) fn fits(rules: &[String], tags: &[String]) -> bool {
     let queue = |of: &[String]| {
         !of.iter()

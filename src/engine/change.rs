@@ -22,9 +22,9 @@ use crate::vocabulary::states::{BuildState, JobType};
 /// How long a command may keep running once it was asked to stop: 10 seconds. Then the agent kills it and reports.
 /// Source: Buildkite docs, "Build timeouts", section "Command timeouts".
 ///
-/// Chosen: a simulated command uses all of it, even one whose script would have ended it sooner. How a command takes the
-/// signal is nowhere in its script, and one length for all lets `canceling` and `timing_out` be seen; what ends sooner a
-/// test ends by hand.
+/// Chosen: a simulated command uses all of it, even one whose script would have ended it sooner. How a command takes
+/// the signal is nowhere in its script, and one length for all lets `canceling` and `timing_out` be seen; what ends
+/// sooner a test ends by hand.
 pub(crate) const CANCEL_GRACE_PERIOD: TimeDelta = TimeDelta::seconds(10);
 
 /// How long a job may wait for an agent, from its creation: 30 days.
@@ -363,7 +363,8 @@ impl Engine {
 
     /// Whether the step forgives what its job came to.
     ///
-    /// Chosen: a canceled job is forgiven by `soft_fail: true`, a timed-out one by its exit status, an expired one never.
+    /// Chosen: a canceled job is forgiven by `soft_fail: true`, a timed-out one by its exit status, an expired one
+    /// never.
     fn is_soft_failure(&self, key: JobKey) -> bool {
         let job = self.jobs.get(key);
         let soft_fail = match &*job.spec {

@@ -1,12 +1,13 @@
 //! Clusters: their queues, the tokens of their agents, who maintains them, and which queue a job waits in (`line`).
 //!
-//! A pipeline is in a cluster or in none. A build stays in the cluster that its pipeline was in when it was made, and its
-//! command jobs wait in one of that cluster's queues: the one that their rule `queue=…` names, or the cluster's default
-//! queue. A queue whose dispatch is paused hands out nothing; neither does one that is not there.
+//! A pipeline is in a cluster or in none. A build stays in the cluster that its pipeline was in when it was made, and
+//! its command jobs wait in one of that cluster's queues: the one that their rule `queue=…` names, or the cluster's
+//! default queue. A queue whose dispatch is paused hands out nothing; neither does one that is not there.
 //!
 //! What of all this is not accepted is in `invalid`.
 //!
-//! Elsewhere: who takes a job from its queue (`dispatch`), what can be asked for (`commands`), the JSON (`wire::cluster`).
+//! Elsewhere: who takes a job from its queue (`dispatch`), what can be asked for (`commands`), the JSON
+//! (`wire::cluster`).
 //! Source: Buildkite docs, "Clusters API", "Queues", "Agent tokens", "Cluster maintainers", "Manage queues".
 
 mod invalid;
@@ -385,8 +386,8 @@ impl Engine {
         }
     }
 
-    /// Whether a user may change a cluster, what is in it, and the agents that serve its queues: administrators, and who
-    /// maintains it.
+    /// Whether a user may change a cluster, what is in it, and the agents that serve its queues: administrators, and
+    /// who maintains it.
     ///
     /// Chosen: a team maintains it whether teams decide who sees pipelines or not.
     /// Source: Buildkite docs, "Manage clusters", section "Manage maintainers on a cluster".

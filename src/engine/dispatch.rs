@@ -1,7 +1,7 @@
 //! Who runs jobs: the simulated fleet takes them, runs their scripts and reports.
 //!
-//! Elsewhere: what the scripts say (`crate::script`), what an agent is (`agent`), in which queue of a cluster a job waits
-//! (`cluster`).
+//! Elsewhere: what the scripts say (`crate::script`), what an agent is (`agent`), in which queue of a cluster a job
+//! waits (`cluster`).
 //! Source: Buildkite docs, "Agent life cycle", "Job priority".
 
 use std::cmp::Reverse;
@@ -79,8 +79,8 @@ impl Engine {
 
     /// Offers the jobs that wait for an agent, in their order, to those that have nothing to do.
     ///
-    /// Jobs that come to wait at the same instant are offered together, or the first would take an agent of a fixed fleet
-    /// from a more urgent one.
+    /// Jobs that come to wait at the same instant are offered together, or the first would take an agent of a fixed
+    /// fleet from a more urgent one.
     pub(super) fn offer_jobs(&mut self) {
         if self.fleet == Fleet::Fixed && self.more_come_to_wait() {
             return;
@@ -112,8 +112,8 @@ impl Engine {
         due.any(|(_, timer)| matches!(timer, Timer::PickUp(_)))
     }
 
-    /// Disarms a timer of a job. One that would have come to wait at this instant held others back; they need not wait for
-    /// it now.
+    /// Disarms a timer of a job. One that would have come to wait at this instant held others back; they need not wait
+    /// for it now.
     pub(crate) fn disarm(&mut self, timer: TimerKey) {
         let came = timer.due <= self.now;
         if came && matches!(self.timers.get(timer), Some(Timer::PickUp(_))) {
@@ -128,8 +128,8 @@ impl Engine {
         self.queue.iter().map(|(turn, ())| turn.job).collect()
     }
 
-    /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed. Some queues
-    /// have retries ask other agents first than the one the job was on.
+    /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed. Some
+    /// queues have retries ask other agents first than the one the job was on.
     pub(super) fn fitting_agent(&self, job: JobKey) -> Option<AgentKey> {
         if !self.is_dispatched(job) {
             return None;
@@ -265,8 +265,8 @@ impl Engine {
         self.change(key, Event::Start)
     }
 
-    /// The agent for a job. Made up if there is none that fits, which only a test that starts a job by hand can see in a
-    /// fixed fleet.
+    /// The agent for a job. Made up if there is none that fits, which only a test that starts a job by hand can see in
+    /// a fixed fleet.
     fn take_agent(&mut self, job: JobKey) -> AgentKey {
         if self.fleet == Fleet::Fixed {
             if let Some(agent) = self.fitting_agent(job) {
@@ -301,8 +301,8 @@ impl Engine {
         })
     }
 
-    /// Lets go of the agent of a job whose new state needs none. The job goes on naming it, unless it goes back into the
-    /// queue.
+    /// Lets go of the agent of a job whose new state needs none. The job goes on naming it, unless it goes back into
+    /// the queue.
     pub(super) fn release_agent(&mut self, key: JobKey, from: State, to: State) {
         let Some(agent) = self
             .jobs

@@ -1,5 +1,5 @@
-//! What a job's command finds in its environment, as far as Buildkite sets it: the pipeline's `env`, above it the build's,
-//! above it the step's, above all Buildkite's own variables.
+//! What a job's command finds in its environment, as far as Buildkite sets it: the pipeline's `env`, above it the
+//! build's, above it the step's, above all Buildkite's own variables.
 //!
 //! Elsewhere: what an agent's hooks and the machine add, which no job here has.
 //! Source: Buildkite docs, "Environment variables"; the names and their order from a recorded job of August 2023.

@@ -1,4 +1,5 @@
-//! Agents come, work, pause, fall silent and go: the one place where an agent's state is written, and what follows from it.
+//! Agents come, work, pause, fall silent and go: the one place where an agent's state is written, and what follows from
+//! it.
 //!
 //! Elsewhere: which transitions there are (`agent`), which job goes to which agent (`dispatch`).
 
@@ -169,8 +170,8 @@ impl Engine {
     /// Looks at what an agent does next: one that has no job takes one, or goes if it was told to or was there
     /// for its job alone.
     ///
-    /// Chosen: one that has nothing to do goes at the instant at which it is told. A real one hears of it when it next asks
-    /// for work.
+    /// Chosen: one that has nothing to do goes at the instant at which it is told. A real one hears of it when it next
+    /// asks for work.
     pub(crate) fn find_work(&mut self, key: AgentKey) {
         let agent = self.agents.get(key);
         let offer = agent.offer.clone();
@@ -229,8 +230,8 @@ impl Engine {
 
     /// An agent goes by itself, and takes the command it runs with it.
     ///
-    /// Chosen: as one that is told by its machine to go at once. One that waits for the end of its job first cannot be told
-    /// from one that goes after it.
+    /// Chosen: as one that is told by its machine to go at once. One that waits for the end of its job first cannot be
+    /// told from one that goes after it.
     pub(crate) fn disconnect_agent(&mut self, key: AgentKey) {
         if let Some(job) = self.job_of_agent(key) {
             let is_stopping = matches!(
@@ -252,8 +253,8 @@ impl Engine {
         }
     }
 
-    /// An agent is not heard of any more. Nothing changes for its job until Buildkite notices, but what the command does
-    /// reaches nobody; its time can still be up.
+    /// An agent is not heard of any more. Nothing changes for its job until Buildkite notices, but what the command
+    /// does reaches nobody; its time can still be up.
     pub(crate) fn silence_agent(&mut self, key: AgentKey) {
         let silence = Silence {
             since: self.now,

@@ -1,13 +1,13 @@
 //! What waits for what: the steps of a build, the edges between them, and when a step may go on.
 //!
-//! A step decides once everything it depends on has left [`Class::Pending`]; how many still have not is counted, so that
-//! an event costs what it touches and not what the build holds.
+//! A step decides once everything it depends on has left [`Class::Pending`]; how many still have not is counted, so
+//! that an event costs what it touches and not what the build holds.
 //!
-//! A group is no step of its own here: its steps know it. Inside, wait and block steps see the group alone; from outside
-//! it is one thing.
+//! A group is no step of its own here: its steps know it. Inside, wait and block steps see the group alone; from
+//! outside it is one thing.
 //!
-//! Elsewhere: how edges follow from what the steps say and where they stand (`engine::plan`), what the jobs of a step do
-//! when it may go on (`engine::settle`), which steps are excluded (`engine::expand`).
+//! Elsewhere: how edges follow from what the steps say and where they stand (`engine::plan`), what the jobs of a step
+//! do when it may go on (`engine::settle`), which steps are excluded (`engine::expand`).
 //! Source: Buildkite docs, "Dependencies", "Wait step", "Block step", "Group step", "Defining steps".
 
 use std::sync::Arc;

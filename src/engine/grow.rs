@@ -1,5 +1,5 @@
-//! A build gets steps: those it begins with, and those a job uploads later. Each becomes its jobs, and those that wait for
-//! nothing go on at once.
+//! A build gets steps: those it begins with, and those a job uploads later. Each becomes its jobs, and those that wait
+//! for nothing go on at once.
 //!
 //! Elsewhere: which steps exclude themselves (`expand`), what waits for what (`plan`), the checks before
 //! (`commands::create_build`, `commands::upload_pipeline`).

@@ -62,7 +62,8 @@ impl Engine {
         }
     }
 
-    /// The older builds of the same pipeline and branch that are not over, if the setting is on and its filter lets the branch through.
+    /// The older builds of the same pipeline and branch that are not over, if the setting is on and its filter lets the
+    /// branch through.
     fn older_of_branch(&self, newer: BuildKey, setting: &Intermediate) -> Vec<BuildKey> {
         let build = self.builds.get(newer);
         let branch = &build.head.branch;

@@ -1,5 +1,5 @@
-//! What must always hold between two commands, computed anew from the jobs themselves: in each build (`builds`), and beyond
-//! them (`world`).
+//! What must always hold between two commands, computed anew from the jobs themselves: in each build (`builds`), and
+//! beyond them (`world`).
 
 mod builds;
 mod world;

@@ -1,8 +1,8 @@
 //! What jobs print: a log of each job, growing as the clock moves, and the two ways to read it.
 //!
 //! A log is kept raw, as an agent would send it: each line begins with its instant (`ESC _bk;t=<ms> BEL`) and ends in
-//! `\r\n`. It is kept in stretches that never change and that readers share, so that a log of any size is read without a
-//! copy; what was printed is that without what the agent adds. What a script will print is written out when somebody
+//! `\r\n`. It is kept in stretches that never change and that readers share, so that a log of any size is read without
+//! a copy; what was printed is that without what the agent adds. What a script will print is written out when somebody
 //! first reads it, and once (`stretch`). How long all of it is, is known without looking.
 //!
 //! Elsewhere: how a script's lines are spread over time (`dispatch`), what the API shows (`wire::log`).
@@ -25,14 +25,16 @@ use crate::vocabulary::ids;
 pub(crate) use stretch::Part;
 
 /// A stretch that is written to takes no more from this size on: 64 KiB.
-/// Chosen: it is what a line costs at most that is added while somebody else (a snapshot, a reader) has the stretch, too.
+/// Chosen: it is what a line costs at most that is added while somebody else (a snapshot, a reader) has the stretch,
+/// too.
 const FULL: usize = 64 << 10;
 
 /// What raw logs look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum LogForm {
     /// As agents send them: time stamps, and `\r\n`.
-    /// Chosen: one `\r` a line, as on lines of the agent itself; those of a command in a terminal were recorded with two.
+    /// Chosen: one `\r` a line, as on lines of the agent itself; those of a command in a terminal were recorded with
+    /// two.
     #[default]
     Stamped,
     /// Byte for byte what was printed.
@@ -328,7 +330,8 @@ impl<'e> Printed<'e> {
 
     /// When the headers of its groups (`---`, `+++`, `~~~`) were printed, in nanoseconds.
     ///
-    /// None where lines have time stamps: agents send either. Source: recorded in 2023 and 2025, with headers in the log.
+    /// None where lines have time stamps: agents send either. Source: recorded in 2023 and 2025, with headers in the
+    /// log.
     pub(crate) fn header_times(self) -> Vec<i64> {
         let Some(log) = self.log else {
             return Vec::new();

@@ -1,7 +1,7 @@
 //! Markdown as HTML, the way annotations are shown.
 //!
-//! Chosen: HTML in it is escaped, all of it. Buildkite lets some elements through and takes others out, by a list that is
-//! not published; and nothing that a test's data says may run in the browser of whoever looks at the page.
+//! Chosen: HTML in it is escaped, all of it. Buildkite lets some elements through and takes others out, by a list that
+//! is not published; and nothing that a test's data says may run in the browser of whoever looks at the page.
 //! Not modelled: emoji by name (`:rocket:` stays as it is), embedded terminal output.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "the parser's own enum")]

@@ -6,15 +6,15 @@
 //!
 //! Every table is persistent, so a clone is a snapshot and costs nothing.
 //!
-//! The map: [`table`] stores, in a [`list`], and [`index`] finds; [`account`] says who may ask and [`team`] who sees what; [`pipeline`], [`build`],
-//! [`job`], [`agent`], [`artifact`], [`annotation`], [`step_upload`] say what a thing is; [`graph`] and [`plan`] say
-//! what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`catalog`] knows which builds have what;
-//! [`change`] makes one job's transition and what belongs to it; [`settle`] follows the consequences, of which
-//! [`trigger`] makes builds; [`recipe`] is what builds are made of and [`admission`] which are; [`fleet`] is how agents
-//! come and go; [`cluster`] is in which queue jobs wait for them; [`dispatch`] is who runs jobs and [`acts`] what their
-//! commands do meanwhile, [`log`] what they print; [`notify`] is who would be told; [`schedule`] is what makes builds by
-//! itself; [`webhook`] is who wants to hear of it; [`timers`] is what is due; [`commands`] is what can be asked for;
-//! [`invariants`] is what must always hold.
+//! The map: [`table`] stores, in a [`list`], and [`index`] finds; [`account`] says who may ask and [`team`] who sees
+//! what; [`pipeline`], [`build`], [`job`], [`agent`], [`artifact`], [`annotation`], [`step_upload`] say what a thing
+//! is; [`graph`] and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`catalog`]
+//! knows which builds have what; [`change`] makes one job's transition and what belongs to it; [`settle`] follows the
+//! consequences, of which [`trigger`] makes builds; [`recipe`] is what builds are made of and [`admission`] which are;
+//! [`fleet`] is how agents come and go; [`cluster`] is in which queue jobs wait for them; [`dispatch`] is who runs jobs
+//! and [`acts`] what their commands do meanwhile, [`log`] what they print; [`notify`] is who would be told;
+//! [`schedule`] is what makes builds by itself; [`webhook`] is who wants to hear of it; [`timers`] is what is due;
+//! [`commands`] is what can be asked for; [`invariants`] is what must always hold.
 
 pub(crate) mod account;
 pub(crate) mod acts;
@@ -399,8 +399,8 @@ impl Engine {
         self.pipelines.version(key)
     }
 
-    /// Changes with everything that names and addresses may depend on: which pipelines, clusters and queues there are, and
-    /// what is set on them.
+    /// Changes with everything that names and addresses may depend on: which pipelines, clusters and queues there are,
+    /// and what is set on them.
     pub(crate) fn places_version(&self) -> u64 {
         self.pipelines.writes() + self.clusters.writes()
     }

@@ -362,7 +362,8 @@ fn group_to_tell(run: &StepRun) -> Option<&Group> {
 
 /// Which notifications have a condition that cannot be read: Buildkite refuses the first, in this sentence.
 ///
-/// Steps in their groups; `is_filled_in` unless `$` expressions are still to be filled in, which may change what is read.
+/// Steps in their groups; `is_filled_in` unless `$` expressions are still to be filled in, which may change what is
+/// read.
 pub(super) fn refused_condition(
     of_build: &[Notification],
     steps: &[Placed],

@@ -60,8 +60,8 @@ pub(crate) struct Pipeline {
     pub(crate) webhook: String,
 }
 
-/// What comes of a pipeline's builds. It has a row of its own, because it changes with every job, and what else is seen of
-/// a pipeline hardly ever does.
+/// What comes of a pipeline's builds. It has a row of its own, because it changes with every job, and what else is seen
+/// of a pipeline hardly ever does.
 #[derive(Debug, Clone)]
 pub(crate) struct Activity {
     /// The number its newest build has; the next one gets one more.

@@ -1,10 +1,11 @@
 //! From the steps of a build, in their order, to the edges between them.
 //!
-//! Edges are explicit (`depends_on`, which replaces the rest) or follow from the position between wait and block steps. A
-//! step that was uploaded waits for the step that uploaded it, too; and whoever waits for a step waits for everything
+//! Edges are explicit (`depends_on`, which replaces the rest) or follow from the position between wait and block steps.
+//! A step that was uploaded waits for the step that uploaded it, too; and whoever waits for a step waits for everything
 //! that step uploads, and what that uploads. So every upload works the edges of its build out anew.
 //!
-//! Elsewhere: when a step with these edges may go on (`engine::graph`), what an upload is (`commands::upload_pipeline`).
+//! Elsewhere: when a step with these edges may go on (`engine::graph`), what an upload is
+//! (`commands::upload_pipeline`).
 //! Not modelled: that a step which depends on one of a concurrency group waits for the rest of the group, too. Taken by
 //! its letter, the documented gates (the last step of a group depends on what depends on the first) would never open.
 //! Source: Buildkite docs, "Dependencies", "Wait step", "Block step", "Group step", "Dynamic pipelines".

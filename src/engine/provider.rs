@@ -1,8 +1,8 @@
 //! Where a pipeline's repository lives, and what is set for that kind of place.
 //!
 //! A setting is stored once somebody has given it; one that nobody gave has the default of its kind, or is not shown.
-//! Elsewhere: which of them act on new builds (`admission`). All others speak of events in the repository, which the fake
-//! has none of: they are kept and shown.
+//! Elsewhere: which of them act on new builds (`admission`). All others speak of events in the repository, which the
+//! fake has none of: they are kept and shown.
 //! Source: Buildkite docs, "Pipelines API", section "Provider settings properties"; order and defaults for GitHub from
 //! recorded responses.
 

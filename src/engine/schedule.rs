@@ -1,8 +1,8 @@
 //! Pipeline schedules: what is stored about them, and what happens when one comes due.
 //!
 //! An enabled schedule has one armed timer, at the next instant at which its line is due. When that comes, the timer of
-//! the instant after it is armed and a build is made at exactly this one; a clock that is moved by a month passes through
-//! every instant on the way.
+//! the instant after it is armed and a build is made at exactly this one; a clock that is moved by a month passes
+//! through every instant on the way.
 //!
 //! An attempt that makes no build disables the schedule, and why is kept until it is enabled again or makes one.
 //!

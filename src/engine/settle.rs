@@ -16,8 +16,9 @@ use crate::vocabulary::states::{BuildState, JobType};
 impl Engine {
     /// Carries out everything on the agenda, and what that adds to it, until nothing is left.
     ///
-    /// It ends: within one instant jobs only move forward along their tables, and the only way back (`dependency_retried`)
-    /// needs a retry: a command, or a rule, and rules have limits. New builds come of triggers alone, which have limits, too.
+    /// It ends: within one instant jobs only move forward along their tables, and the only way back
+    /// (`dependency_retried`) needs a retry: a command, or a rule, and rules have limits. New builds come of triggers
+    /// alone, which have limits, too.
     pub(super) fn settle(&mut self) {
         loop {
             if let Some((build, step)) = self.agenda.finished.pop_front() {
@@ -64,9 +65,9 @@ impl Engine {
         }
     }
 
-    /// The next step to ask. Those that can go on at the same time do so in the order in which they stand, whatever each
-    /// of them waited for: that order gives the builds of trigger steps their numbers, and makes one job of an instant due
-    /// before another.
+    /// The next step to ask. Those that can go on at the same time do so in the order in which they stand, whatever
+    /// each of them waited for: that order gives the builds of trigger steps their numbers, and makes one job of an
+    /// instant due before another.
     fn next_step(&mut self) -> Option<(BuildKey, usize)> {
         if self.agenda.round.is_empty() && !self.agenda.steps.is_empty() {
             let mut round = std::mem::take(&mut self.agenda.steps);
@@ -111,8 +112,8 @@ impl Engine {
             let on = steps.get(on).expect("edges lead to steps of the build");
             (on.class, run.is_held_by(on))
         });
-        // What waits for a key that no step has gives up with its build, and waits again once something else that it waits
-        // for is open again.
+        // What waits for a key that no step has gives up with its build, and waits again once something else that it
+        // waits for is open again.
         let is_open_again = readiness == Readiness::Pending && run.pending > 0;
         if readiness == run.readiness && !is_open_again {
             return;
@@ -285,8 +286,8 @@ impl Engine {
         self.tell_trigger(key);
     }
 
-    /// Steps that asked for it do not go on in a build that is failing. The job that promised to fail does: it makes the
-    /// others end, not itself.
+    /// Steps that asked for it do not go on in a build that is failing. The job that promised to fail does: it makes
+    /// the others end, not itself.
     fn cancel_on_failing(&mut self, key: BuildKey) {
         let wants =
             |job: &Job| matches!(&*job.spec, Step::Command(step) if step.cancel_on_build_failing);

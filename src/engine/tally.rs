@@ -36,8 +36,8 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// What one job adds. `readiness` is its step's: a step that was unblocked early still waits until what it waits for is
-    /// there.
+    /// What one job adds. `readiness` is its step's: a step that was unblocked early still waits until what it waits
+    /// for is there.
     pub(crate) fn of(job: &Job, readiness: Readiness) -> Self {
         if job.is_superseded() {
             return Self::default();
@@ -153,8 +153,8 @@ impl Tally {
     /// What a build with these jobs is. The first rule that fits wins.
     ///
     /// `waiting` is not work: once the consequences of a change are carried out, a waiting job waits for work, for a
-    /// person, or for a step that does not exist. A build that failed for such a job alone stays failed when the job has
-    /// given up: that is all there is to remember it by.
+    /// person, or for a step that does not exist. A build that failed for such a job alone stays failed when the job
+    /// has given up: that is all there is to remember it by.
     pub(crate) fn verdict(&self, state: BuildState, has_started: bool) -> BuildState {
         match state {
             BuildState::Skipped | BuildState::Canceled => return state,
@@ -169,9 +169,9 @@ impl Tally {
             | BuildState::Failed
             | BuildState::NotRun => {}
         }
-        // Chosen: a block step that was unblocked early counts as going on while others are blocked still, although it may
-        // wait for one of those. The documentation calls a build blocked that waits for a person, and says nothing of one
-        // for which a person has acted already. Without any that is blocked, what it waits for can never come.
+        // Chosen: a block step that was unblocked early counts as going on while others are blocked still, although it
+        // may wait for one of those. The documentation calls a build blocked that waits for a person, and says nothing
+        // of one for which a person has acted already. Without any that is blocked, what it waits for can never come.
         if self.work > 0 || (self.early > 0 && self.blocked > 0) {
             return match (has_started, self.hard) {
                 (false, _) => BuildState::Scheduled,

@@ -1,16 +1,16 @@
 //! Teams: who is in them, which pipelines they have, and so who sees a pipeline.
 //!
-//! As long as teams are not enabled in an organization, each of its members may do everything with each of its pipelines.
-//! Once they are, an administrator still may, and everybody else sees the pipelines of their teams, with the highest level
-//! that one of these teams has, and no others. What a pipeline itself allows at most holds for all.
+//! As long as teams are not enabled in an organization, each of its members may do everything with each of its
+//! pipelines. Once they are, an administrator still may, and everybody else sees the pipelines of their teams, with the
+//! highest level that one of these teams has, and no others. What a pipeline itself allows at most holds for all.
 //!
-//! Teams are kept whether they are enabled or not. The documentation speaks of enabling them in an organization that has
-//! some already, so making one over the API enables nothing.
+//! Teams are kept whether they are enabled or not. The documentation speaks of enabling them in an organization that
+//! has some already, so making one over the API enables nothing.
 //!
 //! Not modelled: test suites and registries of teams.
 //! Elsewhere: what is asked for (`commands`), who may ask (`http::rest::teams`), the JSON (`wire::team`).
-//! Source: Buildkite docs, "Teams API", "Team members API", "Team pipelines API", "User and team permissions"; "Trigger step",
-//! section "Permissions".
+//! Source: Buildkite docs, "Teams API", "Team members API", "Team pipelines API", "User and team permissions"; "Trigger
+//! step", section "Permissions".
 
 #[cfg(test)]
 mod tests;

@@ -46,11 +46,11 @@ pub(crate) enum Subject {
 }
 
 impl Timer {
-    /// Whether a build moves forward because of it. Expiry and the loss of an agent are ends of waiting, not progress, and
-    /// a schedule moves no build that is there: a world in which nothing else is armed is idle.
+    /// Whether a build moves forward because of it. Expiry and the loss of an agent are ends of waiting, not progress,
+    /// and a schedule moves no build that is there: a world in which nothing else is armed is idle.
     ///
-    /// Chosen: neither is the end of a pause. Jobs may wait for it, and what is left to wait for says so; but no clock should
-    /// jump over a pause that a test has just begun.
+    /// Chosen: neither is the end of a pause. Jobs may wait for it, and what is left to wait for says so; but no clock
+    /// should jump over a pause that a test has just begun.
     pub(crate) const fn is_progress(self) -> bool {
         match self {
             Self::PickUp(_)

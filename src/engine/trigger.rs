@@ -15,8 +15,8 @@ use crate::vocabulary::states::{BuildSource, BuildState};
 const MOST_LEVELS: usize = 10;
 
 /// How many builds may be triggered at once, by whatever a command or a due thing leads to.
-/// Chosen: pipelines with several steps that trigger each other in a circle would make as many builds as that number to the
-/// power of the levels, and fill the memory.
+/// Chosen: pipelines with several steps that trigger each other in a circle would make as many builds as that number to
+/// the power of the levels, and fill the memory.
 const MOST_AT_ONCE: usize = 10_000;
 
 impl Engine {

@@ -19,8 +19,8 @@ use crate::vocabulary::scope::Scope;
 use crate::vocabulary::slip::slip;
 
 impl FakeBuildkite {
-    /// Makes another user, a member of the [organization](Self::organization) that everything belongs to. Tokens of theirs
-    /// see what they see and may do what they may do.
+    /// Makes another user, a member of the [organization](Self::organization) that everything belongs to. Tokens of
+    /// theirs see what they see and may do what they may do.
     ///
     /// ```
     /// use fake_buildkite::{Access, FakeBuildkite, Scope};
@@ -49,7 +49,8 @@ impl FakeBuildkite {
         UserHandle::new(self.tie(), key)
     }
 
-    /// The user of the fake: an administrator of every organization, with the [token](Self::token) that has every scope.
+    /// The user of the fake: an administrator of every organization, with the [token](Self::token) that has every
+    /// scope.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, MemberRole};
@@ -297,8 +298,8 @@ impl TokenHandle {
         self.read(|_, token| token.secret.clone())
     }
 
-    /// It is good for so long from now, on the fake's clock. Whoever comes with it at that instant or later is answered with
-    /// 401.
+    /// It is good for so long from now, on the fake's clock. Whoever comes with it at that instant or later is answered
+    /// with 401.
     #[track_caller]
     #[expect(
         clippy::must_use_candidate,
@@ -313,8 +314,8 @@ impl TokenHandle {
         self.clone()
     }
 
-    /// It opens these organizations and no others. To those it was not granted, as to those its user is no member of, it
-    /// gets 404.
+    /// It opens these organizations and no others. To those it was not granted, as to those its user is no member of,
+    /// it gets 404.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, Scope};

@@ -25,16 +25,17 @@ use crate::vocabulary::slip::slip;
 /// What came of moving the clock: [`Events`](crate::Events) or [`Idle`](crate::Idle), and it reads like that.
 ///
 /// It is complete when it is returned, and can be `.await`ed all the same. Only where webhooks are registered and the
-/// call is made on a current-thread runtime of tokio, where waiting for a receiver would stop the very thread it may need,
-/// nothing has happened yet: `.await` moves the clock then, and using or dropping this without it panics with a sentence
-/// that says so. Without webhooks both forms are the same everywhere.
+/// call is made on a current-thread runtime of tokio, where waiting for a receiver would stop the very thread it may
+/// need, nothing has happened yet: `.await` moves the clock then, and using or dropping this without it panics with a
+/// sentence that says so. Without webhooks both forms are the same everywhere.
 ///
-/// On a multi-thread runtime the call itself waits for receivers, and other tasks go on meanwhile. A task that is aborted
-/// there ends when they have answered and not before: one that stays silent holds the thread of the task until the
-/// [`webhook_timeout`](crate::FakeBuildkiteBuilder::webhook_timeout) is over. A test that aborts tasks sets a short one.
+/// On a multi-thread runtime the call itself waits for receivers, and other tasks go on meanwhile. A task that is
+/// aborted there ends when they have answered and not before: one that stays silent holds the thread of the task until
+/// the [`webhook_timeout`](crate::FakeBuildkiteBuilder::webhook_timeout) is over. A test that aborts tasks sets a short
+/// one.
 ///
-/// Whoever receives a webhook may ask the fake anything and act through the API before it answers, but not move the clock:
-/// the clock waits for its answer.
+/// Whoever receives a webhook may ask the fake anything and act through the API before it answers, but not move the
+/// clock: the clock waits for its answer.
 ///
 /// ```
 /// use fake_buildkite::{FakeBuildkite, seconds};
@@ -69,8 +70,8 @@ struct Trip<T, S> {
     /// What is made of it in the end, or why that is a slip; also told whether it stopped before.
     finish: Finish<T>,
     events: Vec<Event>,
-    /// Where the record stood at the start, once it is known, if webhooks are told: then what receivers do belongs to what
-    /// happened.
+    /// Where the record stood at the start, once it is known, if webhooks are told: then what receivers do belongs to
+    /// what happened.
     position: Option<u64>,
     listeners: Listeners,
 }
@@ -385,8 +386,8 @@ impl<T, S: Stop> Future for Advancing<T, S> {
 }
 
 impl FakeBuildkite {
-    /// Waits, in real time, until every webhook has been told what there is to tell: what follows from requests and from
-    /// moves by hand goes out by itself, right after. [`advance`](Self::advance) and its kin wait for it anyway.
+    /// Waits, in real time, until every webhook has been told what there is to tell: what follows from requests and
+    /// from moves by hand goes out by itself, right after. [`advance`](Self::advance) and its kin wait for it anyway.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, WebhookEvent};

@@ -94,8 +94,8 @@ impl FakeBuildkite {
         }
     }
 
-    /// Every agent that ever connected, of every organization, in the order in which they did. Agents of the simulated fleet
-    /// connect with the first job of theirs.
+    /// Every agent that ever connected, of every organization, in the order in which they did. Agents of the simulated
+    /// fleet connect with the first job of theirs.
     ///
     /// ```
     /// use fake_buildkite::FakeBuildkite;
@@ -309,9 +309,9 @@ impl AgentHandle {
         })
     }
 
-    /// Somebody stops it: the build of the job it has is canceled, and when the command has ended, after 10 seconds unless
-    /// a test has it end sooner, the agent goes. One without a job goes at once, and one that is [stopping](Self::stop_gracefully) does not
-    /// finish its job.
+    /// Somebody stops it: the build of the job it has is canceled, and when the command has ended, after 10 seconds
+    /// unless a test has it end sooner, the agent goes. One without a job goes at once, and one that is
+    /// [stopping](Self::stop_gracefully) does not finish its job.
     ///
     /// ```
     /// use fake_buildkite::{AgentState, Agents, BuildState, FakeBuildkite, agent, hours, minutes};
@@ -435,8 +435,8 @@ impl AgentHandle {
         self.must_move(AgentMove::Resume);
     }
 
-    /// It goes by itself, at once, as when its machine is shut down: the command it runs ends with exit status -1, because
-    /// its agent stopped.
+    /// It goes by itself, at once, as when its machine is shut down: the command it runs ends with exit status -1,
+    /// because its agent stopped.
     ///
     /// ```
     /// use fake_buildkite::{AgentState, FakeBuildkite, JobState, SignalReason};
@@ -459,8 +459,8 @@ impl AgentHandle {
         self.must_move(AgentMove::Disconnect);
     }
 
-    /// It is not heard of from now on: it is given no job, nothing its command does arrives, and 3 minutes later Buildkite
-    /// takes it for lost.
+    /// It is not heard of from now on: it is given no job, nothing its command does arrives, and 3 minutes later
+    /// Buildkite takes it for lost.
     ///
     /// ```
     /// use fake_buildkite::{AgentState, Agents, FakeBuildkite, agent, minutes};

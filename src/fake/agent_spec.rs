@@ -46,7 +46,8 @@ pub struct AgentSpec {
     machine: Machine,
 }
 
-/// An agent for [`Agents::fleet`](crate::Agents::fleet), or for [`FakeBuildkite::connect_agent`]: one slot, no tags, and so in the queue `default`.
+/// An agent for [`Agents::fleet`](crate::Agents::fleet), or for [`FakeBuildkite::connect_agent`]: one slot, no tags,
+/// and so in the queue `default`.
 ///
 /// ```
 /// use fake_buildkite::{Agents, FakeBuildkite, JobState, agent, seconds};
@@ -115,8 +116,8 @@ impl AgentSpec {
         self
     }
 
-    /// It serves this queue of this cluster and no other, and is outside of clusters otherwise. In a fleet that a fake starts
-    /// with, both are there from the start: the cluster's first queue is its default queue, as with
+    /// It serves this queue of this cluster and no other, and is outside of clusters otherwise. In a fleet that a fake
+    /// starts with, both are there from the start: the cluster's first queue is its default queue, as with
     /// [`FakeBuildkite::cluster`].
     ///
     /// ```
@@ -247,7 +248,8 @@ impl FakeBuildkite {
     ///
     /// # Panics
     ///
-    /// If the fleet of this fake is not fixed, if there is no such organization or no such queue of a cluster, or if the agent has not exactly one slot.
+    /// If the fleet of this fake is not fixed, if there is no such organization or no such queue of a cluster, or if
+    /// the agent has not exactly one slot.
     #[track_caller]
     pub fn connect_agent(&self, spec: AgentSpec) -> AgentHandle {
         slip_unless!(

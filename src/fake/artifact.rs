@@ -164,8 +164,8 @@ impl JobHandle {
     }
 
     /// The upload of its latest artifact with this path came to something else than `finished`: it is still on its way
-    /// (`new`), it failed (`error`), or its time is over (`expired`). With `deleted` it is gone, as if somebody had deleted
-    /// it.
+    /// (`new`), it failed (`error`), or its time is over (`expired`). With `deleted` it is gone, as if somebody had
+    /// deleted it.
     ///
     /// ```
     /// use fake_buildkite::{ArtifactState, FakeBuildkite};

@@ -409,8 +409,8 @@ impl BuildHandle {
         self.read(|_, build| build.finished_at)
     }
 
-    /// The job of the step with this key, else with this label, else the one of several jobs of a step that is called so;
-    /// its latest attempt.
+    /// The job of the step with this key, else with this label, else the one of several jobs of a step that is called
+    /// so; its latest attempt.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -525,9 +525,9 @@ impl BuildHandle {
         }
     }
 
-    /// Retries every job that did not end well and can be retried, as somebody in the web interface would: those that failed,
-    /// forgiven or not, were canceled, timed out or expired. Gives the new jobs, in the order of their steps; none, if nothing
-    /// can be retried, as in a canceled build.
+    /// Retries every job that did not end well and can be retried, as somebody in the web interface would: those that
+    /// failed, forgiven or not, were canceled, timed out or expired. Gives the new jobs, in the order of their steps;
+    /// none, if nothing can be retried, as in a canceled build.
     ///
     /// ```
     /// use fake_buildkite::{BuildState, FakeBuildkite};
@@ -599,7 +599,8 @@ impl BuildHandle {
     /// use fake_buildkite::{BuildState, FakeBuildkite};
     ///
     /// let fake = FakeBuildkite::start();
-    /// let build = fake.pipeline("app").steps("steps: [{command: make}, {block: Ship?}, {command: ship}]").create_build();
+    /// let steps = "steps: [{command: make}, {block: Ship?}, {command: ship}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
     /// build.pass();
     /// assert_eq!(build.state(), BuildState::Passed);
     /// ```
@@ -617,8 +618,8 @@ impl BuildHandle {
         );
     }
 
-    /// Lets the next job that can run fail with exit status 1, and everything that can still run after that pass, by hand
-    /// and at this instant. Blocked steps stay as they are.
+    /// Lets the next job that can run fail with exit status 1, and everything that can still run after that pass, by
+    /// hand and at this instant. Blocked steps stay as they are.
     ///
     /// ```
     /// use fake_buildkite::{BuildState, FakeBuildkite, JobState};
@@ -666,8 +667,8 @@ impl BuildHandle {
         );
     }
 
-    /// Its page, for a browser: the timeline, every job with what it waited for, and the logs. It needs no token and shows
-    /// the build as it stands when it is loaded.
+    /// Its page, for a browser: the timeline, every job with what it waited for, and the logs. It needs no token and
+    /// shows the build as it stands when it is loaded.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -724,8 +725,8 @@ impl BuildHandle {
             .expect("a possible move");
     }
 
-    /// All attempts of the jobs of the steps with this key, else with this label, else called so in events; else of the jobs
-    /// called so. Oldest first.
+    /// All attempts of the jobs of the steps with this key, else with this label, else called so in events; else of the
+    /// jobs called so. Oldest first.
     fn matching_jobs(&self, engine: &Engine, name: &str) -> Vec<JobKey> {
         let fits: [fn(&StepRun) -> Option<&str>; 3] = [
             |step| step.step.common().key.as_deref(),

@@ -307,24 +307,24 @@ impl FakeBuildkiteBuilder {
 
     /// Runs the server on the tokio runtime in which [`start`](Self::start) is called, instead of a thread of its own.
     ///
-    /// For tests with a paused clock: tokio sees a request that is on its way to a task of the same runtime, and lets no
-    /// time pass meanwhile. To a server on another thread it is blind: what waits for the answer looks idle, the clock
-    /// jumps to the next timer, and that is the client's own time-out. Needed for [`Clock::FollowTokio`], good for any
-    /// clock once tokio's is paused.
+    /// For tests with a paused clock: tokio sees a request that is on its way to a task of the same runtime, and lets
+    /// no time pass meanwhile. To a server on another thread it is blind: what waits for the answer looks idle, the
+    /// clock jumps to the next timer, and that is the client's own time-out. Needed for [`Clock::FollowTokio`], good
+    /// for any clock once tokio's is paused.
     ///
-    /// A fake that follows tokio's clock makes sure of it: before it serves the first socket, it sends something over one
-    /// beside a timer. If the clock has moved meanwhile, every request is answered with 500 from then on, and everything a
-    /// test asks of the fake panics, with a sentence that says so. Connections [in memory](FakeBuildkite::connect) need no
-    /// such check.
+    /// A fake that follows tokio's clock makes sure of it: before it serves the first socket, it sends something over
+    /// one beside a timer. If the clock has moved meanwhile, every request is answered with 500 from then on, and
+    /// everything a test asks of the fake panics, with a sentence that says so. Connections [in
+    /// memory](FakeBuildkite::connect) need no such check.
     ///
     /// What comes with it:
     ///
-    /// - A blocking client on a current-thread runtime waits for ever: the thread it blocks is the one that would answer.
-    ///   That cannot be noticed from inside. Use an async client, or `spawn_blocking`.
+    /// - A blocking client on a current-thread runtime waits for ever: the thread it blocks is the one that would
+    ///   answer. That cannot be noticed from inside. Use an async client, or `spawn_blocking`.
     /// - Requests from outside the runtime (a child process, another runtime, a thread) are served, but a paused clock
     ///   does not see them on their way.
-    /// - Limits in real time do not hold ([`request_timeout`](Self::request_timeout), idle connections): there is no clock
-    ///   to keep them by.
+    /// - Limits in real time do not hold ([`request_timeout`](Self::request_timeout), idle connections): there is no
+    ///   clock to keep them by.
     /// - After the fake was dropped the port is closed on Linux at once, elsewhere when the runtime next runs.
     ///
     /// ```
@@ -345,8 +345,8 @@ impl FakeBuildkiteBuilder {
         self
     }
 
-    /// The port of 127.0.0.1 on which the fake listens, instead of any free one. For programs that cannot be told where the
-    /// fake is: tests that run side by side cannot share a port.
+    /// The port of 127.0.0.1 on which the fake listens, instead of any free one. For programs that cannot be told where
+    /// the fake is: tests that run side by side cannot share a port.
     ///
     /// ```no_run
     /// let fake = fake_buildkite::FakeBuildkite::builder().port(8_989).start();
@@ -389,8 +389,8 @@ impl FakeBuildkiteBuilder {
         self
     }
 
-    /// Enforces the documented limits of the platform that not every organization is held to: 500 jobs an upload, 4,000 a
-    /// build, 50 a matrix. Without it a build may have 100,000 jobs, and one file 10,000. 500 uploads a build are the
+    /// Enforces the documented limits of the platform that not every organization is held to: 500 jobs an upload, 4,000
+    /// a build, 50 a matrix. Without it a build may have 100,000 jobs, and one file 10,000. 500 uploads a build are the
     /// limit in any case.
     ///
     /// ```
@@ -407,8 +407,8 @@ impl FakeBuildkiteBuilder {
         self
     }
 
-    /// Jobs expire as on the service, which looks once an hour, at its fifth minute, for those that waited 30 days. Without
-    /// it they expire at the very instant.
+    /// Jobs expire as on the service, which looks once an hour, at its fifth minute, for those that waited 30 days.
+    /// Without it they expire at the very instant.
     ///
     /// ```
     /// use fake_buildkite::{Agents, FakeBuildkite, JobState, days, minutes};
@@ -439,8 +439,8 @@ impl FakeBuildkiteBuilder {
     }
 
     /// Raw logs are byte for byte what commands print, as from agents that were told to leave time stamps out: no
-    /// `ESC _bk;t=…` before each line and no `\r` at its end. `header_times` of the API then has an instant for each line
-    /// that begins a group (`--- `, `+++ `, `~~~ `), which it has not where lines have time stamps.
+    /// `ESC _bk;t=…` before each line and no `\r` at its end. `header_times` of the API then has an instant for each
+    /// line that begins a group (`--- `, `+++ `, `~~~ `), which it has not where lines have time stamps.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::builder().plain_logs().start();
@@ -486,9 +486,10 @@ impl FakeBuildkiteBuilder {
         self
     }
 
-    /// Rate limits hold: a user who asks more than 50 times in a minute of the fake's clock is answered with 429 until the
-    /// minute is over, and so is everybody once all users together have asked 200 times. Without it requests are counted,
-    /// and the `RateLimit-*` headers are there, but nobody is sent away and no number of remaining requests falls below 1.
+    /// Rate limits hold: a user who asks more than 50 times in a minute of the fake's clock is answered with 429 until
+    /// the minute is over, and so is everybody once all users together have asked 200 times. Without it requests are
+    /// counted, and the `RateLimit-*` headers are there, but nobody is sent away and no number of remaining requests
+    /// falls below 1.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, seconds};
@@ -507,8 +508,8 @@ impl FakeBuildkiteBuilder {
         self
     }
 
-    /// How many requests one user, and all users together, may make in a minute: 50 and 200 unless a test says otherwise.
-    /// Shown in headers; [`enforce_rate_limits`](Self::enforce_rate_limits) makes them hold.
+    /// How many requests one user, and all users together, may make in a minute: 50 and 200 unless a test says
+    /// otherwise. Shown in headers; [`enforce_rate_limits`](Self::enforce_rate_limits) makes them hold.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::builder().rate_limit(10, 100).start();
@@ -551,7 +552,8 @@ impl FakeBuildkiteBuilder {
         self
     }
 
-    /// A new pipeline has to name its cluster, as in new organizations of Buildkite: without `cluster_id` clients get 422.
+    /// A new pipeline has to name its cluster, as in new organizations of Buildkite: without `cluster_id` clients
+    /// get 422.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::builder().clusters_required().start();
@@ -597,8 +599,8 @@ impl FakeBuildkiteBuilder {
         self
     }
 
-    /// How long the receiver of a webhook may take to answer, in real time: 10 seconds unless a test says otherwise. Then
-    /// the delivery has failed, and the next one goes out.
+    /// How long the receiver of a webhook may take to answer, in real time: 10 seconds unless a test says otherwise.
+    /// Then the delivery has failed, and the next one goes out.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, WebhookReceiver, millis};
@@ -664,8 +666,8 @@ impl FakeBuildkiteBuilder {
     ///
     /// # Panics
     ///
-    /// If the system has no port, descriptor or thread left; if there is no tokio runtime [to run on](Self::on_current_runtime),
-    /// or the clock needs one and was not given it.
+    /// If the system has no port, descriptor or thread left; if there is no tokio runtime [to run
+    /// on](Self::on_current_runtime), or the clock needs one and was not given it.
     #[must_use]
     #[track_caller]
     pub fn start(self) -> FakeBuildkite {

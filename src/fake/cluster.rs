@@ -34,8 +34,8 @@ const FIRST_QUEUE: &str = "default";
 const FIRST_DESCRIPTION: &str = "Automatically created when the cluster was created";
 
 impl FakeBuildkite {
-    /// Begins a new cluster; `create` makes it. Like one that is made in the browser it has a queue `default`, which is its
-    /// default queue, unless the test says otherwise. A client that makes one over the API gets none.
+    /// Begins a new cluster; `create` makes it. Like one that is made in the browser it has a queue `default`, which is
+    /// its default queue, unless the test says otherwise. A client that makes one over the API gets none.
     ///
     /// Pipelines are put into it with [`PipelineBuilder::cluster`]. The simulated fleet serves every queue.
     ///
@@ -439,8 +439,8 @@ impl ClusterHandle {
         }
     }
 
-    /// Makes an agent token, and returns its value: 24 letters and digits from the seed. Clients see the token, and never
-    /// again what it is.
+    /// Makes an agent token, and returns its value: 24 letters and digits from the seed. Clients see the token, and
+    /// never again what it is.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -497,7 +497,8 @@ impl ClusterHandle {
         })
     }
 
-    /// The users who maintain it, in the order in which they became it. Teams may, too: [`maintaining_teams`](Self::maintaining_teams).
+    /// The users who maintain it, in the order in which they became it. Teams may, too:
+    /// [`maintaining_teams`](Self::maintaining_teams).
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -677,9 +678,9 @@ pub struct ClusterTokenRecord {
 impl PipelineBuilder {
     /// It is in this cluster, and so are its builds; in none unless a test says otherwise.
     ///
-    /// Their command jobs wait in the queue that their `agents: {queue: …}` names, or else in the cluster's default queue.
-    /// A build with a step that names a queue which is not there is refused, as Buildkite refuses such an upload. Without a
-    /// default queue, jobs that name none wait until there is one.
+    /// Their command jobs wait in the queue that their `agents: {queue: …}` names, or else in the cluster's default
+    /// queue. A build with a step that names a queue which is not there is refused, as Buildkite refuses such an
+    /// upload. Without a default queue, jobs that name none wait until there is one.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();

@@ -32,11 +32,11 @@ use crate::fake::FakeBuildkite;
 pub struct Connection(DuplexStream);
 
 impl FakeBuildkite {
-    /// A connection to the fake in memory, for HTTP clients that take a stream: no port, no descriptor, and exact under a
-    /// paused clock on every system. It is served as one over a socket is.
+    /// A connection to the fake in memory, for HTTP clients that take a stream: no port, no descriptor, and exact under
+    /// a paused clock on every system. It is served as one over a socket is.
     ///
-    /// URLs in answers begin with the `Host` that the client names; `http://fake.test` does well. So does the address of an
-    /// artifact's bytes, which over a socket is at another host: a connection in memory leads nowhere else.
+    /// URLs in answers begin with the `Host` that the client names; `http://fake.test` does well. So does the address
+    /// of an artifact's bytes, which over a socket is at another host: a connection in memory leads nowhere else.
     ///
     /// ```
     /// use http_body_util::{BodyExt as _, Empty};

@@ -1,4 +1,5 @@
-//! Walking where no test was written for: random legal events around the program under test, until something does not hold.
+//! Walking where no test was written for: random legal events around the program under test, until something does not
+//! hold.
 //!
 //! A walk is decided by a list of numbers drawn from a seed. What a number means depends on what is possible when it is
 //! used, so that any part of a list is a walk as well; that is how a failing walk is made shorter before it is shown.
@@ -29,11 +30,12 @@ const TRIES: usize = 200;
 /// Names the environment variable that makes one walk again.
 const REPLAY: &str = "FAKE_BUILDKITE_REPLAY";
 
-/// Walks a hundred times through up to 40 random legal events each, in a fake of its own each time: jobs start, end, fail,
-/// time out and lose their agents, people unblock, cancel and retry, time passes. `body` sets things up, lets the program
-/// under test act between the events, and asserts what must always hold.
+/// Walks a hundred times through up to 40 random legal events each, in a fake of its own each time: jobs start, end,
+/// fail, time out and lose their agents, people unblock, cancel and retry, time passes. `body` sets things up, lets the
+/// program under test act between the events, and asserts what must always hold.
 ///
-/// When `body` panics, or its fake ends with something to [report](FakeBuildkite::verify), the walk is made as short as it still fails, its events are printed, and a line to make it again:
+/// When `body` panics, or its fake ends with something to [report](FakeBuildkite::verify), the walk is made as short as
+/// it still fails, its events are printed, and a line to make it again:
 /// `FAKE_BUILDKITE_REPLAY=… cargo test name_of_the_test`.
 ///
 /// ```
@@ -225,8 +227,8 @@ impl Walk {
         &self.fake
     }
 
-    /// Makes one more event happen, and returns when webhooks are told of it. False when the walk is over, or nothing can
-    /// happen; then nothing did.
+    /// Makes one more event happen, and returns when webhooks are told of it. False when the walk is over, or nothing
+    /// can happen; then nothing did.
     ///
     /// ```
     /// use fake_buildkite::Explore;
@@ -265,8 +267,8 @@ impl Walk {
         true
     }
 
-    /// Receivers of webhooks may act, and what is possible next depends on that: they are waited for, so that a walk can be
-    /// made again. Not where that would stop the receiver; there time cannot pass either.
+    /// Receivers of webhooks may act, and what is possible next depends on that: they are waited for, so that a walk
+    /// can be made again. Not where that would stop the receiver; there time cannot pass either.
     #[track_caller]
     fn settle(&self) {
         if !wait::is_on_current_thread() {
@@ -434,8 +436,8 @@ fn draws_of(token: &str) -> Option<Vec<u32>> {
 }
 
 /// Runs `body` twice, each time in a fake of its own, and compares what happened, line by line: a test that passes only
-/// sometimes shows here what is different. With webhooks, `body` waits for [`settled`](FakeBuildkite::settled) between what
-/// it does by hand: when a receiver has answered is a matter of real time otherwise.
+/// sometimes shows here what is different. With webhooks, `body` waits for [`settled`](FakeBuildkite::settled) between
+/// what it does by hand: when a receiver has answered is a matter of real time otherwise.
 ///
 /// ```
 /// use fake_buildkite::{assert_repeatable, minutes};

@@ -9,8 +9,8 @@ use crate::journal::RequestRecord;
 use crate::vocabulary::route::Route;
 use crate::vocabulary::slip::slip_unless;
 
-/// Holds requests to an endpoint; made by [`FakeBuildkite::hold`] and [`FakeBuildkite::hold_every`]. Dropping it lets them
-/// go.
+/// Holds requests to an endpoint; made by [`FakeBuildkite::hold`] and [`FakeBuildkite::hold_every`]. Dropping it lets
+/// them go.
 ///
 /// ```
 /// use fake_buildkite::{FakeBuildkite, Route};
@@ -36,10 +36,11 @@ pub struct Gate {
 
 impl FakeBuildkite {
     /// Holds the next request to an endpoint before it has any effect, until the gate is released or dropped. Later
-    /// requests go by. For exact interleavings: what happens between the moment a request is sent and the moment it counts.
+    /// requests go by. For exact interleavings: what happens between the moment a request is sent and the moment it
+    /// counts.
     ///
-    /// A request that is let go is answered as if it came just then; faults see it then, too. A client that has given up
-    /// meanwhile does not undo it, as on any server.
+    /// A request that is let go is answered as if it came just then; faults see it then, too. A client that has given
+    /// up meanwhile does not undo it, as on any server.
     ///
     /// ```
     /// use fake_buildkite::{BuildState, FakeBuildkite, Route};
@@ -72,10 +73,12 @@ impl FakeBuildkite {
     /// let fake = FakeBuildkite::start();
     /// let app = fake.pipeline("app").create();
     /// let gate = fake.hold_every(Route::CreateBuild);
-    /// # let (url, token) = (format!("{}organizations/acme/pipelines/app/builds", fake.api_url()), fake.token().to_owned());
+    /// # let url = format!("{}organizations/acme/pipelines/app/builds", fake.api_url());
+    /// # let token = fake.token().to_owned();
     /// let create = move || {
     ///     // … creates a build …
-    /// #   reqwest::blocking::Client::new().post(&url).bearer_auth(&token).body(r#"{"commit":"HEAD","branch":"main"}"#).send().unwrap();
+    /// #   let create = reqwest::blocking::Client::new().post(&url).bearer_auth(&token);
+    /// #   create.body(r#"{"commit":"HEAD","branch":"main"}"#).send().unwrap();
     /// };
     /// let programs = [std::thread::spawn(create.clone()), std::thread::spawn(create)];
     /// gate.arrived().blocking();

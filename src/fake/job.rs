@@ -145,7 +145,7 @@ impl JobHandle {
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
-    /// let steps = "steps: [{command: make, key: test, label: Test}, {command: make, label: Lint}, {command: make}, wait]";
+    /// let steps = "[{command: make, key: test, label: Test}, {command: make, label: Lint}, {command: make}, wait]";
     /// let build = fake.pipeline("app").steps(steps).create_build();
     /// let names: Vec<_> = build.all_jobs().iter().map(|job| job.name()).collect();
     /// assert_eq!(names, ["test", "Lint", "make", "wait"]);
@@ -228,8 +228,8 @@ impl JobHandle {
         self.read(|_, job| job.priority)
     }
 
-    /// Changes its priority, as somebody in the web interface would. A job that waits for an agent moves to another place in
-    /// the queue; for one that has an agent already it changes nothing but what is shown.
+    /// Changes its priority, as somebody in the web interface would. A job that waits for an agent moves to another
+    /// place in the queue; for one that has an agent already it changes nothing but what is shown.
     ///
     /// ```
     /// use fake_buildkite::{Agents, FakeBuildkite, JobState, agent, seconds};
@@ -526,8 +526,9 @@ impl JobHandle {
         self.run_to(exit_status);
     }
 
-    /// Somebody cancels this job alone. On an agent it is `canceling` for the 10 seconds a command is given to stop; then
-    /// the command is killed. Its script does nothing more meanwhile, but a test can have it [end](Self::finish) sooner.
+    /// Somebody cancels this job alone. On an agent it is `canceling` for the 10 seconds a command is given to stop;
+    /// then the command is killed. Its script does nothing more meanwhile, but a test can have it [end](Self::finish)
+    /// sooner.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, JobState, seconds};
@@ -590,8 +591,8 @@ impl JobHandle {
         self.must_move(Move::Expire);
     }
 
-    /// The job's agent is not heard of from now on: nothing its command does arrives, and 3 minutes later Buildkite takes
-    /// it for lost. Starting or finishing the job by hand means that it was heard of again.
+    /// The job's agent is not heard of from now on: nothing its command does arrives, and 3 minutes later Buildkite
+    /// takes it for lost. Starting or finishing the job by hand means that it was heard of again.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, JobState, minutes, seconds};
@@ -694,8 +695,8 @@ impl JobHandle {
     ///
     /// # Errors
     ///
-    /// If no agent works on the job, if the agent cannot read the YAML, or if the server rejects it. Nothing has changed
-    /// then.
+    /// If no agent works on the job, if the agent cannot read the YAML, or if the server rejects it. Nothing has
+    /// changed then.
     #[track_caller]
     pub fn try_upload_pipeline(
         &self,

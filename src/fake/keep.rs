@@ -1,5 +1,5 @@
-//! What happened in every fake of a run, on disk, for `tests/determinism/run` to compare with another run. Compiled with
-//! `--cfg fake_buildkite_keep_logs` alone; nothing of it is in a usual build.
+//! What happened in every fake of a run, on disk, for `tests/determinism/run` to compare with another run. Compiled
+//! with `--cfg fake_buildkite_keep_logs` alone; nothing of it is in a usual build.
 
 use std::cell::Cell;
 use std::fmt::Write as _;
@@ -18,8 +18,8 @@ const DIRECTORY: &str = "FAKE_BUILDKITE_LOGS";
 pub(super) struct Name(String);
 
 impl Name {
-    /// The next one: the `n`th fake that this test has made. What other threads make has no place that would be the same
-    /// in another run, and is told from the rest by a `~`; its text is compared without its name.
+    /// The next one: the `n`th fake that this test has made. What other threads make has no place that would be the
+    /// same in another run, and is told from the rest by a `~`; its text is compared without its name.
     pub(super) fn next() -> Self {
         thread_local! {
             static MADE: Cell<u64> = const { Cell::new(0) };

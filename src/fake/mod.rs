@@ -99,8 +99,8 @@ pub use webhook::{WebhookBuilder, WebhookHandle};
 /// It starts in a fraction of a millisecond, works in `#[test]` and under any runtime, and is gone when it is dropped:
 /// the port is closed then, and every connection within a tenth of a second. Requests that are held or late are not waited for.
 ///
-/// Handles on what is in it do not keep it alive. One that is used when the fake is gone, when what it leads to was deleted or
-/// [undone](Self::rewind), or with another fake than its own, panics with a sentence that says so.
+/// Handles on what is in it do not keep it alive. One that is used when the fake is gone, when what it leads to was
+/// deleted or [undone](Self::rewind), or with another fake than its own, panics with a sentence that says so.
 ///
 /// ```
 /// use fake_buildkite::{BuildState, FakeBuildkite, JobState, minutes};

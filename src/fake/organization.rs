@@ -285,8 +285,8 @@ impl OrganizationHandle {
             .collect()
     }
 
-    /// Lets teams decide who sees what, as the endpoint does: without a team yet, one that is called Everyone is made, with
-    /// every member and every pipeline. Nothing happens if they are enabled already.
+    /// Lets teams decide who sees what, as the endpoint does: without a team yet, one that is called Everyone is made,
+    /// with every member and every pipeline. Nothing happens if they are enabled already.
     ///
     /// ```
     /// use fake_buildkite::{Access, FakeBuildkite};

@@ -13,14 +13,14 @@ pub(super) struct DeadPort {
 }
 
 impl FakeBuildkite {
-    /// Closes the port and every connection: from now on clients are refused, as when Buildkite is down. The world stays,
-    /// and everything else works: handles, the clock, [`restart`](Self::restart). Stopping twice is fine.
+    /// Closes the port and every connection: from now on clients are refused, as when Buildkite is down. The world
+    /// stays, and everything else works: handles, the clock, [`restart`](Self::restart). Stopping twice is fine.
     ///
-    /// Answers that are being written are, for a twentieth of a second; requests that are held or late are dropped. While
-    /// the fake is stopped a socket that never listens keeps its port from everybody else, and new
-    /// [connections in memory](Self::connect) are closed at once.
-    /// [On a runtime of the test](crate::FakeBuildkiteBuilder::on_current_runtime) the port is closed on Linux at once,
-    /// elsewhere when the runtime next runs, and so are connections everywhere.
+    /// Answers that are being written are, for a twentieth of a second; requests that are held or late are dropped.
+    /// While the fake is stopped a socket that never listens keeps its port from everybody else, and new [connections
+    /// in memory](Self::connect) are closed at once. [On a runtime of the
+    /// test](crate::FakeBuildkiteBuilder::on_current_runtime) the port is closed on Linux at once, elsewhere when the
+    /// runtime next runs, and so are connections everywhere.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -61,8 +61,8 @@ impl FakeBuildkite {
         }
     }
 
-    /// The origin of a server that is not there: whoever connects is refused, for as long as the fake lives. A socket that
-    /// never listens keeps the port from everybody else. The same at each call.
+    /// The origin of a server that is not there: whoever connects is refused, for as long as the fake lives. A socket
+    /// that never listens keeps the port from everybody else. The same at each call.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();

@@ -12,8 +12,8 @@ use crate::vocabulary::access::Access;
 use crate::vocabulary::slip::slip;
 
 impl PipelineBuilder {
-    /// The branches it builds, as patterns with white space between: a build of another one is refused to clients, unless
-    /// they ask to ignore the filter or it is for a pull request. Builds a test makes by hand are let through.
+    /// The branches it builds, as patterns with white space between: a build of another one is refused to clients,
+    /// unless they ask to ignore the filter or it is for a pull request. Builds a test makes by hand are let through.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -125,8 +125,8 @@ impl PipelineBuilder {
         self
     }
 
-    /// What the fake's user may do with it, everything unless a test says otherwise: what goes beyond is answered with 403
-    /// and `Forbidden`. Handles may do everything.
+    /// What the fake's user may do with it, everything unless a test says otherwise: what goes beyond is answered with
+    /// 403 and `Forbidden`. Handles may do everything.
     ///
     /// ```
     /// use fake_buildkite::{Access, FakeBuildkite};

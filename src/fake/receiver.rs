@@ -13,8 +13,8 @@ use crate::http::reply::{Answering, Reply, Served};
 use crate::http::server::{FREE_PORT, Server};
 use crate::webhook;
 
-/// A server on a free port of this machine that keeps what webhooks tell it, and answers as the test says. It is gone when
-/// it is dropped.
+/// A server on a free port of this machine that keeps what webhooks tell it, and answers as the test says. It is gone
+/// when it is dropped.
 ///
 /// ```
 /// use fake_buildkite::{FakeBuildkite, WebhookEvent, WebhookReceiver, minutes};
@@ -73,8 +73,8 @@ impl WebhookReceiver {
         Self::answering(|_| 200)
     }
 
-    /// One that answers with the status that the closure says. It may act through the API first, with a blocking client as
-    /// well: it has a thread of its own, and the fake's clock waits for it.
+    /// One that answers with the status that the closure says. It may act through the API first, with a blocking client
+    /// as well: it has a thread of its own, and the fake's clock waits for it.
     ///
     /// ```
     /// use fake_buildkite::{BuildState, FakeBuildkite, WebhookEvent, WebhookReceiver, minutes};
@@ -99,8 +99,8 @@ impl WebhookReceiver {
     ///
     /// # Panics
     ///
-    /// If the system has no port, descriptor or thread left. A panic of the closure is answered with 500, and raised when
-    /// the receiver is dropped.
+    /// If the system has no port, descriptor or thread left. A panic of the closure is answered with 500, and raised
+    /// when the receiver is dropped.
     #[must_use]
     #[track_caller]
     pub fn answering(answer: impl Fn(&Received) -> u16 + Send + Sync + 'static) -> Self {

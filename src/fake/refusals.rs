@@ -75,7 +75,8 @@ impl fmt::Display for IllegalMove {
 
 impl std::error::Error for IllegalMove {}
 
-/// A move by hand that the agent cannot make, with those it can; see [`AgentHandle::try_move`](crate::AgentHandle::try_move).
+/// A move by hand that the agent cannot make, with those it can; see
+/// [`AgentHandle::try_move`](crate::AgentHandle::try_move).
 ///
 /// ```
 /// use fake_buildkite::{AgentMove, AgentState, Agents, FakeBuildkite, agent};
@@ -183,8 +184,8 @@ impl fmt::Display for UploadError {
 
 impl std::error::Error for UploadError {}
 
-/// Something that only a command on an agent can do, and no agent works on the job: it does not run, or its agent is not
-/// heard of.
+/// Something that only a command on an agent can do, and no agent works on the job: it does not run, or its agent is
+/// not heard of.
 ///
 /// ```
 /// let fake = fake_buildkite::FakeBuildkite::start();

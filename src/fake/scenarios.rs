@@ -124,9 +124,9 @@ steps:
     app
 }
 
-/// A build that is over by the time it is canceled, however fast the one who cancels is: its one job, `test`, starts after
-/// the first read of the build, and ends after the second, which shows it running. Canceling is refused then, with 422. No
-/// time passes.
+/// A build that is over by the time it is canceled, however fast the one who cancels is: its one job, `test`, starts
+/// after the first read of the build, and ends after the second, which shows it running. Canceling is refused then,
+/// with 422. No time passes.
 ///
 /// ```
 /// use fake_buildkite::{BuildState, FakeBuildkite, Route, scenarios};
@@ -150,9 +150,9 @@ pub fn cancel_race(fake: &FakeBuildkite) -> PipelineHandle {
     app
 }
 
-/// As [`happy`], but Buildkite has had enough of whoever asks: the first three reads of a build are answered 429, with no
-/// time to wait, so that clients that do wait need none. A test in which they are not read that often fails when the fake
-/// is dropped.
+/// As [`happy`], but Buildkite has had enough of whoever asks: the first three reads of a build are answered 429, with
+/// no time to wait, so that clients that do wait need none. A test in which they are not read that often fails when the
+/// fake is dropped.
 ///
 /// ```
 /// use fake_buildkite::{FakeBuildkite, scenarios};

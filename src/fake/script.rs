@@ -263,19 +263,21 @@ impl JobScript {
     /// The command uploads steps into its build, as the last thing before it ends. Several uploads happen one after the
     /// other, and the steps of each stand before those of the one before, as on Buildkite.
     ///
-    /// An upload that Buildkite refuses, because a key is taken, say, is printed into the job's log, and the command ends
-    /// with exit status 1.
+    /// An upload that Buildkite refuses, because a key is taken, say, is printed into the job's log, and the command
+    /// ends with exit status 1.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, JobState};
     ///
     /// let fake = FakeBuildkite::start();
-    /// let app = fake.pipeline("app").steps("steps: [{command: generate, key: gen}, wait, {command: ship, key: ship}]").create();
+    /// let steps = "steps: [{command: generate, key: gen}, wait, {command: ship, key: ship}]";
+    /// let app = fake.pipeline("app").steps(steps).create();
     /// app.on_job("gen").uploads("steps: [{command: make, key: made}]");
     /// app.on_job("made").exits(1); // known, because `gen` uploads it
     /// let build = app.create_build();
     /// fake.run_until_idle();
-    /// assert_eq!(build.job("ship").state(), JobState::WaitingFailed, "the wait waits for what was uploaded before it");
+    /// let ship = build.job("ship").state();
+    /// assert_eq!(ship, JobState::WaitingFailed, "the wait waits for what was uploaded before it");
     /// ```
     ///
     /// # Panics
@@ -404,8 +406,8 @@ impl JobScript {
     }
 
     /// The test depends on it: unless every attempt that is told has run by the end,
-    /// [`verify`](crate::FakeBuildkite::verify) fails the test, and names this script. What a job does that was started by
-    /// hand does not count.
+    /// [`verify`](crate::FakeBuildkite::verify) fails the test, and names this script. What a job does that was started
+    /// by hand does not count.
     ///
     /// ```
     /// use fake_buildkite::FakeBuildkite;

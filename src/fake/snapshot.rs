@@ -15,8 +15,9 @@ use crate::wire::build::reported_state;
 /// How many builds a snapshot names.
 const NAMED: usize = 10;
 
-/// Everything that is true in a fake at an instant: builds, jobs and pipelines, the clock, scripts and how far they got, the
-/// record of what happened. Made by [`FakeBuildkite::snapshot`]; cheap to make and to clone, whatever the size.
+/// Everything that is true in a fake at an instant: builds, jobs and pipelines, the clock, scripts and how far they
+/// got, the record of what happened. Made by [`FakeBuildkite::snapshot`]; cheap to make and to clone, whatever the
+/// size.
 ///
 /// `Display` gives a line that can stand in a failing test:
 ///
@@ -44,7 +45,8 @@ impl Snapshot {
 pub(super) struct Family(Arc<()>);
 
 impl FakeBuildkite {
-    /// The world as it is now, to come back to with [`rewind`](Self::rewind). Costs nothing but the changes that follow.
+    /// The world as it is now, to come back to with [`rewind`](Self::rewind). Costs nothing but the changes that
+    /// follow.
     ///
     /// ```
     /// use fake_buildkite::{BuildState, FakeBuildkite};
@@ -67,10 +69,10 @@ impl FakeBuildkite {
         }
     }
 
-    /// Goes back to a snapshot of this fake, or of one it was forked from or into: everything is as it was then, the clock
-    /// and the record of what happened included, and from there the same calls give the same bytes again. Connections stay
-    /// open. Handles on what was made later are handles on nothing, until something is made in its place. A client that
-    /// kept an `ETag` from the future that is no more gets the body anew.
+    /// Goes back to a snapshot of this fake, or of one it was forked from or into: everything is as it was then, the
+    /// clock and the record of what happened included, and from there the same calls give the same bytes again.
+    /// Connections stay open. Handles on what was made later are handles on nothing, until something is made in its
+    /// place. A client that kept an `ETag` from the future that is no more gets the body anew.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, hours};
@@ -105,14 +107,14 @@ impl FakeBuildkite {
         self.driver.start_posting();
     }
 
-    /// Starts another fake, on a port of its own, that goes on from here: ten endings from one expensive beginning. What
-    /// happens in one does not touch the other.
+    /// Starts another fake, on a port of its own, that goes on from here: ten endings from one expensive beginning.
+    /// What happens in one does not touch the other.
     ///
-    /// A fault, a script that must run, or a request for what nobody serves, that was open before the fork fails the test
-    /// here and not in the fork, unless it is asked to [`verify`](Self::verify).
+    /// A fault, a script that must run, or a request for what nobody serves, that was open before the fork fails the
+    /// test here and not in the fork, unless it is asked to [`verify`](Self::verify).
     ///
-    /// Tokens, ids and URLs' paths are the same in both; only the origin differs. A handle belongs to the fake it was made
-    /// with: in the fork, look things up again.
+    /// Tokens, ids and URLs' paths are the same in both; only the origin differs. A handle belongs to the fake it was
+    /// made with: in the fork, look things up again.
     ///
     /// ```
     /// use fake_buildkite::{BuildState, FakeBuildkite};

@@ -8,7 +8,8 @@ use crate::fake::BuildHandle;
 use crate::vocabulary::ids::{JobId, StepUploadId};
 use crate::vocabulary::states::StepUploadState;
 
-/// What a job uploaded with `buildkite-agent pipeline upload`, and what the server made of it, as it was when a test asked.
+/// What a job uploaded with `buildkite-agent pipeline upload`, and what the server made of it, as it was when a test
+/// asked.
 ///
 /// ```
 /// use fake_buildkite::{FakeBuildkite, StepUploadState};
@@ -68,8 +69,8 @@ impl StepUploadRecord {
 }
 
 impl BuildHandle {
-    /// What its jobs uploaded, in the order in which it came; one for each document. What an agent gave up on, because it
-    /// cannot read it, was never sent.
+    /// What its jobs uploaded, in the order in which it came; one for each document. What an agent gave up on, because
+    /// it cannot read it, was never sent.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();

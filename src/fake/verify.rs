@@ -11,9 +11,8 @@ use crate::vocabulary::span::instant;
 /// How many of the last requests a report shows.
 const LAST_REQUESTS: usize = 10;
 
-/// Why a fake is not content with a test: what was asked that it does not serve, what was planned and never happened, and
-/// what went wrong inside it. `Display`
-/// says all of it, with the clock, the seed and the last requests.
+/// Why a fake is not content with a test: what was asked that it does not serve, what was planned and never happened,
+/// and what went wrong inside it. `Display` says all of it, with the clock, the seed and the last requests.
 ///
 /// ```
 /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -45,10 +44,10 @@ impl fmt::Display for Report {
 impl std::error::Error for Report {}
 
 impl FakeBuildkite {
-    /// Whether everything was in order: no request for something that Buildkite or this fake does not have, no failure and
-    /// no [fault](Self::fault) that a test ordered and that never came, no script that [must run](crate::JobScript::must_run)
-    /// and did not, and no failure inside. Dropping the fake asks the same and
-    /// panics with the report if there is something in it that nobody was told of, unless the test panics already.
+    /// Whether everything was in order: no request for something that Buildkite or this fake does not have, no failure
+    /// and no [fault](Self::fault) that a test ordered and that never came, no script that [must
+    /// run](crate::JobScript::must_run) and did not, and no failure inside. Dropping the fake asks the same and panics
+    /// with the report if there is something in it that nobody was told of, unless the test panics already.
     /// [`allow_unknown_routes`](crate::FakeBuildkiteBuilder::allow_unknown_routes) forgives requests.
     ///
     /// ```

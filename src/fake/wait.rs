@@ -1,7 +1,8 @@
 //! Waiting in real time for something that the program under test, or a clock that moves by itself, will bring about.
 //!
-//! What is waited for is looked at again whenever something has changed, never at intervals. The limit is kept by a thread
-//! that exists only while somebody waits: the timers of the test's runtime may be paused, and run through hours at once.
+//! What is waited for is looked at again whenever something has changed, never at intervals. The limit is kept by a
+//! thread that exists only while somebody waits: the timers of the test's runtime may be paused, and run through hours
+//! at once.
 
 use std::fmt;
 use std::panic::Location;
@@ -35,8 +36,8 @@ const REQUESTS_SHOWN: usize = 10;
 /// [`blocking`](Self::blocking).
 ///
 /// It is looked for whenever something has changed in the fake. The limit, ten seconds unless [`within`](Self::within)
-/// says otherwise, is real time, counted from when the waiting begins; when it is over, the wait panics and says what was
-/// waited for, where the clock stands, what the last requests were, and what the build looks like.
+/// says otherwise, is real time, counted from when the waiting begins; when it is over, the wait panics and says what
+/// was waited for, where the clock stands, what the last requests were, and what the build looks like.
 ///
 /// ```
 /// use fake_buildkite::{Clock, FakeBuildkite, seconds};
@@ -71,12 +72,12 @@ pub(super) struct Subject {
 }
 
 impl FakeBuildkite {
-    /// Waits, in real time, until something is true of a pipeline, a build, a job, an agent or a queue. For programs that run
-    /// on their own, and for clocks that move by themselves.
+    /// Waits, in real time, until something is true of a pipeline, a build, a job, an agent or a queue. For programs
+    /// that run on their own, and for clocks that move by themselves.
     ///
     /// The condition is asked at once, and again whenever something has changed. It is given the handle and may ask
-    /// anything of it, and of the fake: no lock is held while it runs. So two questions in one condition may be answered at
-    /// two instants, if something happens between them.
+    /// anything of it, and of the fake: no lock is held while it runs. So two questions in one condition may be
+    /// answered at two instants, if something happens between them.
     ///
     /// ```
     /// use fake_buildkite::{Clock, FakeBuildkite};
@@ -99,8 +100,8 @@ impl FakeBuildkite {
     ///
     /// # Panics
     ///
-    /// The [`Wait`] does, if the condition does not hold within ten seconds. At once, if the handle is another fake's, a
-    /// fork's for example.
+    /// The [`Wait`] does, if the condition does not hold within ten seconds. At once, if the handle is another fake's,
+    /// a fork's for example.
     #[track_caller]
     pub fn wait_for<H: Handle>(
         &self,
@@ -120,8 +121,8 @@ impl FakeBuildkite {
         )
     }
 
-    /// Waits, in real time, for the next request to an endpoint: the oldest one that no call of this has returned before.
-    /// What it was answered with is in the record; the client may not have read the answer yet.
+    /// Waits, in real time, for the next request to an endpoint: the oldest one that no call of this has returned
+    /// before. What it was answered with is in the record; the client may not have read the answer yet.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, Route};
@@ -187,8 +188,8 @@ impl<T> Wait<T> {
         self
     }
 
-    /// Waits on this thread. For plain `#[test]` functions, with the program under test on a thread or in a process of its
-    /// own.
+    /// Waits on this thread. For plain `#[test]` functions, with the program under test on a thread or in a process of
+    /// its own.
     ///
     /// ```
     /// use fake_buildkite::{Clock, FakeBuildkite};
@@ -200,8 +201,9 @@ impl<T> Wait<T> {
     ///
     /// # Panics
     ///
-    /// If it waits in vain. On a current-thread runtime of tokio, also inside its `spawn_blocking`: the thread that waits
-    /// is the one the program under test would need. In a task of tokio's `spawn_local`, if there is something to wait for.
+    /// If it waits in vain. On a current-thread runtime of tokio, also inside its `spawn_blocking`: the thread that
+    /// waits is the one the program under test would need. In a task of tokio's `spawn_local`, if there is something to
+    /// wait for.
     #[track_caller]
     pub fn blocking(self) -> T {
         assert!(

@@ -38,8 +38,8 @@ pub struct WebhookBuilder {
 }
 
 impl FakeBuildkite {
-    /// Begins a webhook of the organization; `create` makes it. It is told of every event, with a token of its own, unless
-    /// [`events`](WebhookBuilder::events) and [`token`](WebhookBuilder::token) or
+    /// Begins a webhook of the organization; `create` makes it. It is told of every event, with a token of its own,
+    /// unless [`events`](WebhookBuilder::events) and [`token`](WebhookBuilder::token) or
     /// [`signed_with`](WebhookBuilder::signed_with) say otherwise.
     ///
     /// The receiver is a server of the test or of the program under test, on this machine: the address is plain
@@ -56,7 +56,10 @@ impl FakeBuildkite {
     /// #     for stream in receiver.incoming() {
     /// #         let mut stream = stream.unwrap();
     /// #         let (mut request, mut byte) = (Vec::new(), [0]);
-    /// #         while !request.ends_with(b"\r\n\r\n") { stream.read_exact(&mut byte).unwrap(); request.push(byte[0]); }
+    /// #         while !request.ends_with(b"\r\n\r\n") {
+    /// #             stream.read_exact(&mut byte).unwrap();
+    /// #             request.push(byte[0]);
+    /// #         }
     /// #         let head = String::from_utf8_lossy(&request).to_lowercase();
     /// #         let length = head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap();
     /// #         stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
@@ -102,8 +105,8 @@ impl WebhookBuilder {
     }
 
     /// Signs with this token, in `X-Buildkite-Signature`, instead of sending it:
-    /// `timestamp=1893456000,signature=…`, which is the HMAC-SHA256 of the timestamp, a dot and the body. The timestamp is
-    /// the instant of the fake's clock at which the request is sent.
+    /// `timestamp=1893456000,signature=…`, which is the HMAC-SHA256 of the timestamp, a dot and the body. The timestamp
+    /// is the instant of the fake's clock at which the request is sent.
     ///
     /// ```
     /// use fake_buildkite::{FakeBuildkite, WebhookReceiver};
@@ -125,8 +128,8 @@ impl WebhookBuilder {
     ///
     /// # Panics
     ///
-    /// If nothing may be sent to its address; the message names the host and the choices. If its token is empty, or cannot
-    /// stand in a header.
+    /// If nothing may be sent to its address; the message names the host and the choices. If its token is empty, or
+    /// cannot stand in a header.
     #[track_caller]
     pub fn create(self) -> WebhookHandle {
         let driver = self.tie.driver();
@@ -242,8 +245,8 @@ impl WebhookHandle {
         })
     }
 
-    /// The last 20 requests it sent, oldest first, with what came back: as many as Buildkite keeps. Every one is an event,
-    /// too: [`EventKind::WebhookDelivered`](crate::EventKind::WebhookDelivered) and
+    /// The last 20 requests it sent, oldest first, with what came back: as many as Buildkite keeps. Every one is an
+    /// event, too: [`EventKind::WebhookDelivered`](crate::EventKind::WebhookDelivered) and
     /// [`WebhookFailed`](crate::EventKind::WebhookFailed). One is here when its answer has been read, which
     /// [`settled`](crate::FakeBuildkite::settled) waits for.
     ///

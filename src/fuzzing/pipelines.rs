@@ -53,7 +53,8 @@ fn without_places(pipeline: &Pipeline) -> String {
     shown
 }
 
-/// A file is read the same each time, filled in the same each time, and what an agent sends of it is read as what it was.
+/// A file is read the same each time, filled in the same each time, and what an agent sends of it is read as what it
+/// was.
 pub fn pipeline(data: &[u8]) {
     let Some(text) = text(data) else {
         return;
@@ -153,8 +154,8 @@ pub fn interpolation(data: &[u8]) {
 const MANY_JOBS: usize = 300;
 const MANY_EVENTS: usize = 3_000;
 
-/// Steps, and what its jobs upload one after the other: everything the engine promises holds at every instant, and what is
-/// refused changes nothing.
+/// Steps, and what its jobs upload one after the other: everything the engine promises holds at every instant, and what
+/// is refused changes nothing.
 pub fn upload(data: &[u8]) {
     let Some(text) = text(data) else {
         return;

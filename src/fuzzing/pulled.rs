@@ -1,6 +1,7 @@
 //! Levers, pulled one after the other.
 //!
-//! Written as requests are (`requests`), without headers: a line with method and path below `/_fake/`, an empty line, and a body.
+//! Written as requests are (`requests`), without headers: a line with method and path below `/_fake/`, an empty line,
+//! and a body.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::Arc;

@@ -1,9 +1,9 @@
 //! Requests, one after the other, to a world with a little of everything.
 //!
-//! Each is a line with method and path, lines with headers, an empty line, and a body. `as: 2` in place of a header asks
-//! with another token, `as:` with none. In place of a request `ADVANCE 60` lets so many seconds pass. In a path or a body
-//! `{job.3}` is the id of the third job, `{build.1}` that of the first build, `{id}` what the last answer called its own,
-//! and `{cursor}`, `{etag}` and `{location}` are what it said of these.
+//! Each is a line with method and path, lines with headers, an empty line, and a body. `as: 2` in place of a header
+//! asks with another token, `as:` with none. In place of a request `ADVANCE 60` lets so many seconds pass. In a path or
+//! a body `{job.3}` is the id of the third job, `{build.1}` that of the first build, `{id}` what the last answer called
+//! its own, and `{cursor}`, `{etag}` and `{location}` are what it said of these.
 
 use std::fmt::Write as _;
 
@@ -21,8 +21,8 @@ use crate::http::request::{Method, Request, Via};
 /// How many of an input are made.
 const MOST: usize = 12;
 
-/// Nothing that is asked is answered with a 5xx; what is refused changes nothing and says why; what reads changes nothing;
-/// what a client has is what it would be sent.
+/// Nothing that is asked is answered with a 5xx; what is refused changes nothing and says why; what reads changes
+/// nothing; what a client has is what it would be sent.
 pub fn requests(data: &[u8]) {
     let mut asking = Asking::new();
     for part in split(data).take(MOST) {

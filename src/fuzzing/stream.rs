@@ -15,8 +15,8 @@ use crate::http::failures::Failures;
 
 const GOOD: &[u8] = b"GET /v2/organizations/acme/pipelines/app HTTP/1.1\r\nhost: fake.test\r\nconnection: close\r\n";
 
-/// The first byte says how the others are sent: in pieces of so many bytes, and whether the client then closes its side or
-/// waits. Whatever they are, the connection ends, with nothing on it but answers; and the next client gets its own.
+/// The first byte says how the others are sent: in pieces of so many bytes, and whether the client then closes its side
+/// or waits. Whatever they are, the connection ends, with nothing on it but answers; and the next client gets its own.
 pub fn edge(data: &[u8]) {
     let Some((how, sent)) = data.split_first() else {
         return;

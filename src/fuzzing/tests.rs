@@ -1,6 +1,7 @@
 //! What fuzzers found worth keeping, again, and mutations of it.
 //!
-//! `FAKE_BUILDKITE_SEED` is that of the mutations, `FAKE_BUILDKITE_MUTATIONS` how many there are of each target's inputs.
+//! `FAKE_BUILDKITE_SEED` is that of the mutations, `FAKE_BUILDKITE_MUTATIONS` how many there are of each target's
+//! inputs.
 
 use std::env;
 use std::fs;

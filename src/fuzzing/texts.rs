@@ -226,7 +226,8 @@ pub fn query(data: &[u8]) {
     }
 }
 
-/// A method, a space and a path: a route's own words are where it has them, and somebody who is lost is shown an endpoint.
+/// A method, a space and a path: a route's own words are where it has them, and somebody who is lost is shown an
+/// endpoint.
 pub fn path(data: &[u8]) {
     let Some((method, path)) = text(data).and_then(|text| text.split_once(' ')) else {
         return;

@@ -1,9 +1,10 @@
 //! One connection: requests in, replies out, whatever the client does. hyper types stop here.
 //!
-//! What a request means is decided by the `answer` closure, synchronously; this room guards it: sizes, time-outs, panics,
-//! replies that HTTP cannot carry. It serves any stream and knows no sockets.
+//! What a request means is decided by the `answer` closure, synchronously; this room guards it: sizes, time-outs,
+//! panics, replies that HTTP cannot carry. It serves any stream and knows no sockets.
 //!
-//! Elsewhere: replies that are spoiled on purpose (`wreck`); silence on a connection and how it is closed (`io`); ports, threads and the end of it all (`server`).
+//! Elsewhere: replies that are spoiled on purpose (`wreck`); silence on a connection and how it is closed (`io`);
+//! ports, threads and the end of it all (`server`).
 //! Not modelled: HTTP/2, TLS, upgrades, compression, a limit on how slowly a client may read its reply.
 
 use std::convert::Infallible;
@@ -35,8 +36,8 @@ use super::server::Names;
 use super::spelling::Spelling;
 use super::wreck::Wreck;
 
-/// What the server says to a request: short, and without waiting, because every connection shares its thread. Where it has
-/// to wait, it gives a future.
+/// What the server says to a request: short, and without waiting, because every connection shares its thread. Where it
+/// has to wait, it gives a future.
 pub(crate) type Answer = dyn Fn(Request) -> Answering + Send + Sync;
 
 /// hyper accepts no smaller head limit than this.
@@ -67,8 +68,8 @@ pub(crate) struct Limits {
 pub(crate) enum Timers {
     /// Those of a runtime of its own: real time, and every limit of time holds.
     Own,
-    /// Those of a test's runtime, whose clock may be paused and jump by hours while a request is on its way: no limit of
-    /// time holds.
+    /// Those of a test's runtime, whose clock may be paused and jump by hours while a request is on its way: no limit
+    /// of time holds.
     Borrowed,
 }
 

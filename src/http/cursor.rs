@@ -1,8 +1,8 @@
 //! Lists by cursor: `after`, `before`, `per_page`, and the links in the body.
 //!
 //! A cursor says between which entries a page begins. It does so by the place an entry has for good, the order in which
-//! things were made, and not by how many entries come before it: whatever comes, goes or stops fitting the filters while
-//! somebody pages, nothing that was there from the start is left out or seen twice.
+//! things were made, and not by how many entries come before it: whatever comes, goes or stops fitting the filters
+//! while somebody pages, nothing that was there from the start is left out or seen twice.
 //!
 //! Elsewhere: lists by page (`pagination`).
 //! Source: Buildkite docs, "Jobs API", section "List jobs"; buildkite/go-buildkite for `prev` and `first`.

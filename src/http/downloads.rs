@@ -1,8 +1,8 @@
 //! The bytes of artifacts, at addresses that need no token, can be used for a minute and cannot be guessed.
 //!
 //! Like the storage behind Buildkite they are at another host than the API, and refuse a token: a client that sends its
-//! token along with a redirect gives it away, and a test is the place to notice. What an address says is signed, so that
-//! nothing has to be kept for it.
+//! token along with a redirect gives it away, and a test is the place to notice. What an address says is signed, so
+//! that nothing has to be kept for it.
 //!
 //! Parts are served like there, a single range at a time, and nothing is copied.
 //!

@@ -1,4 +1,5 @@
-//! What went wrong on our side while serving, kept for whoever ends the test: a client often swallows the 500 that says so.
+//! What went wrong on our side while serving, kept for whoever ends the test: a client often swallows the 500 that says
+//! so.
 
 use std::any::Any;
 

@@ -1,7 +1,7 @@
 //! GraphQL, as far as clients need it that otherwise speak REST: canceling one job, which REST cannot.
 //!
-//! Everything else is answered with 501 and fails the test, like an endpoint that is not modelled: a made-up answer would
-//! teach a program wrong things.
+//! Everything else is answered with 501 and fails the test, like an endpoint that is not modelled: a made-up answer
+//! would teach a program wrong things.
 //! Source: Buildkite docs, "GraphQL API"; its schema, `JobTypeCommandCancelInput`, `JobTypeCommandCancelPayload`,
 //! `JobTypeCommand`.
 
@@ -98,8 +98,8 @@ impl Call<'_> {
         }
     }
 
-    /// What the answer holds: `data`, and `errors` of single mutations. They are carried out one after the other, and one that
-    /// is refused undoes none before it.
+    /// What the answer holds: `data`, and `errors` of single mutations. They are carried out one after the other, and
+    /// one that is refused undoes none before it.
     fn execute(&mut self, events: &mut Vec<Event>) -> Result<Vec<(String, Json)>, Refused> {
         let mut body = Fields::parse(&self.request.body)?;
         let text = body.required_text("query");

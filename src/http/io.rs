@@ -1,15 +1,15 @@
 //! The byte stream under one connection, with the two things hyper leaves to us: patience and a polite close.
 //!
-//! Patience: hyper has one timer for "no complete head yet", which also ends a kept-alive connection that merely waits for
-//! its next request. A client that polls every ten seconds must not race with it, so idle and half-sent are told apart here.
-//! A polite close: closing a socket with unread input resets it, and a reset can overtake the reply just written. So the
-//! write side is closed first and what still comes is read and thrown away until the client closes too.
+//! Patience: hyper has one timer for "no complete head yet", which also ends a kept-alive connection that merely waits
+//! for its next request. A client that polls every ten seconds must not race with it, so idle and half-sent are told
+//! apart here. A polite close: closing a socket with unread input resets it, and a reset can overtake the reply just
+//! written. So the write side is closed first and what still comes is read and thrown away until the client closes too.
 //!
-//! All of it waits for the runtime's timers, which are no measure of a client once a test pauses its clock: on the runtime
-//! of a test there is no patience to lose, and a close waits for the client alone.
+//! All of it waits for the runtime's timers, which are no measure of a client once a test pauses its clock: on the
+//! runtime of a test there is no patience to lose, and a close waits for the client alone.
 //!
-//! Elsewhere: how long a body may take (`connection`, because that is answered). Limits in real time are kept there, here
-//! and in `server`, nowhere else.
+//! Elsewhere: how long a body may take (`connection`, because that is answered). Limits in real time are kept there,
+//! here and in `server`, nowhere else.
 
 use std::io;
 use std::pin::Pin;
@@ -24,7 +24,8 @@ use tokio::time::{Instant, Sleep};
 use super::wreck::Wreck;
 
 /// How long a closed connection may go on sending before it is reset: 1 second.
-/// Chosen: a client on this machine needs a millisecond to see the reply; one that never closes holds a descriptor this long.
+/// Chosen: a client on this machine needs a millisecond to see the reply; one that never closes holds a descriptor this
+/// long.
 const LINGER: Duration = Duration::from_secs(1);
 
 /// Where a connection is between two requests; shared by the stream, the service above it and whoever drives both.
@@ -46,7 +47,8 @@ enum Step {
     /// Nothing of the next request has come.
     #[default]
     Idle,
-    /// Some of its head has come. (The beginning of a head that came with the request before it is not seen: it counts as idle.)
+    /// Some of its head has come. (The beginning of a head that came with the request before it is not seen: it counts
+    /// as idle.)
     Head,
     /// It is read, answered or being answered; patience is the service's business.
     Busy,
@@ -165,8 +167,8 @@ impl<I> Watched<I> {
     }
 }
 
-/// A deadline that is moved far more often than it passes: moving it later costs nothing, because the runtime's timer is
-/// left where it is and set again only when it fires too early. In debug builds that is a tenth of a whole exchange.
+/// A deadline that is moved far more often than it passes: moving it later costs nothing, because the runtime's timer
+/// is left where it is and set again only when it fires too early. In debug builds that is a tenth of a whole exchange.
 #[derive(Debug, Default)]
 struct Timer {
     deadline: Option<Instant>,

@@ -1,8 +1,8 @@
 //! JSON bodies of requests, with the order of their keys kept, and a reader that collects what is wrong with them.
 //!
-//! `serde_json`'s own map sorts its keys or keeps their order as the features of the whole build decide; a test must not
-//! see env or meta-data in another order because of some other crate. Nor must it see numbers otherwise: with the feature
-//! `arbitrary_precision` they are maps with one entry, and are taken apart here.
+//! `serde_json`'s own map sorts its keys or keeps their order as the features of the whole build decide; a test must
+//! not see env or meta-data in another order because of some other crate. Nor must it see numbers otherwise: with the
+//! feature `arbitrary_precision` they are maps with one entry, and are taken apart here.
 
 use std::fmt;
 
@@ -118,7 +118,8 @@ impl Serialize for Json {
         match self {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
-            // Each kind by itself: with `arbitrary_precision` a number is a shape of its own, which only `serde_json` knows.
+            // Each kind by itself: with `arbitrary_precision` a number is a shape of its own, which only `serde_json`
+            // knows.
             Self::Number(value) => match (value.as_u64(), value.as_i64(), value.as_f64()) {
                 (Some(value), _, _) => serializer.serialize_u64(value),
                 (None, Some(value), _) => serializer.serialize_i64(value),

@@ -1,14 +1,14 @@
 //! How things are asked for: a request becomes a route, a command or a look, and a reply.
 //!
-//! [`answer`] keeps nothing and never waits: it is synchronous and runs under the lock of whoever calls it, so that every
-//! endpoint can be exercised without a socket. The edge around it (`server`, `connection`, `io`, `wreck`, `failures`) is where
-//! threads, sockets and hyper are; hyper types stop in `connection`. What a fault does to a reply there is `wreck`'s, what it
-//! says in place of one is `faults`'.
+//! [`answer`] keeps nothing and never waits: it is synchronous and runs under the lock of whoever calls it, so that
+//! every endpoint can be exercised without a socket. The edge around it (`server`, `connection`, `io`, `wreck`,
+//! `failures`) is where threads, sockets and hyper are; hyper types stop in `connection`. What a fault does to a reply
+//! there is `wreck`'s, what it says in place of one is `faults`'.
 //!
 //! Order of checks: page (`pages`; they are for people and need no token), the bytes of an artifact (`downloads`; at
-//! another host they refuse one), route, token (401), rate limit (429), scope (403), organization, pipeline, build, job,
-//! schedule (404), what the user may do (403), body (400, 422), state (400, 422). GraphQL goes its own way after the token
-//! (`graphql`).
+//! another host they refuse one), route, token (401), rate limit (429), scope (403), organization, pipeline, build,
+//! job, schedule (404), what the user may do (403), body (400, 422), state (400, 422). GraphQL goes its own way after
+//! the token (`graphql`).
 //! Source: Buildkite docs, "REST API"; recorded responses for headers.
 
 mod accept;
@@ -367,7 +367,8 @@ fn finish(engine: &Engine, kept: &mut Kept, ordinal: u64, mut reply: Reply) -> R
         Some(_) => "max-age=0, private, must-revalidate",
         None => "no-cache",
     };
-    // What is done and has nothing to show is the same whatever is accepted: recorded with 204, and with the 201 of a webhook.
+    // What is done and has nothing to show is the same whatever is accepted: recorded with 204, and with the 201 of a
+    // webhook.
     let is_bare = matches!(reply.status, 201 | 204) && reply.body.is_empty();
     if !is_bare {
         reply = reply.with_header("vary", "Accept");

@@ -1,8 +1,8 @@
 //! The pages at the `web_url` of builds and pipelines: for people who look at a test while it runs.
 //!
-//! They need no token: a browser has none to give, they change nothing, and the fake listens on loopback only. So that no
-//! other page in the same browser can read them, they come without the `Access-Control` headers of the API; and their
-//! policy forbids scripts, and loading anything, in case a name in a pipeline tried.
+//! They need no token: a browser has none to give, they change nothing, and the fake listens on loopback only. So that
+//! no other page in the same browser can read them, they come without the `Access-Control` headers of the API; and
+//! their policy forbids scripts, and loading anything, in case a name in a pipeline tried.
 //!
 //! Elsewhere: what is on them (`timeline`).
 //! Chosen: a path below the slug of no organization is no page but no route at all, as on the real API's host.

@@ -72,8 +72,8 @@ impl Page {
     }
 }
 
-/// A number that no machine has is the largest it has: a page past the end is empty, however far past, and a client that
-/// asks for page after page comes to an end.
+/// A number that no machine has is the largest it has: a page past the end is empty, however far past, and a client
+/// that asks for page after page comes to an end.
 fn whole_number(text: &str) -> Option<usize> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(usize::MAX))

@@ -1,9 +1,10 @@
-//! How many requests were made in the running minute of the fake's clock: the `RateLimit-*` headers, and who is sent away.
+//! How many requests were made in the running minute of the fake's clock: the `RateLimit-*` headers, and who is sent
+//! away.
 //!
 //! Always counted, enforced when a test asks. Chosen: as long as nothing is enforced, the remaining number stops at 1,
-//! because a client that backs off at 0 would stall for ever before a clock that stands still. Requests that are sent away
-//! count, as the documented `current` above the `limit` shows. Of two limits that are exceeded, the user's is named. A user's
-//! requests count together, whichever organization they are for.
+//! because a client that backs off at 0 would stall for ever before a clock that stands still. Requests that are sent
+//! away count, as the documented `current` above the `limit` shows. Of two limits that are exceeded, the user's is
+//! named. A user's requests count together, whichever organization they are for.
 //! Source: Buildkite docs, "API limits".
 
 use std::collections::BTreeMap;
@@ -66,8 +67,8 @@ pub(crate) struct Payer {
 impl Payer {
     /// The user of a token, and the organization that the path names.
     ///
-    /// Chosen: a request that is below no organization, or below one that the token does not open, counts for the oldest one
-    /// that it opens. With a token that opens none there is none to count for.
+    /// Chosen: a request that is below no organization, or below one that the token does not open, counts for the
+    /// oldest one that it opens. With a token that opens none there is none to count for.
     pub(crate) fn new(engine: &Engine, token: TokenKey, slug: &str) -> Self {
         let named = engine.organization_by_slug(slug);
         let all = engine.organizations().map(|(key, _)| key);
@@ -193,8 +194,8 @@ impl Usage {
         Some(Reply::json(429, body))
     }
 
-    /// How much of its limits the organization of this request has used, the request included. Chosen: nothing of GraphQL,
-    /// which is not modelled, is ever used.
+    /// How much of its limits the organization of this request has used, the request included. Chosen: nothing of
+    /// GraphQL, which is not modelled, is ever used.
     pub(super) fn status(&self, now: DateTime<Utc>) -> StatusJson {
         let enforced = self.limits.are_enforced;
         let scope = |limit, current, window| {

@@ -16,7 +16,8 @@ use serde_json::json;
 
 const JSON: &str = "application/json; charset=utf-8";
 
-/// What a reply says: pieces that may be shared with whoever keeps them, so that they can be large and are never copied.
+/// What a reply says: pieces that may be shared with whoever keeps them, so that they can be large and are never
+/// copied.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Body {
     /// None is empty.
@@ -173,7 +174,8 @@ impl From<String> for Value {
     }
 }
 
-/// One complete reply. The edge adds what HTTP needs and nothing else, so `date` is written here by whoever knows the time.
+/// One complete reply. The edge adds what HTTP needs and nothing else, so `date` is written here by whoever knows the
+/// time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
     pub(crate) status: u16,

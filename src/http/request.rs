@@ -1,6 +1,7 @@
 //! A request as the rooms behind the edge see it: owned, complete, free of hyper.
 //!
-//! Elsewhere: how it is read from a socket and what is refused there (`connection`), which endpoint it means (`router`).
+//! Elsewhere: how it is read from a socket and what is refused there (`connection`), which endpoint it means
+//! (`router`).
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -18,7 +19,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// As sent, without the `?`; empty when there is none.
     pub(crate) query: String,
-    /// Names in lower case. In the order sent, values of a repeated name next to each other; bytes that are not UTF-8 are replaced by U+FFFD.
+    /// Names in lower case. In the order sent, values of a repeated name next to each other; bytes that are not UTF-8
+    /// are replaced by U+FFFD.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
     pub(crate) via: Via,
@@ -35,7 +37,8 @@ pub(crate) enum Via {
 }
 
 impl Via {
-    /// Another name for the host of this origin that leads to the same server, with the scheme and the port of this one.
+    /// Another name for the host of this origin that leads to the same server, with the scheme and the port of this
+    /// one.
     pub(crate) fn other_origin(&self, origin: &str) -> Option<String> {
         let Self::Socket(names) = self else {
             return None;

@@ -1,7 +1,8 @@
 //! The headers of replies as HTTP has them.
 //!
-//! Replies resemble each other: most have the same names in the same order, and most of the values, too. So the last few
-//! sets of headers are kept, and of a reply that has the names of one of them only the values are looked at that differ.
+//! Replies resemble each other: most have the same names in the same order, and most of the values, too. So the last
+//! few sets of headers are kept, and of a reply that has the names of one of them only the values are looked at that
+//! differ.
 
 use std::borrow::Cow;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Replies that no HTTP library sends: cut off, wrongly declared, in pieces, or none at all. The stream is taken back from
-//! hyper, and what goes out on it is written here.
+//! Replies that no HTTP library sends: cut off, wrongly declared, in pieces, or none at all. The stream is taken back
+//! from hyper, and what goes out on it is written here.
 //!
 //! Elsewhere: what is to go wrong (`fault`), when hyper lets go of the stream (`connection`).
 //! What a client left unread of an earlier, pipelined reply is lost with it.
@@ -41,8 +41,8 @@ enum Ending {
 }
 
 impl Wreck {
-    /// A delivery that hyper cannot make. `length` is what the head says of the body, if it says anything; `body` is what
-    /// follows it: nothing, if HEAD was asked.
+    /// A delivery that hyper cannot make. `length` is what the head says of the body, if it says anything; `body` is
+    /// what follows it: nothing, if HEAD was asked.
     pub(super) fn new(
         delivery: Delivery,
         response: &Response<Outgoing>,

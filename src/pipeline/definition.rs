@@ -81,7 +81,8 @@ impl Sent {
 
     /// How many bytes it has as the JSON it is sent as.
     ///
-    /// Chosen: what the agent writes in another way than the file does, such as plugins, is counted and shown as in the file.
+    /// Chosen: what the agent writes in another way than the file does, such as plugins, is counted and shown as in the
+    /// file.
     pub(crate) fn size(&self) -> usize {
         self.whole().json().len()
     }

@@ -3,8 +3,8 @@
 //! The agent decides this, before it sends a pipeline: a step none of whose patterns match is skipped.
 //!
 //! Elsewhere: the forms of the attribute in YAML, which files changed (the test says so).
-//! Source: Buildkite docs, "Using `if_changed`"; `clicommand/pipeline_upload.go` of buildkite/agent; the glob library it
-//! uses, DrJosh9000/zzglob at 4ffabab.
+//! Source: Buildkite docs, "Using `if_changed`"; `clicommand/pipeline_upload.go` of buildkite/agent; the glob library
+//! it uses, DrJosh9000/zzglob at 4ffabab.
 
 use std::fmt;
 
@@ -59,8 +59,8 @@ impl fmt::Display for GlobError {
 impl std::error::Error for GlobError {}
 
 /// `*` and `?` stand for anything but `/`, `**` for anything; `**/` also for nothing. `{a,b}` is either, and holds any
-/// pattern; `[ab]` is one of the characters, `[^ab]` any other. There are no ranges: `[a-c]` is three characters, one of
-/// them the dash. `\` makes the next character ordinary.
+/// pattern; `[ab]` is one of the characters, `[^ab]` any other. There are no ranges: `[a-c]` is three characters, one
+/// of them the dash. `\` makes the next character ordinary.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Glob {
     /// A machine that is in several states at once. It begins in the first.

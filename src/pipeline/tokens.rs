@@ -1,7 +1,8 @@
 //! Tokens: `{{matrix}}` in a step's text, and `%n` in the label of a parallel one.
 //!
 //! Elsewhere: the combinations themselves (`matrix`).
-//! Source: Buildkite docs, "Build matrix" and "Parallel builds", read 2026-08-21; buildkite/go-pipeline for the grammar.
+//! Source: Buildkite docs, "Build matrix" and "Parallel builds", read 2026-08-21; buildkite/go-pipeline for the
+//! grammar.
 
 use super::command::CommandStep;
 use super::json::json_string;

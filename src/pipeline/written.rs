@@ -1,7 +1,7 @@
 //! A tree written as YAML again: what is shown of a pipeline that was uploaded.
 //!
-//! As Ruby writes it, which the server is made of: blocks, lists as far left as the key they are under, quotes where the
-//! text would mean something else without. A date is text by then, because it came as JSON.
+//! As Ruby writes it, which the server is made of: blocks, lists as far left as the key they are under, quotes where
+//! the text would mean something else without. A date is text by then, because it came as JSON.
 //!
 //! Elsewhere: the same tree as JSON (`json`).
 

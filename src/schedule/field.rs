@@ -1,9 +1,9 @@
 //! One field of a line: `*/10`, `1-5`, `22-2`, `-2-L`, `MON#1,FRI%2+1`.
 //!
 //! A field is a list, and what is said here of one piece of it holds for each. Numbers may be ranges, and a range whose
-//! end is before its start goes on over the end of the field. A step counts along the range, `/n` is `*/n`, and `a/n` goes
-//! from `a` to the field's end, except for a day of the week, where it is `a` alone.
-//! A range from the end of a month into its start is refused, as Fugit does by accident.
+//! end is before its start goes on over the end of the field. A step counts along the range, `/n` is `*/n`, and `a/n`
+//! goes from `a` to the field's end, except for a day of the week, where it is `a` alone. A range from the end of a
+//! month into its start is refused, as Fugit does by accident.
 //! Source: Fugit 1.13, `cron.rb` and its tests, read 2026-11-26.
 
 use std::ops::RangeInclusive;
@@ -80,8 +80,8 @@ impl Field {
     }
 }
 
-/// The numbers of a field, of any but the day of the week. `None` for all of them: a `*` in the list, or what is the same.
-/// Below zero are days that count from the end of a month.
+/// The numbers of a field, of any but the day of the week. `None` for all of them: a `*` in the list, or what is the
+/// same. Below zero are days that count from the end of a month.
 pub(super) fn numbers(field: Field, text: &str) -> Result<Option<Vec<i32>>, CronError> {
     let mut all = Vec::new();
     let mut is_whole = false;
@@ -96,8 +96,8 @@ pub(super) fn numbers(field: Field, text: &str) -> Result<Option<Vec<i32>>, Cron
     Ok((!is_whole).then_some(all))
 }
 
-/// The days of the week. `None` if there is nothing but `*`; beside other days a `*` adds nothing, and every day written
-/// in full is not a `*`, which matters where a day of month is written too.
+/// The days of the week. `None` if there is nothing but `*`; beside other days a `*` adds nothing, and every day
+/// written in full is not a `*`, which matters where a day of month is written too.
 pub(super) fn days_of_week(text: &str) -> Result<Option<Vec<DayOfWeek>>, CronError> {
     let field = Field::DayOfWeek;
     let mut all = Vec::new();
@@ -265,7 +265,8 @@ impl Range {
 
 /// One or two digits, and not zero.
 ///
-/// Chosen: zero is refused in every field. Fugit lets it pass for the day of the week only, where it once divided by it.
+/// Chosen: zero is refused in every field. Fugit lets it pass for the day of the week only, where it once divided by
+/// it.
 fn step_of(text: &str) -> Option<usize> {
     let is_number = matches!(text.len(), 1 | 2) && text.bytes().all(|byte| byte.is_ascii_digit());
     let step = is_number.then(|| text.parse().ok()).flatten();

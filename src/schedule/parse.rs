@@ -123,8 +123,8 @@ fn set(numbers: &[i32]) -> Numbers {
 /// Refuses intervals that are too short.
 ///
 /// Chosen: all of a day counts, whatever the time is when the line is written, and so does midnight where the day after
-/// a day is one too. The service has looked at the next times only, so that it refused `* 0 * * *` in one hour of a day.
-/// It is a rule about what clocks show: the hour in which they are changed may bring two times closer.
+/// a day is one too. The service has looked at the next times only, so that it refused `* 0 * * *` in one hour of a
+/// day. It is a rule about what clocks show: the hour in which they are changed may bring two times closer.
 fn check_interval(cron: &Cron) -> Result<(), CronError> {
     let is_close_over_midnight =
         || cron.times.are_too_close_over_midnight() && cron.days.has_neighbours();
@@ -134,8 +134,8 @@ fn check_interval(cron: &Cron) -> Result<(), CronError> {
     Ok(())
 }
 
-/// Refuses lines for days that do not exist. Fugit knows those of its own accord where day and month exclude each other,
-/// and gives others up when it is asked for the next time.
+/// Refuses lines for days that do not exist. Fugit knows those of its own accord where day and month exclude each
+/// other, and gives others up when it is asked for the next time.
 fn check_it_comes_due(cron: &Cron) -> Result<(), CronError> {
     let from: DateTime<Utc> = WEEK_ONE.and_time(NaiveTime::MIN).and_utc();
     match cron.next_after(from) {

@@ -1,7 +1,7 @@
 //! Time zones: what the clocks of a place show.
 //!
-//! Looked up once, when a line is read. The tables are those of the IANA database that `tzdb_data` carries, and with the
-//! rule for years to come that each ends with they do not end.
+//! Looked up once, when a line is read. The tables are those of the IANA database that `tzdb_data` carries, and with
+//! the rule for years to come that each ends with they do not end.
 //! Source: Fugit 1.13 and et-orbi 1.4.1, which see the same names and offsets, read 2026-11-26.
 
 use std::fmt;

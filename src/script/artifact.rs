@@ -7,8 +7,8 @@ use std::sync::Arc;
 /// Source: buildkite/agent, `ArtifactFallbackMimeType`.
 const UNKNOWN: &str = "binary/octet-stream";
 
-/// By the end of a name: those of the agent's table that builds usually make. For `gz`, `md` and `tgz` it asks its system;
-/// what Linux says is here, and recorded for `md`.
+/// By the end of a name: those of the agent's table that builds usually make. For `gz`, `md` and `tgz` it asks its
+/// system; what Linux says is here, and recorded for `md`.
 /// Source: buildkite/agent, `internal/mime`.
 const MIME_TYPES: &[(&str, &str)] = &[
     ("7z", "application/x-7z-compressed"),

@@ -53,8 +53,8 @@ impl fmt::Debug for Predicate {
     }
 }
 
-/// A job that waits to be picked up, as [`PipelineHandle::on_job_when`](crate::PipelineHandle::on_job_when) shows it: plain
-/// data, which asks nothing of the fake.
+/// A job that waits to be picked up, as [`PipelineHandle::on_job_when`](crate::PipelineHandle::on_job_when) shows it:
+/// plain data, which asks nothing of the fake.
 ///
 /// ```
 /// use fake_buildkite::{FakeBuildkite, JobState};
@@ -113,8 +113,8 @@ impl JobView {
         self.build_number
     }
 
-    /// How often this job has run before, counted as [`JobScript::then`](crate::JobScript::then) does, and one: 1 for the
-    /// first attempt.
+    /// How often this job has run before, counted as [`JobScript::then`](crate::JobScript::then) does, and one: 1 for
+    /// the first attempt.
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt

@@ -1,8 +1,8 @@
 //! Scripts: what the commands of jobs will do, told before they run.
 //!
-//! A rule names jobs (by key, label or command, with `*`, or by a closure) and lists attempts; the last rule that matches
-//! a job decides, so a test can override what its set-up said. Attempts count along retries and rebuilds; the last one of
-//! a rule repeats.
+//! A rule names jobs (by key, label or command, with `*`, or by a closure) and lists attempts; the last rule that
+//! matches a job decides, so a test can override what its set-up said. Attempts count along retries and rebuilds; the
+//! last one of a rule repeats.
 //!
 //! Elsewhere: when a script takes effect and who asks for it (`engine::dispatch`), the methods a test calls (`fake`).
 
@@ -107,8 +107,8 @@ impl Default for Attempt {
 }
 
 impl Attempt {
-    /// How long this attempt runs; `None` if it hangs, or until when is not a matter of time. `lane` belongs to the job alone, so that a draw for one job never
-    /// moves another's.
+    /// How long this attempt runs; `None` if it hangs, or until when is not a matter of time. `lane` belongs to the job
+    /// alone, so that a draw for one job never moves another's.
     pub(crate) fn duration(&self, lane: u64) -> Option<TimeDelta> {
         match self.takes {
             Takes::Exactly(duration) => Some(duration),
@@ -249,8 +249,8 @@ impl Scripts {
         self.rules.is_empty()
     }
 
-    /// Which rule is for a job called so. `verdict` tells what is known of a rule that goes by a predicate; an error names
-    /// the first one that has to be asked.
+    /// Which rule is for a job called so. `verdict` tells what is known of a rule that goes by a predicate; an error
+    /// names the first one that has to be asked.
     pub(crate) fn rule_for(
         &self,
         names: &[&str],

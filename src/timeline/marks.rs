@@ -1,7 +1,7 @@
 //! How a state looks: a tone, and a mark for whoever does not see tones.
 //!
-//! The tones are near those of Buildkite's own pages. Each has a fill, a strong variant with enough contrast for text, and
-//! both again for dark schemes; `svg.css` and `page.css` say which.
+//! The tones are near those of Buildkite's own pages. Each has a fill, a strong variant with enough contrast for text,
+//! and both again for dark schemes; `svg.css` and `page.css` say which.
 
 use std::fmt;
 

@@ -42,8 +42,8 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// The beginning of a text, with an ellipsis if that is not all: at most so many places wide, where most characters take
-/// one and those of eastern scripts and emoji two.
+/// The beginning of a text, with an ellipsis if that is not all: at most so many places wide, where most characters
+/// take one and those of eastern scripts and emoji two.
 pub(super) fn shortened(text: &str, places: usize) -> String {
     let width = |c: char| if c < '\u{1100}' { 1 } else { 2 };
     if text.chars().map(width).sum::<usize>() <= places {

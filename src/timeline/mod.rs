@@ -1,12 +1,13 @@
 //! A build over the fake's time: as text, as SVG, and as the page at its `web_url`; and the page of a pipeline.
 //!
-//! A [`Timeline`] is plain data, taken from the engine at one instant; everything else here only draws it. What is drawn
-//! loads nothing (no script, font, picture or stylesheet from anywhere), is light or dark as the reader's system is, and
-//! is the same bytes for the same build. Whatever a pipeline's author wrote passes `markup::text` on its way out, and what
-//! is Markdown the engine's `markdown`, which lets no markup through.
+//! A [`Timeline`] is plain data, taken from the engine at one instant; everything else here only draws it. What is
+//! drawn loads nothing (no script, font, picture or stylesheet from anywhere), is light or dark as the reader's system
+//! is, and is the same bytes for the same build. Whatever a pipeline's author wrote passes `markup::text` on its way
+//! out, and what is Markdown the engine's `markdown`, which lets no markup through.
 //!
-//! The map: `row` is what is known of one job, `attachments` what else belongs to a build, `marks` how its state looks, `scale` the axis and how spans are said;
-//! `text`, `svg`, `page` (a build) and `pipeline` (its builds) are the pictures, in the `frame` of a document.
+//! The map: `row` is what is known of one job, `attachments` what else belongs to a build, `marks` how its state looks,
+//! `scale` the axis and how spans are said; `text`, `svg`, `page` (a build) and `pipeline` (its builds) are the
+//! pictures, in the `frame` of a document.
 //!
 //! Elsewhere: what is true (`engine`), at which paths the pages are and with which headers (`http::pages`).
 //! Not drawn: links to logs of their own. Logs stand on the page instead.
@@ -45,7 +46,8 @@ pub(crate) use pipeline::page as pipeline_page;
 /// use fake_buildkite::{FakeBuildkite, minutes};
 ///
 /// let fake = FakeBuildkite::start();
-/// let app = fake.pipeline("app").steps("steps: [{command: make, key: test}, wait, {command: ship, key: deploy}]").create();
+/// let steps = "steps: [{command: make, key: test}, wait, {command: ship, key: deploy}]";
+/// let app = fake.pipeline("app").steps(steps).create();
 /// app.on_job("test").takes(minutes(3));
 /// app.on_job("deploy").takes(minutes(1));
 /// let build = app.create_build();
@@ -117,12 +119,12 @@ impl Timeline {
 
     /// The build as SVG: one bar for each attempt of each job over the fake's time.
     ///
-    /// Thin lines lead from what a job waited for to where it could run (with many jobs, only while its row is pointed at
-    /// or has the focus), and from a job to its retry; block steps are gates, which say who opened them. Each bar has a
-    /// tooltip with the job's id, exit status and instants.
+    /// Thin lines lead from what a job waited for to where it could run (with many jobs, only while its row is pointed
+    /// at or has the focus), and from a job to its retry; block steps are gates, which say who opened them. Each bar
+    /// has a tooltip with the job's id, exit status and instants.
     ///
-    /// The picture stands alone, scales with the room it is given, and is light or dark as the reader's system is. Links to
-    /// triggered builds are paths on the fake's own origin.
+    /// The picture stands alone, scales with the room it is given, and is light or dark as the reader's system is.
+    /// Links to triggered builds are paths on the fake's own origin.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();
@@ -136,11 +138,11 @@ impl Timeline {
         svg::draw(self, svg::Place::Alone)
     }
 
-    /// The page that the fake serves at the build's [`web_url`](crate::BuildHandle::web_url), as one file: for a test that
-    /// fails where nobody can look at a running fake.
+    /// The page that the fake serves at the build's [`web_url`](crate::BuildHandle::web_url), as one file: for a test
+    /// that fails where nobody can look at a running fake.
     ///
-    /// Of each job's log the last 64 KiB are there, of all logs together the last 4 MiB. Annotations are there in full, but
-    /// for pictures, of which only the description is. Links to artifacts lead to the running fake.
+    /// Of each job's log the last 64 KiB are there, of all logs together the last 4 MiB. Annotations are there in full,
+    /// but for pictures, of which only the description is. Links to artifacts lead to the running fake.
     ///
     /// ```
     /// let fake = fake_buildkite::FakeBuildkite::start();

@@ -34,8 +34,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// The build it happened to, or in; none if a schedule made none, a webhook was told of something else, or it happened to
-    /// an agent or a request.
+    /// The build it happened to, or in; none if a schedule made none, a webhook was told of something else, or it
+    /// happened to an agent or a request.
     ///
     /// ```
     /// use fake_buildkite::FakeBuildkite;
@@ -276,8 +276,8 @@ pub enum EventKind {
         /// Which queue.
         queue: QueueRef,
     },
-    /// An agent connected (`from` is `None` then), is stopping, or went. Those of the simulated fleet come with a job of
-    /// theirs, and that says so.
+    /// An agent connected (`from` is `None` then), is stopping, or went. Those of the simulated fleet come with a job
+    /// of theirs, and that says so.
     Agent {
         /// Which agent.
         agent: AgentRef,
@@ -468,8 +468,8 @@ impl fmt::Display for BuildRef {
     }
 }
 
-/// Keeps to one line, and to what is text: a name of somebody's that ends lines, or tells a terminal what to do, is shown
-/// with escapes. Nobody who names a job writes lines of a log that look like the fake's own.
+/// Keeps to one line, and to what is text: a name of somebody's that ends lines, or tells a terminal what to do, is
+/// shown with escapes. Nobody who names a job writes lines of a log that look like the fake's own.
 struct OneLine<'f, W>(&'f mut W);
 
 impl<W: fmt::Write> fmt::Write for OneLine<'_, W> {

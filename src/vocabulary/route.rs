@@ -84,8 +84,8 @@ routes! {
     ListOrganizations = "GET" "/v2/organizations" Some(Scope::ReadOrganizations),
     /// One organization.
     GetOrganization = "GET" "/v2/organizations/{org.slug}" Some(Scope::ReadOrganizations),
-    /// How much of its rate limits an organization has used. Buildkite's page names a scope that no token can have, so any
-    /// token of the organization may ask.
+    /// How much of its rate limits an organization has used. Buildkite's page names a scope that no token can have, so
+    /// any token of the organization may ask.
     GetRateLimit = "GET" "/v2/organizations/{org.slug}/rate_limit" None,
     /// The emojis of an organization.
     ListEmojis = "GET" "/v2/organizations/{org.slug}/emojis" None,
@@ -145,11 +145,13 @@ routes! {
     UnblockJob = "PUT"
         "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/unblock"
         Some(Scope::WriteBuilds),
-    /// A job's log, in the form the client accepts: JSON, text or HTML; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/log`.
+    /// A job's log, in the form the client accepts: JSON, text or HTML; also served at
+    /// `GET /v2/organizations/{org.slug}/jobs/{job.id}/log`.
     GetJobLog = "GET"
         "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log"
         Some(Scope::ReadBuildLogs),
-    /// A job's raw log, where its `raw_log_url` leads; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/log.txt`.
+    /// A job's raw log, where its `raw_log_url` leads; also served at
+    /// `GET /v2/organizations/{org.slug}/jobs/{job.id}/log.txt`.
     GetJobLogText = "GET"
         "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log.txt"
         Some(Scope::ReadBuildLogs),
@@ -161,7 +163,8 @@ routes! {
     DeleteJobLog = "DELETE"
         "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/log"
         Some(Scope::WriteBuildLogs),
-    /// The environment of a job, in the form the client accepts: JSON or text; also served at `GET /v2/organizations/{org.slug}/jobs/{job.id}/env`.
+    /// The environment of a job, in the form the client accepts: JSON or text; also served at
+    /// `GET /v2/organizations/{org.slug}/jobs/{job.id}/env`.
     GetJobEnv = "GET"
         "/v2/organizations/{org.slug}/pipelines/{pipeline.slug}/builds/{build.number}/jobs/{job.id}/env"
         Some(Scope::ReadJobEnv),
@@ -329,8 +332,8 @@ routes! {
     UpdateTeamPipeline = "PATCH" "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}" Some(Scope::WriteTeams),
     /// Takes a pipeline from a team.
     RemoveTeamPipeline = "DELETE" "/v2/organizations/{org.slug}/teams/{team.uuid}/pipelines/{pipeline.uuid}" Some(Scope::WriteTeams),
-    /// GraphQL, as far as it is served: `mutation jobTypeCommandCancel`, which cancels one job. Anything else is answered with
-    /// 501.
+    /// GraphQL, as far as it is served: `mutation jobTypeCommandCancel`, which cancels one job. Anything else is
+    /// answered with 501.
     GraphQl = "POST" "/v1/graphql" Some(Scope::GraphQl),
     /// The page of a build, at its `web_url`. No endpoint of the API: see [`is_page`](Route::is_page).
     BuildPage = "GET" "/{org.slug}/{pipeline.slug}/builds/{build.number}" None,
@@ -339,8 +342,8 @@ routes! {
     /// Leads from the page of a build to the bytes of an artifact. No endpoint of the API: see
     /// [`is_page`](Route::is_page).
     ArtifactPage = "GET" "/{org.slug}/{pipeline.slug}/builds/{build.number}/artifacts/{id}" None,
-    /// The bytes of an artifact, where [`DownloadArtifact`](Route::DownloadArtifact) leads to. No endpoint of the API, and
-    /// on another host: it takes no token, and refuses one. Where there is no other host, it takes one for nothing.
+    /// The bytes of an artifact, where [`DownloadArtifact`](Route::DownloadArtifact) leads to. No endpoint of the API,
+    /// and on another host: it takes no token, and refuses one. Where there is no other host, it takes one for nothing.
     ArtifactContent = "GET" "/_artifacts/{id}/{filename}" None,
 }
 

@@ -1,8 +1,9 @@
 //! What the author of a test does wrong: a slip.
 //!
-//! In Rust a slip is a panic that names the value and the choices, as a fault of our own is one that names what should have
-//! held. Over HTTP they part: a slip is refused like any other wrong request, and the other one is a defect of this crate
-//! that nobody should overlook. So a thread that answers for somebody else [hears](hear) slips apart from panics.
+//! In Rust a slip is a panic that names the value and the choices, as a fault of our own is one that names what should
+//! have held. Over HTTP they part: a slip is refused like any other wrong request, and the other one is a defect of
+//! this crate that nobody should overlook. So a thread that answers for somebody else [hears](hear) slips apart from
+//! panics.
 
 #[cfg(feature = "cli")]
 use std::cell::Cell;

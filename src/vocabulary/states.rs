@@ -189,7 +189,8 @@ words! {
     AgentState {
         /// Registered and not heard of since. No agent of this fake is: each connects when it registers.
         NeverConnected = "never_connected",
-        /// Ready for a job, or at work on one. Also one that is paused, and one that fell silent and is not given up yet.
+        /// Ready for a job, or at work on one. Also one that is paused, and one that fell silent and is not given up
+        /// yet.
         Connected = "connected",
         /// It went by itself.
         Disconnected = "disconnected",
@@ -214,7 +215,8 @@ words! {
     /// let types = build.all_jobs().into_iter().map(|job| job.job_type());
     /// assert_eq!(types.collect::<Vec<_>>(), [JobType::Script, JobType::Waiter, JobType::Manual]);
     ///
-    /// assert_eq!(JobType::ALL.iter().map(|kind| kind.as_str()).collect::<Vec<_>>(), ["script", "waiter", "manual", "trigger"]);
+    /// let words: Vec<_> = JobType::ALL.iter().map(|kind| kind.as_str()).collect();
+    /// assert_eq!(words, ["script", "waiter", "manual", "trigger"]);
     /// assert_eq!(JobType::from_word("manual"), Some(JobType::Manual));
     /// ```
     ///
@@ -376,7 +378,8 @@ words! {
     /// use fake_buildkite::StepUploadState;
     ///
     /// assert_eq!(StepUploadState::from_word("applied"), Some(StepUploadState::Applied));
-    /// assert_eq!(StepUploadState::ALL.iter().map(|state| state.as_str()).collect::<Vec<_>>(), ["applied", "rejected"]);
+    /// let words: Vec<_> = StepUploadState::ALL.iter().map(|state| state.as_str()).collect();
+    /// assert_eq!(words, ["applied", "rejected"]);
     /// ```
     ///
     /// Source: buildkite/go-buildkite, `step_uploads_test.go`.

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// Something that Buildkite tells webhooks of; prints as the `X-Buildkite-Event` header has it.
 ///
-/// Every one can be asked for. What this fake sends is what happens in it: builds and jobs move, agents come and go, and a
-/// test pings. Nothing in it blocks an agent.
+/// Every one can be asked for. What this fake sends is what happens in it: builds and jobs move, agents come and go,
+/// and a test pings. Nothing in it blocks an agent.
 ///
 /// ```
 /// use fake_buildkite::WebhookEvent;

@@ -8,7 +8,8 @@ use chrono::{DateTime, Utc};
 use crate::vocabulary::span::instant;
 use crate::vocabulary::webhook::WebhookEvent;
 
-/// One request that a webhook sent, and what came back; see [`WebhookHandle::deliveries`](crate::WebhookHandle::deliveries).
+/// One request that a webhook sent, and what came back; see
+/// [`WebhookHandle::deliveries`](crate::WebhookHandle::deliveries).
 ///
 /// Printed for debugging, it does not show the value of the header that carries the webhook's token.
 ///

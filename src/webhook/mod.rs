@@ -1,6 +1,7 @@
 //! Telling somebody outside: where a webhook goes, what is sent there, and what came of it.
 //!
-//! Elsewhere: what there is to tell (`engine::webhook`), how it looks (`wire::webhook`), when it is sent (`driver::post`).
+//! Elsewhere: what there is to tell (`engine::webhook`), how it looks (`wire::webhook`), when it is sent
+//! (`driver::post`).
 //! Source: Buildkite docs, "Pipelines webhooks", sections "HTTP headers" and "Webhook signature".
 
 mod delivery;

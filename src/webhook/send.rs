@@ -1,5 +1,5 @@
-//! One request to a receiver, over a connection of its own. It waits as long as the receiver takes; who calls it sets the
-//! bound.
+//! One request to a receiver, over a connection of its own. It waits as long as the receiver takes; who calls it sets
+//! the bound.
 
 use std::future::poll_fn;
 use std::io;

@@ -1,8 +1,8 @@
 //! A fake whose pages a browser looks at: `tests/browser/run` starts one of these.
 //!
-//! It prints one line of JSON that says where the fake is, which builds to look at, and what is to be seen of each job; it
-//! serves until its standard input is closed. If the fake failed while it answered, or a page moved its clock, it exits
-//! with 1.
+//! It prints one line of JSON that says where the fake is, which builds to look at, and what is to be seen of each job;
+//! it serves until its standard input is closed. If the fake failed while it answered, or a page moved its clock, it
+//! exits with 1.
 
 use std::io::{self, Read, Write};
 use std::process::ExitCode;

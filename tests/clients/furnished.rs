@@ -204,8 +204,8 @@ fn everything(fake: &FakeBuildkite) -> PipelineHandle {
     pipeline
 }
 
-/// What ends within seconds, and so has not ended when the clock stands still: a build that is canceled, one that fails,
-/// and a job whose time is up; and a job that has promised to fail.
+/// What ends within seconds, and so has not ended when the clock stands still: a build that is canceled, one that
+/// fails, and a job whose time is up; and a job that has promised to fail.
 fn under_way(stuck: &PipelineHandle) {
     stuck.build_number(1).job("hang").promise_failure(3);
     stuck.build_number(2).cancel();

@@ -1,8 +1,8 @@
 //! A fake for a client that lives in another process: `tests/clients/run` starts one of these for every flow.
 //!
 //! It prints one line of JSON that says where the fake is and what is in it, and serves until its standard input is
-//! closed. Then it prints another line, with the number of requests and, for every route, how often it was asked for. If the
-//! fake failed while it answered, it lists how on standard error and exits with 1.
+//! closed. Then it prints another line, with the number of requests and, for every route, how often it was asked for.
+//! If the fake failed while it answered, it lists how on standard error and exits with 1.
 //!
 //! Beside it stands a second one with a clock of its own, for clients that look at everything: see `furnished`.
 
@@ -167,7 +167,8 @@ fn artifacts() -> [(&'static str, Vec<u8>); 2] {
 }
 
 /// What webhooks said of one build, from its agent's coming to its agent's going: another fake's, because a client that
-/// looks at them need not be a server. That one has a clock that stands where it is put, so it is the same in every run.
+/// looks at them need not be a server. That one has a clock that stands where it is put, so it is the same in every
+/// run.
 fn deliveries() -> Vec<Value> {
     let fake = FakeBuildkite::builder()
         .user(USER.0, USER.1)

@@ -1,5 +1,5 @@
-//! Lists of builds against a plain scan: in random worlds, whatever filters and page somebody asks for, they are shown what
-//! fits among all builds ever made, looked at one by one.
+//! Lists of builds against a plain scan: in random worlds, whatever filters and page somebody asks for, they are shown
+//! what fits among all builds ever made, looked at one by one.
 //!
 //! World `n` of a run has the seed `FAKE_BUILDKITE_SEED + n`; `FAKE_BUILDKITE_WORLDS` says how many a run has.
 //!

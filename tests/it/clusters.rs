@@ -1,7 +1,7 @@
 //! The Clusters API, with agent tokens and maintainers: one test for every endpoint, and for every refusal.
 //!
-//! Elsewhere: queues and what they do to jobs (`queues`), recorded answers (`recorded`), tokens, scopes and the order of
-//! checks (`errors`).
+//! Elsewhere: queues and what they do to jobs (`queues`), recorded answers (`recorded`), tokens, scopes and the order
+//! of checks (`errors`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,12 +1,12 @@
-//! Which of Buildkite's endpoints are served: asked over HTTP, one by one, and compared with what the README and the page
-//! `coverage` say. Both are written from the answers:
+//! Which of Buildkite's endpoints are served: asked over HTTP, one by one, and compared with what the README and the
+//! page `coverage` say. Both are written from the answers:
 //!
 //! `FAKE_BUILDKITE_WRITE=1 cargo test --test it coverage`
 //!
 //! The page also says which transitions are taken by tests (`edges`) and by random worlds (`walked.txt`).
 //!
-//! `tests/data/endpoints.tsv` has every endpoint of the documentation of the REST API, and GraphQL. Its scopes: `-` where
-//! no token is needed, `any` where every token will do.
+//! `tests/data/endpoints.tsv` has every endpoint of the documentation of the REST API, and GraphQL. Its scopes: `-`
+//! where no token is needed, `any` where every token will do.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,7 +25,8 @@ const README: &str = "README.md";
 const WALKED: &str = include_str!("../../src/engine/tests/walked.txt");
 const REGENERATE: &str = "FAKE_BUILDKITE_WRITE=1 cargo test --test it coverage";
 
-/// What is served and is no endpoint of the API: pages to look at, and the bytes of artifacts, which are at another host.
+/// What is served and is no endpoint of the API: pages to look at, and the bytes of artifacts, which are at another
+/// host.
 const BESIDE: &[Route] = &[
     Route::PipelinePage,
     Route::BuildPage,
@@ -278,7 +279,7 @@ fn who_needs_no_token_is_answered_without_one() {
     }
 }
 
-// --- What is said of it ------------------------------------------------------------------------------------------------
+// --- What is said of it ----------------------------------------------------------------------------------------------
 
 struct Family {
     name: &'static str,

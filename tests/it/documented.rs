@@ -1,8 +1,8 @@
 //! The examples of Buildkite's "Pipelines API" document: the same requests, and answers of the same shape.
 //!
 //! The examples are of several years, so they disagree with each other and with recorded responses. What we answer has
-//! every documented key, null where the example has null; what it has besides is in [`ALSO`], and what differs is listed
-//! with each example. Entries that no example needs fail too.
+//! every documented key, null where the example has null; what it has besides is in [`ALSO`], and what differs is
+//! listed with each example. Entries that no example needs fail too.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! The jobs of a build over REST: listing them by cursor, getting one, giving one another priority, retrying what failed.
+//! The jobs of a build over REST: listing them by cursor, getting one, giving one another priority, retrying what
+//! failed.
 
 use fake_buildkite::{
     Access, Agents, BuildHandle, BuildState, Clock, FakeBuildkite, JobHandle, JobState, Move,

@@ -104,7 +104,7 @@ impl Talk {
     }
 }
 
-// --- Hours in no time --------------------------------------------------------------------------------------------------
+// --- Hours in no time ------------------------------------------------------------------------------------------------
 
 /// Polls every five seconds for ten hours, thirty seconds of patience each; returns everything that happened.
 async fn ten_hours() -> String {
@@ -232,7 +232,7 @@ async fn many_impatient_clients_at_once_lose_nothing() {
     assert_eq!(start.elapsed(), Duration::ZERO);
 }
 
-// --- Due things --------------------------------------------------------------------------------------------------------
+// --- Due things ------------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
 async fn everything_happens_at_its_own_instant_however_far_time_goes_at_once() {
@@ -365,7 +365,7 @@ async fn a_clock_that_follows_is_moved_by_nobody_else() {
     assert_eq!(fake.clock().mode(), Clock::FollowTokio);
 }
 
-// --- Where it runs -----------------------------------------------------------------------------------------------------
+// --- Where it runs ---------------------------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_follows_and_a_thread_of_its_own_do_not_go_together() {
@@ -467,7 +467,7 @@ async fn a_fake_on_a_runtime_is_gone_when_it_is_dropped() {
     }
 }
 
-// --- In memory ---------------------------------------------------------------------------------------------------------
+// --- In memory -------------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_connection_in_memory_is_served_as_one_over_a_socket() {

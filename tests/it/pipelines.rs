@@ -1,8 +1,9 @@
 //! The Pipelines API: one test for every endpoint, and for every refusal that is documented.
 //!
-//! Elsewhere: steps in their forms (`recipes`), provider settings and webhooks (`providers`), the archive and who may do
-//! what (`archive`), what settings do to builds (`settings`), the examples of the documentation (`documented`), recorded answers
-//! (`recorded`), tokens, scopes and bodies that are wrong whatever they are for (`errors`), the order of lists (`lists`).
+//! Elsewhere: steps in their forms (`recipes`), provider settings and webhooks (`providers`), the archive and who may
+//! do what (`archive`), what settings do to builds (`settings`), the examples of the documentation (`documented`),
+//! recorded answers (`recorded`), tokens, scopes and bodies that are wrong whatever they are for (`errors`), the order
+//! of lists (`lists`).
 
 use fake_buildkite::FakeBuildkite;
 

@@ -1,7 +1,8 @@
-//! Requests that nobody would write by hand, at every route: none is answered with a 500, a refused one changes nothing,
-//! and what a client kept by its `ETag` is what it would be sent.
+//! Requests that nobody would write by hand, at every route: none is answered with a 500, a refused one changes
+//! nothing, and what a client kept by its `ETag` is what it would be sent.
 //!
-//! World `n` of a run has the seed `FAKE_BUILDKITE_SEED + n`; `FAKE_BUILDKITE_REQUESTS` says how many requests a run makes.
+//! World `n` of a run has the seed `FAKE_BUILDKITE_SEED + n`; `FAKE_BUILDKITE_REQUESTS` says how many requests a run
+//! makes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::env;

@@ -60,7 +60,8 @@ struct Tally {
     jobs: usize,
 }
 
-/// Makes a build of each file and runs it to its end with the default script. `PIPELINE_CORPUS` may name another folder.
+/// Makes a build of each file and runs it to its end with the default script. `PIPELINE_CORPUS` may name another
+/// folder.
 fn run_all(build_of: impl Fn(&FakeBuildkite, &str) -> Result<BuildHandle, String>) -> Tally {
     let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pipelines");
     let folder = std::env::var_os("PIPELINE_CORPUS").map_or(ours, PathBuf::from);

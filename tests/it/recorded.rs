@@ -174,7 +174,8 @@ steps:
     command: buildkite-agent pipeline upload
 ";
 
-/// What the upload step added in the recordings. Uploads are not modelled, so here it is in the pipeline from the start.
+/// What the upload step added in the recordings. Uploads are not modelled, so here it is in the pipeline from the
+/// start.
 const UPLOADED: &str = r#"  - label: ':construction_worker: Build'
     key: build
     command: echo "Build the rocket"
@@ -999,7 +1000,8 @@ fn kind_of<'k>(kind: &str, key: &'k str) -> &'k str {
     }
 }
 
-/// Whether a string of ours is what a recorded one is: the same, or of the same form where no test could make it the same.
+/// Whether a string of ours is what a recorded one is: the same, or of the same form where no test could make it the
+/// same.
 fn is_alike(path: &str, theirs: &str, ours: &str) -> bool {
     let key = path.rsplit('.').next().unwrap_or(path);
     if theirs.starts_with("https://") {

@@ -1,8 +1,9 @@
-//! Every answer to `GET`, in a world with one of everything in every state, against what the resources are documented to be:
-//! which keys they have, in which order, of which types, and which of them may be null or missing.
+//! Every answer to `GET`, in a world with one of everything in every state, against what the resources are documented
+//! to be: which keys they have, in which order, of which types, and which of them may be null or missing.
 //!
-//! `tests/data/resources.json` has a resource in each line. A type with `?` may be null, a key with `maybe` may be missing;
-//! `order` is there where it is known. Where the documentation is at odds with itself or silent it has what this fake does.
+//! `tests/data/resources.json` has a resource in each line. A type with `?` may be null, a key with `maybe` may be
+//! missing; `order` is there where it is known. Where the documentation is at odds with itself or silent it has what
+//! this fake does.
 
 use std::collections::{BTreeMap, BTreeSet};
 

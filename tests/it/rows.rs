@@ -1,6 +1,6 @@
-//! Every endpoint that is served, row by row of `tests/data/endpoints.tsv`: it asks for a token, for the scope of the row and
-//! no other, then for everything that its path names, one after the other, and only then for a body; nothing changes until
-//! all of that is there; and then it answers with the status of the row.
+//! Every endpoint that is served, row by row of `tests/data/endpoints.tsv`: it asks for a token, for the scope of the
+//! row and no other, then for everything that its path names, one after the other, and only then for a body; nothing
+//! changes until all of that is there; and then it answers with the status of the row.
 
 use fake_buildkite::{FakeBuildkite, Scope};
 

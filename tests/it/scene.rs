@@ -88,8 +88,8 @@ pub(crate) fn fill<'p>(template: &'p str, mut part: impl FnMut(&'p str) -> Strin
     filled.join("/")
 }
 
-/// What there is of one pipeline, as paths name it: two builds, one that failed and one that is blocked, and of the first
-/// one everything that a build can have.
+/// What there is of one pipeline, as paths name it: two builds, one that failed and one that is blocked, and of the
+/// first one everything that a build can have.
 pub(crate) struct Parts {
     pub(crate) pipeline: String,
     pub(crate) failed: String,

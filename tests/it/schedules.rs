@@ -1,7 +1,8 @@
 //! The Pipeline schedules API: one test for every endpoint, and for every refusal that is documented.
 //!
-//! Elsewhere: what schedules do as time passes (`slots`), the examples of the documentation (`documented_schedules`), what
-//! a cron line means (the crate's own tests), tokens, scopes and bodies that are wrong whatever they are for (`errors`).
+//! Elsewhere: what schedules do as time passes (`slots`), the examples of the documentation (`documented_schedules`),
+//! what a cron line means (the crate's own tests), tokens, scopes and bodies that are wrong whatever they are for
+//! (`errors`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

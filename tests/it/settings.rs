@@ -1,4 +1,5 @@
-//! Settings of pipelines act: which builds they refuse, in which order and with which words, and what they do to others.
+//! Settings of pipelines act: which builds they refuse, in which order and with which words, and what they do to
+//! others.
 //!
 //! Elsewhere: setting them (`pipelines`), intermediate builds in every situation (`intermediate`).
 

@@ -1,4 +1,5 @@
-//! Slips of a test's author are shown where they were made: the place of a panic is a line of the test, not one of ours.
+//! Slips of a test's author are shown where they were made: the place of a panic is a line of the test, not one of
+//! ours.
 
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};

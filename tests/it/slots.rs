@@ -277,7 +277,7 @@ fn what_clients_may_ask_for_does_not_bind_schedules() {
     assert_eq!(schedule.builds().len(), 1);
 }
 
-// --- Other ways to move the clock --------------------------------------------------------------------------------------
+// --- Other ways to move the clock ------------------------------------------------------------------------------------
 
 #[test]
 fn nothing_that_runs_builds_to_their_end_waits_for_a_schedule() {

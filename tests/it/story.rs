@@ -20,8 +20,8 @@ pub(crate) struct Story {
 impl Story {
     /// Steps in shorthand, with the keys `s1`, `s2` and so on:
     ///
-    /// - `C(1)` is a command that exits with 1; `C(1,slow)` takes a minute instead of ten seconds, `C(hangs)` never ends,
-    ///   `C(1,soft)` is forgiven, `C(hangs,limit)` may take a minute;
+    /// - `C(1)` is a command that exits with 1; `C(1,slow)` takes a minute instead of ten seconds, `C(hangs)` never
+    ///   ends, `C(1,soft)` is forgiven, `C(hangs,limit)` may take a minute;
     /// - `W` waits, `Wc` continues on failure, `B` blocks, `I` is an input step.
     pub(crate) fn of(steps: &str) -> Self {
         Self::with(usual(), steps)

@@ -77,7 +77,7 @@ fn authorization(fake: &FakeBuildkite) -> String {
     format!("authorization: Bearer {}\r\n", fake.token())
 }
 
-// --- Large bodies ------------------------------------------------------------------------------------------------------
+// --- Large bodies ----------------------------------------------------------------------------------------------------
 
 #[test]
 fn sixteen_slow_clients_share_the_bytes_of_one_large_artifact() {
@@ -200,7 +200,7 @@ fn head_of_any_form_of_a_log_has_the_size_of_the_raw_one() {
     }
 }
 
-// --- Parts of an artifact ----------------------------------------------------------------------------------------------
+// --- Parts of an artifact --------------------------------------------------------------------------------------------
 
 #[test]
 fn one_part_of_an_artifact_can_be_fetched() {
@@ -271,7 +271,7 @@ fn there_is_no_part_of_an_empty_artifact() {
     assert_eq!(whole.header("content-length"), Some("0"));
 }
 
-// --- The other host ----------------------------------------------------------------------------------------------------
+// --- The other host --------------------------------------------------------------------------------------------------
 
 #[test]
 fn reqwest_follows_a_download_to_its_bytes_and_leaves_its_token_behind() {

@@ -52,8 +52,8 @@ pub(crate) fn panic_of<T>(slip: impl FnOnce() -> T) -> String {
 #[cfg(target_os = "linux")]
 const ALONE: &str = "FAKE_BUILDKITE_TEST_ALONE";
 
-/// Runs a test again in a process of its own, with so many descriptors: only there, threads and descriptors are those of
-/// the test. `module` is its `module_path!()`.
+/// Runs a test again in a process of its own, with so many descriptors: only there, threads and descriptors are those
+/// of the test. `module` is its `module_path!()`.
 #[cfg(target_os = "linux")]
 #[track_caller]
 pub(crate) fn alone(module: &str, name: &str, descriptors: u32, test: impl FnOnce()) {

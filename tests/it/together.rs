@@ -1,5 +1,5 @@
-//! Two things at once: a token that goes while its request is held, a queue that rests while jobs are retried and expire, a
-//! team that is left while a build runs, a world that goes back to before an agent and a queue stopped.
+//! Two things at once: a token that goes while its request is held, a queue that rests while jobs are retried and
+//! expire, a team that is left while a build runs, a world that goes back to before an agent and a queue stopped.
 
 use std::thread;
 

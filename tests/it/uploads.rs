@@ -264,7 +264,8 @@ fn rule_10_1_uploaded_jobs_queue_behind_older_builds_in_their_concurrency_group(
 
 #[test]
 fn rule_10_1_a_gate_that_is_uploaded_before_a_job_lets_others_of_its_group_pass() {
-    // Given a build whose deploy waits for what comes before it, and a younger build whose deploy is behind it in the group
+    // Given a build whose deploy waits for what comes before it, and a younger build whose deploy is behind it in the
+    // group
     let fake = FakeBuildkite::start();
     let deploy = "{command: deploy, key: deploy, concurrency: 1, concurrency_group: g}";
     let steps = format!("steps: [{GEN}, {{wait: ~, continue_on_failure: true}}, {deploy}]");
@@ -462,7 +463,7 @@ fn an_uploaded_trigger_step_makes_its_build() {
     assert_eq!(states(&story.build), "passed broken passed");
 }
 
-// --- Groups ------------------------------------------------------------------------------------------------------------
+// --- Groups ----------------------------------------------------------------------------------------------------------
 
 #[test]
 fn rule_6_6_a_group_is_merged_if_its_uploader_is_in_one_of_the_same_label_and_it_comes_first() {
@@ -559,7 +560,7 @@ fn rule_6_6_a_merged_group_may_have_the_key_of_the_other_and_of_no_other_step() 
     assert_eq!(upload("setup"), Ok(()));
 }
 
-// --- Replacing ---------------------------------------------------------------------------------------------------------
+// --- Replacing -------------------------------------------------------------------------------------------------------
 
 #[test]
 fn rule_6_7_replace_removes_what_has_not_begun_and_keeps_the_rest() {
@@ -709,7 +710,7 @@ fn what_an_upload_replaces_does_not_count_against_its_limits() {
     assert_eq!(build.all_jobs().len(), 501);
 }
 
-// --- Refusals ----------------------------------------------------------------------------------------------------------
+// --- Refusals --------------------------------------------------------------------------------------------------------
 
 #[test]
 fn an_upload_is_refused_whole_and_changes_nothing() {
@@ -945,7 +946,7 @@ fn documented_limits_hold_where_a_fake_enforces_them() {
     assert!(big.builds().is_empty());
 }
 
-// --- Events, retries, rebuilds -----------------------------------------------------------------------------------------
+// --- Events, retries, rebuilds ---------------------------------------------------------------------------------------
 
 #[test]
 fn an_upload_is_an_event_and_what_it_brings_is_seen_at_once() {

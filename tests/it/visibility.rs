@@ -1,5 +1,5 @@
-//! What teams hide: for whoever does not see a pipeline, nothing of it is there, on any route; and what they may do with
-//! one they see is what their teams say.
+//! What teams hide: for whoever does not see a pipeline, nothing of it is there, on any route; and what they may do
+//! with one they see is what their teams say.
 
 use fake_buildkite::{
     Access, BuildState, FakeBuildkite, MemberRole, PipelineHandle, Route, Scope, TeamHandle,

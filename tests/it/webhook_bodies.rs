@@ -28,7 +28,7 @@ fn object(text: &str) -> Json {
     serde_json::from_str(text).expect("JSON")
 }
 
-// --- Whole bodies ------------------------------------------------------------------------------------------------------
+// --- Whole bodies ----------------------------------------------------------------------------------------------------
 
 const STEPS: &str = "steps: [{command: make, key: test}]";
 
@@ -147,7 +147,7 @@ fn agents_stop_and_disconnect() {
     assert!(told[4]["agent"]["job"].is_null());
 }
 
-// --- What only webhooks say --------------------------------------------------------------------------------------------
+// --- What only webhooks say ------------------------------------------------------------------------------------------
 
 #[test]
 fn a_build_with_trigger_steps_says_so_when_it_is_finished() {
@@ -226,7 +226,7 @@ fn a_promise_has_a_reason_that_is_not_known() {
     assert_eq!(told[1].keys(), usual);
 }
 
-// --- Choices -----------------------------------------------------------------------------------------------------------
+// --- Choices ---------------------------------------------------------------------------------------------------------
 
 #[test]
 fn times_can_be_those_of_rest() {

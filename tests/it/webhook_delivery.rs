@@ -15,7 +15,7 @@ fn outcomes(webhook: &WebhookHandle) -> Vec<String> {
     deliveries.iter().map(ToString::to_string).collect()
 }
 
-// --- The request -------------------------------------------------------------------------------------------------------
+// --- The request -----------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_request_carries_its_event_and_its_token() {
@@ -97,7 +97,7 @@ fn a_signature_proves_the_body_and_the_instant_of_sending() {
     assert_eq!(got.header("x-buildkite-signature"), Some(&*expected));
 }
 
-// --- Order -------------------------------------------------------------------------------------------------------------
+// --- Order -----------------------------------------------------------------------------------------------------------
 
 #[test]
 fn everything_is_told_in_the_order_in_which_it_happened_whoever_is_told() {
@@ -155,7 +155,7 @@ fn what_follows_from_requests_and_from_hands_goes_out_by_itself() {
     fake.settled().within(seconds(0)).blocking();
 }
 
-// --- Receivers that fail -----------------------------------------------------------------------------------------------
+// --- Receivers that fail ---------------------------------------------------------------------------------------------
 
 #[test]
 fn a_delivery_that_fails_is_an_event_and_stops_nothing() {
@@ -274,7 +274,7 @@ fn the_last_twenty_deliveries_are_kept() {
     assert_eq!(receiver.got().len(), 26);
 }
 
-// --- Switches ----------------------------------------------------------------------------------------------------------
+// --- Switches --------------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_disabled_webhook_is_told_of_nothing_but_pings() {
@@ -329,7 +329,7 @@ fn a_deleted_webhook_is_gone_with_what_it_was_still_to_be_told() {
     assert_eq!(receiver.got().len(), 2);
 }
 
-// --- Where they go -----------------------------------------------------------------------------------------------------
+// --- Where they go ---------------------------------------------------------------------------------------------------
 
 #[test]
 fn webhooks_go_to_this_machine_unless_a_test_names_another() {

@@ -88,7 +88,7 @@ fn every_way_to_move_the_clock_waits_for_receivers() {
     }
 }
 
-// --- Runtimes ----------------------------------------------------------------------------------------------------------
+// --- Runtimes --------------------------------------------------------------------------------------------------------
 
 /// A receiver that is a task of the runtime it is called on, counts, and answers.
 async fn task() -> (String, tokio::sync::watch::Receiver<usize>) {
@@ -295,7 +295,7 @@ fn a_paused_clock_stands_still_while_a_webhook_is_on_its_way() {
     });
 }
 
-// --- Going back --------------------------------------------------------------------------------------------------------
+// --- Going back ------------------------------------------------------------------------------------------------------
 
 #[test]
 fn webhooks_and_what_they_are_still_to_be_told_go_with_a_snapshot() {

@@ -1,4 +1,5 @@
-//! One client: a thread with a connection that makes pipelines and builds, looks at them until they are over, and counts.
+//! One client: a thread with a connection that makes pipelines and builds, looks at them until they are over, and
+//! counts.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpStream;

@@ -1,5 +1,5 @@
-//! Sixty-four clients on one fake, with forks, faults and webhooks, for as long as one likes. Nobody's request may be lost or
-//! done twice, memory may not grow beyond what the record keeps, and nothing may be left in the end.
+//! Sixty-four clients on one fake, with forks, faults and webhooks, for as long as one likes. Nobody's request may be
+//! lost or done twice, memory may not grow beyond what the record keeps, and nothing may be left in the end.
 //!
 //! `tests/soak/run [SECONDS]` runs it in release mode and shows the table; without it, it takes a few seconds.
 //! A binary of its own: only so are the threads and the descriptors of the process those of the fake.
@@ -38,8 +38,8 @@ const SHORT: u64 = 3;
 const TICK: Duration = Duration::from_millis(5);
 const TICKS_PER_FORK: u64 = 20;
 
-/// How much more memory the second half of a long run may need at its highest than the first, in MiB: what the allocator
-/// wins and loses.
+/// How much more memory the second half of a long run may need at its highest than the first, in MiB: what the
+/// allocator wins and loses.
 const SLACK: u64 = 24;
 
 /// From when on a run is long enough for its record to be full by half time.

@@ -34,8 +34,8 @@ pub(crate) enum Invalid {
 impl Invalid {
     /// What Buildkite says of it, behind `Validation failed: `.
     ///
-    /// Chosen: only that of the shape and the image are documented; the others are in the words of Rails for the like, with
-    /// the field as it calls it.
+    /// Chosen: only that of the shape and the image are documented; the others are in the words of Rails for the like,
+    /// with the field as it calls it.
     pub(crate) fn as_buildkite_says(&self) -> String {
         match self {
             Self::Blank(field) => format!("{field} can't be blank"),

@@ -50,8 +50,8 @@ impl Engine {
 
     /// Where a job waits for an agent, as its cluster is now.
     ///
-    /// Chosen: a build stays in the cluster it was made in when its pipeline moves to another. If that is gone, nobody comes
-    /// for its jobs.
+    /// Chosen: a build stays in the cluster it was made in when its pipeline moves to another. If that is gone, nobody
+    /// comes for its jobs.
     pub(in crate::engine) fn line_of(&self, job: &Job) -> Line {
         let rules = match &*job.spec {
             Step::Command(step) => &step.agents[..],

@@ -17,8 +17,8 @@ impl Command for ArchivePipeline {
     type Output = ();
     type Refused = ArchiveRefused;
 
-    /// Chosen: builds that are not over do not keep a pipeline from being archived. Its schedules stay as they are, and are
-    /// disabled when their next attempt makes no build.
+    /// Chosen: builds that are not over do not keep a pipeline from being archived. Its schedules stay as they are, and
+    /// are disabled when their next attempt makes no build.
     fn apply(self, engine: &mut Engine) -> Result<(), ArchiveRefused> {
         if engine.pipelines.get(self.pipeline).archived_at.is_some() {
             return Err(ArchiveRefused);

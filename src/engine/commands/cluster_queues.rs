@@ -33,8 +33,8 @@ impl Command for CreateQueue {
     type Output = QueueKey;
     type Refused = NotValid;
 
-    /// Chosen: a cluster's first queue does not become its default queue by itself. That a cluster made over the API has
-    /// none is recorded, and that it gets one is nowhere said.
+    /// Chosen: a cluster's first queue does not become its default queue by itself. That a cluster made over the API
+    /// has none is recorded, and that it gets one is nowhere said.
     fn apply(self, engine: &mut Engine) -> Result<QueueKey, NotValid> {
         let mut wrong = Vec::new();
         let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');

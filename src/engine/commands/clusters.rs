@@ -148,8 +148,8 @@ impl Command for DeleteCluster {
 impl Engine {
     /// What is wrong with the settings of a cluster; `own` is itself, once it is there.
     ///
-    /// Chosen: a name is used once in an organization; a color is `#` and three or six hexadecimal digits; an emoji is a
-    /// name between colons or no plain text. The documentation gives examples of each.
+    /// Chosen: a name is used once in an organization; a color is `#` and three or six hexadecimal digits; an emoji is
+    /// a name between colons or no plain text. The documentation gives examples of each.
     fn check_cluster(
         &self,
         organization: OrganizationKey,

@@ -1,7 +1,7 @@
 //! A new pipeline, from YAML, from visual steps or from a template.
 //!
-//! Source: Buildkite docs, "Pipelines API", sections "Create a YAML pipeline", "Create a visual step pipeline", "Deriving
-//! a pipeline slug from the pipeline's name".
+//! Source: Buildkite docs, "Pipelines API", sections "Create a YAML pipeline", "Create a visual step pipeline",
+//! "Deriving a pipeline slug from the pipeline's name".
 
 use std::sync::Arc;
 
@@ -106,7 +106,8 @@ pub(super) fn check_filter_condition(settings: &Settings) -> Result<(), Pipeline
 }
 
 impl Engine {
-    /// The slug a pipeline of this name gets, if neither is anybody else's. `own` is the pipeline itself, once it is there.
+    /// The slug a pipeline of this name gets, if neither is anybody else's. `own` is the pipeline itself, once it is
+    /// there.
     pub(super) fn free_slug(
         &self,
         organization: OrganizationKey,

@@ -165,9 +165,9 @@ impl Command for StopAgent {
         if !engine.is_possible_for(agent, wanted) {
             return Err(StopRefused);
         }
-        // Chosen: who was patient first may be impatient later, as in the browser, where an agent that is stopping can be
-        // stopped by force. The documentation's "connected" leaves open which of the two it means. Once more by force is no
-        // mistake, and does nothing.
+        // Chosen: who was patient first may be impatient later, as in the browser, where an agent that is stopping can
+        // be stopped by force. The documentation's "connected" leaves open which of the two it means. Once more by
+        // force is no mistake, and does nothing.
         if engine.agent(agent).state != State::Stopping {
             engine.change_agent(agent, Event::Stop);
         }

@@ -1,7 +1,7 @@
 //! Reprioritize: another place among those that wait for an agent.
 //!
-//! Chosen: a command job takes it in any state, because no state is documented to refuse it: one that is not ready yet brings
-//! it along, and one that an agent has already only shows it. A retry keeps it.
+//! Chosen: a command job takes it in any state, because no state is documented to refuse it: one that is not ready yet
+//! brings it along, and one that an agent has already only shows it. A retry keeps it.
 //! Source: Buildkite docs, "Jobs API", section "Reprioritize a job"; "Job priority".
 
 use crate::engine::job::JobKey;

@@ -41,8 +41,8 @@ impl Failure {
         }
     }
 
-    /// Chosen: a job that was forgiven is found as such, and by its state unless that is `failed`, which has a word for each
-    /// of both.
+    /// Chosen: a job that was forgiven is found as such, and by its state unless that is `failed`, which has a word for
+    /// each of both.
     fn is_of(self, job: &Job) -> bool {
         match self {
             Self::Canceled => job.state == State::Canceled,
@@ -64,8 +64,8 @@ pub(crate) struct RetryFailedJobs {
 impl Command for RetryFailedJobs {
     /// The new jobs.
     type Output = Vec<JobKey>;
-    /// Chosen: only unknown states are documented to be refused. What cannot be retried, as nothing in a canceled build can,
-    /// is left as it is, and the answer says how many were.
+    /// Chosen: only unknown states are documented to be refused. What cannot be retried, as nothing in a canceled build
+    /// can, is left as it is, and the answer says how many were.
     type Refused = Infallible;
 
     fn apply(self, engine: &mut Engine) -> Result<Vec<JobKey>, Infallible> {

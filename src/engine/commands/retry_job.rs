@@ -147,15 +147,16 @@ impl Engine {
 
     /// A job that took the place of another goes on as far as it can.
     pub(super) fn place_retry(&mut self, new: JobKey, kind: RetryType) {
-        // First, because the new job may depend on what waits again, for this retry or for one before it in the same command.
+        // First, because the new job may depend on what waits again, for this retry or for one before it in the same
+        // command.
         if self.reopen_what_gave_up(new) || kind == RetryType::Manual {
             self.look_at_steps_again();
         }
         if self.jobs.get(new).state == State::Pending {
             let (build, step) = (self.jobs.get(new).build, self.jobs.get(new).step);
             if self.step(build, step).readiness == Readiness::Failed {
-                // It is open for a moment all the same, in which what gave up because of the old one waits again: what it
-                // comes to may be overlooked where that was not.
+                // It is open for a moment all the same, in which what gave up because of the old one waits again: what
+                // it comes to may be overlooked where that was not.
                 self.reclassify(build, step);
                 self.look_at_steps_again();
             }
@@ -219,8 +220,8 @@ impl Engine {
         (used < rule.limit).then_some(number)
     }
 
-    /// Jobs that gave up only because the build had failed, and not because of something they depend on, wait again once
-    /// nothing in the build is failed for good any more. Whether there were any.
+    /// Jobs that gave up only because the build had failed, and not because of something they depend on, wait again
+    /// once nothing in the build is failed for good any more. Whether there were any.
     fn reopen_what_gave_up(&mut self, retried: JobKey) -> bool {
         let build = self.jobs.get(retried).build;
         if self.tally(build).hard > 0 {

@@ -79,8 +79,8 @@ impl fmt::Display for UploadRefused {
 }
 
 impl UploadRefused {
-    /// Whether the server looked at it and said no: then it is kept as a step upload that was rejected. What this fake cannot
-    /// do Buildkite would not have rejected.
+    /// Whether the server looked at it and said no: then it is kept as a step upload that was rejected. What this fake
+    /// cannot do Buildkite would not have rejected.
     ///
     /// Chosen: a build that takes no uploads keeps none.
     fn is_rejection(&self) -> bool {
@@ -159,8 +159,8 @@ struct Document {
 }
 
 impl Document {
-    /// The keys of those steps that the next document does not replace: excluded ones, and wait steps, which may turn out
-    /// to be.
+    /// The keys of those steps that the next document does not replace: excluded ones, and wait steps, which may turn
+    /// out to be.
     fn keys_that_stay(&self) -> impl Iterator<Item = String> + '_ {
         let steps = self.steps.iter().zip(&self.excluded);
         let stay = steps.filter(|(placed, excluded)| {
@@ -176,8 +176,8 @@ impl Document {
 }
 
 impl Command for UploadPipeline {
-    /// How many steps the build got, or why the server rejected what was sent. The build is as it was then, and has one more
-    /// step upload.
+    /// How many steps the build got, or why the server rejected what was sent. The build is as it was then, and has one
+    /// more step upload.
     type Output = Result<usize, UploadRefused>;
     /// Nothing was sent, or nobody there takes it.
     type Refused = UploadRefused;
@@ -282,7 +282,8 @@ impl Engine {
 
     /// The documents of an upload, as the agent sends them.
     ///
-    /// Chosen: all or nothing, as everything that is asked of the engine; the agent sends each as soon as it has read it.
+    /// Chosen: all or nothing, as everything that is asked of the engine; the agent sends each as soon as it has read
+    /// it.
     fn read(&self, key: JobKey, upload: &PipelineUpload) -> Result<Vec<(Sent, Pipeline)>, Stopped> {
         let mut environment: BTreeMap<_, _> = self.environment_of(key).into_iter().collect();
         let mut pipelines = Vec::new();

@@ -193,8 +193,8 @@ impl Engine {
                 let class = class_of_job(before, on.readiness);
                 let lets =
                     lets_on(run, edge, on, class) || passed.is_some() && class == Class::Errored;
-                // An upload since may have made a gate that was passed wait once more, and so what had given up by then, if
-                // going on without it was allowed.
+                // An upload since may have made a gate that was passed wait once more, and so what had given up by
+                // then, if going on without it was allowed.
                 let had_given_up = lets_on(run, edge, on, Class::Failed)
                     && before.history.iter().any(|moment| {
                         moment.at <= came

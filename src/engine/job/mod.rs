@@ -351,8 +351,8 @@ impl Job {
         self.retried.is_some()
     }
 
-    /// Whether it runs and has promised to fail in a way that its step does not forgive. A failure that will be tried again
-    /// counts here too, although it does not count for the build.
+    /// Whether it runs and has promised to fail in a way that its step does not forgive. A failure that will be tried
+    /// again counts here too, although it does not count for the build.
     pub(crate) fn promises_hard_failure(&self) -> bool {
         let Step::Command(step) = &*self.spec else {
             return false;

@@ -138,8 +138,8 @@ impl Stretch {
         }
     }
 
-    /// What was printed, without whole lines of a script that are within the first `left_out` bytes; says how many bytes
-    /// those were. `starts`: whether it begins a line.
+    /// What was printed, without whole lines of a script that are within the first `left_out` bytes; says how many
+    /// bytes those were. `starts`: whether it begins a line.
     pub(super) fn write_text(
         &self,
         out: &mut String,

@@ -177,8 +177,8 @@ impl Walk {
         }
     }
 
-    /// Level by level: somebody may do it if the pipeline allows it at all, and they administer, or there are no teams, or
-    /// a team of theirs gives it.
+    /// Level by level: somebody may do it if the pipeline allows it at all, and they administer, or there are no teams,
+    /// or a team of theirs gives it.
     fn check_access(&self) {
         let engine = &self.engine;
         for (key, pipeline) in engine.pipelines.iter() {

@@ -1,7 +1,7 @@
 //! What can happen to a world. One more kind of action is a variant, a line in [`action`] and an arm in `carry_out`.
 //!
-//! An action picks among what is there at its time, newest first, so that every list of actions makes sense, also what is
-//! left after some were taken out.
+//! An action picks among what is there at its time, newest first, so that every list of actions makes sense, also what
+//! is left after some were taken out.
 
 use std::sync::Arc;
 
@@ -224,8 +224,8 @@ fn pick_job() -> impl Strategy<Value = PickJob> {
 }
 
 impl Action {
-    /// Does it, as far as there is anything to do it to. Whether the engine refuses is not the action's business: a world
-    /// checks that it had no effect then.
+    /// Does it, as far as there is anything to do it to. Whether the engine refuses is not the action's business: a
+    /// world checks that it had no effect then.
     #[expect(clippy::too_many_lines, reason = "a few for each action")]
     pub(super) fn carry_out(&self, life: &mut Life<'_>) {
         let by = life.user;

@@ -1,7 +1,7 @@
 //! What random pipelines are drawn from: every attribute of every kind of step, each with values that matter.
 //!
-//! A table has one line for what is drawn together: how often in a hundred, and the choices, the plainest first, because
-//! that is where shrinking ends.
+//! A table has one line for what is drawn together: how often in a hundred, and the choices, the plainest first,
+//! because that is where shrinking ends.
 
 use proptest::option;
 use proptest::prelude::*;
@@ -334,8 +334,8 @@ fn step(temper: Temper, groups: bool) -> BoxedStrategy<StepSpec> {
     let command = one(Just(Kind::Command), COMMAND, script.clone());
     let plugins = one(Just(Kind::Plugins), COMMAND, script);
     let plain = |kind: Kind, table| one(Just(kind), table, Just(Vec::new()));
-    // One that triggers itself is circle enough: those of several pipelines make as many builds at one instant as the branches
-    // of a tree ten levels deep.
+    // One that triggers itself is circle enough: those of several pipelines make as many builds at one instant as the
+    // branches of a tree ten levels deep.
     let trigger = prop_oneof![30 => Just(1), 8 => Just(2), 1 => Just(0)];
     let trigger = one(trigger.prop_map(Kind::Trigger), TRIGGER, Just(Vec::new()));
     let bare =

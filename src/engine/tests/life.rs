@@ -183,8 +183,8 @@ impl<'w> Life<'w> {
 
     /// Nothing is left to happen: every build has come to its end.
     ///
-    /// But for those in which a job waits for its concurrency group, and those whose trigger jobs wait for these: a step
-    /// that itself waits for a later one of its group keeps its place ahead of that one, and neither goes on.
+    /// But for those in which a job waits for its concurrency group, and those whose trigger jobs wait for these: a
+    /// step that itself waits for a later one of its group keeps its place ahead of that one, and neither goes on.
     pub(super) fn check_over(&self) {
         if self.is_crowded() {
             return;

@@ -5,8 +5,8 @@
 //! `FAKE_BUILDKITE_MOVES` says how many moves a run makes.
 //!
 //! The map: `world` is one world, `life` what is checked while it lives, `actions` what happens in it, `yaml` its
-//! pipelines, `attributes` what those are drawn from, `shrinking` how worlds come from seeds, `walked` which transitions
-//! they see; `engine::invariants` says what must always hold.
+//! pipelines, `attributes` what those are drawn from, `shrinking` how worlds come from seeds, `walked` which
+//! transitions they see; `engine::invariants` says what must always hold.
 
 mod actions;
 mod attributes;

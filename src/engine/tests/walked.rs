@@ -1,5 +1,5 @@
-//! Which transitions the random worlds see: every row of the printed tables that some world of the usual run takes stands
-//! in `walked.txt`, of which the page `coverage` is made.
+//! Which transitions the random worlds see: every row of the printed tables that some world of the usual run takes
+//! stands in `walked.txt`, of which the page `coverage` is made.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
 //! Pipelines as plain values, and how they become YAML.
 //!
-//! Steps know each other by how far apart they stand, so that what is left after some were taken out still means the same.
+//! Steps know each other by how far apart they stand, so that what is left after some were taken out still means the
+//! same.
 //!
 //! Elsewhere: what the values are drawn from (`attributes`).
 

@@ -7,8 +7,8 @@ use crate::fake::Home;
 use crate::fake::cluster::named;
 use crate::vocabulary::slip::slip;
 
-/// The queue that an agent of a fixed fleet serves: made, and its cluster with it, unless another agent of the fleet serves
-/// it, too.
+/// The queue that an agent of a fixed fleet serves: made, and its cluster with it, unless another agent of the fleet
+/// serves it, too.
 #[track_caller]
 pub(in crate::fake) fn queue_from_the_start(
     engine: &mut Engine,

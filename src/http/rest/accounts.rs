@@ -1,7 +1,7 @@
 //! The token, its user and its organizations: what clients ask first; and what is said to everybody.
 //!
-//! Source: Buildkite docs, "Access token API", "User API", "Organizations API", "Organization rate limits API", "Emojis API",
-//! "Meta API".
+//! Source: Buildkite docs, "Access token API", "User API", "Organizations API", "Organization rate limits API", "Emojis
+//! API", "Meta API".
 
 use crate::engine::commands::RevokeToken;
 use crate::http::Cx;

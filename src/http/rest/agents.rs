@@ -1,4 +1,5 @@
-//! Agents: list, get, stop, pause, resume. Administrators stop, pause and resume, and who maintains the agent's cluster.
+//! Agents: list, get, stop, pause, resume. Administrators stop, pause and resume, and who maintains the agent's
+//! cluster.
 //!
 //! Source: Buildkite docs, "Agents API".
 

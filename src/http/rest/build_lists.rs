@@ -1,9 +1,9 @@
 //! Which builds are on a page of a list of builds, and how many the list has: found in the catalog, without looking at
 //! every build there ever was.
 //!
-//! Each filter but `include_paused` names runs of the catalog, of which a build is in at most one. Of several filters the
-//! one with the fewest builds is asked, and what it finds is looked at for the others. With one filter, or none, there is
-//! nothing left to look at: how many there are is known, and the page is cut out.
+//! Each filter but `include_paused` names runs of the catalog, of which a build is in at most one. Of several filters
+//! the one with the fewest builds is asked, and what it finds is looked at for the others. With one filter, or none,
+//! there is nothing left to look at: how many there are is known, and the page is cut out.
 //!
 //! All lists are newest first, which is the order of the keys from the last.
 
@@ -327,8 +327,8 @@ fn has_meta_data(build: &Build, (name, value): (&str, &str)) -> bool {
     all.any(|(known, given)| known == name && given == value)
 }
 
-/// The states a word stands for. Filters see the machine's own state: a blocked build is `blocked` here, and not what it is
-/// reported as. A word that is no state stands for none.
+/// The states a word stands for. Filters see the machine's own state: a blocked build is `blocked` here, and not what
+/// it is reported as. A word that is no state stands for none.
 fn states_of(word: &str) -> Vec<BuildState> {
     match word {
         "finished" => vec![

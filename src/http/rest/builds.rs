@@ -274,8 +274,8 @@ pub(super) fn paused(query: &Query) -> Paused {
 
 /// Whether all command jobs of a build are on paused queues.
 ///
-/// Chosen: other jobs are on no queue and say nothing, or a wait step would keep every build in the list; so does a build
-/// that has no others. Jobs that are over are looked at, too.
+/// Chosen: other jobs are on no queue and say nothing, or a wait step would keep every build in the list; so does a
+/// build that has no others. Jobs that are over are looked at, too.
 pub(super) fn is_paused(engine: &Engine, build: BuildKey) -> bool {
     let jobs = engine.jobs_of(build).map(|(_, job)| job);
     let mut jobs = jobs

@@ -1,4 +1,5 @@
-//! Jobs: the list of a build, get, retry, reprioritize, unblock; all but the list below the build or below the organization.
+//! Jobs: the list of a build, get, retry, reprioritize, unblock; all but the list below the build or below the
+//! organization.
 //!
 //! Source: Buildkite docs, "Jobs API".
 
@@ -20,8 +21,8 @@ use crate::wire::job;
 
 /// Oldest first.
 ///
-/// Chosen: that is the order of the steps, until an upload or a retry makes more; what comes while somebody pages comes at
-/// the end, where they will see it.
+/// Chosen: that is the order of the steps, until an upload or a retry makes more; what comes while somebody pages comes
+/// at the end, where they will see it.
 pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let build = cx.build()?;
     let filter = Filter::of(&cx.query)?;
@@ -100,8 +101,8 @@ fn show(cx: &Cx<'_>, key: JobKey) -> Reply {
 
 /// Whether a job is among those in one of these states, by their words.
 ///
-/// One that runs and promised to fail is looked for among the failed ones, although it reads `running`; one that waits for
-/// its concurrency group reads `scheduled`, and can still be asked for as what it is.
+/// One that runs and promised to fail is looked for among the failed ones, although it reads `running`; one that waits
+/// for its concurrency group reads `scheduled`, and can still be asked for as what it is.
 pub(super) fn is_in_state(job: &Job, words: &[&str]) -> bool {
     let is_named = |state: JobState| words.contains(&state.as_str());
     if job.promises_hard_failure() {

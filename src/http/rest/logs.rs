@@ -1,6 +1,7 @@
 //! The logs and the environments of jobs, below the build or below the organization.
 //!
-//! Chosen: only command steps have them. Other jobs have no `log_url` either, and are answered as if they were not there.
+//! Chosen: only command steps have them. Other jobs have no `log_url` either, and are answered as if they were not
+//! there.
 //! Source: Buildkite docs, "Jobs API", sections on log output and environment variables.
 
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! What requests say about a pipeline: its settings over those it has, and visual steps.
 //!
-//! Creating and changing read alike. A field that is absent leaves the setting alone; null, and most empty texts, take it
-//! back.
+//! Creating and changing read alike. A field that is absent leaves the setting alone; null, and most empty texts, take
+//! it back.
 //! Elsewhere: the two handlers (`pipelines`), rules between settings and pipelines (`engine::commands`).
 //! Source: Buildkite docs, "Pipelines API".
 
@@ -96,8 +96,8 @@ pub(super) fn settings(
     new
 }
 
-/// The teams a request gives a pipeline to, each with its level: a mapping, or a list for full access, as in `team_uuids`,
-/// which is the older name.
+/// The teams a request gives a pipeline to, each with its level: a mapping, or a list for full access, as in
+/// `team_uuids`, which is the older name.
 pub(super) fn teams(body: &mut Fields) -> Vec<(TeamId, Access)> {
     let mut teams = Vec::new();
     for field in ["team_uuids", "teams"] {

@@ -158,8 +158,8 @@ fn show(cx: &Cx<'_>, status: u16, key: PipelineKey) -> Reply {
     Cx::show_text(&view, status, pipeline::text(&view, key))
 }
 
-/// The teams that are to have a new pipeline. Chosen: as long as teams are not enabled, those that are not there are left
-/// out, as the documentation says of the whole field; then they are wrong.
+/// The teams that are to have a new pipeline. Chosen: as long as teams are not enabled, those that are not there are
+/// left out, as the documentation says of the whole field; then they are wrong.
 fn teams(cx: &Cx<'_>, organization: OrganizationKey, body: &mut Fields) -> Vec<(TeamKey, Access)> {
     let mut teams = Vec::new();
     for (id, access) in pipeline_body::teams(body) {
@@ -193,8 +193,8 @@ fn check_teams(
 /// Who puts a pipeline into a cluster or takes it out maintains that cluster; who moves it from one to another, both.
 /// Administrators do. A cluster that is named and is the pipeline's own already is no move.
 ///
-/// Chosen: after the body, which says the cluster. A new pipeline that names none is made in none, and anybody may who may
-/// make pipelines.
+/// Chosen: after the body, which says the cluster. A new pipeline that names none is made in none, and anybody may who
+/// may make pipelines.
 /// Source: Buildkite docs, "Manage clusters", sections "Manage maintainers on a cluster" and "Move a pipeline".
 fn check_move(
     cx: &Cx<'_>,

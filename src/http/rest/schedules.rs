@@ -47,8 +47,8 @@ pub(super) fn create(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     Ok(show(cx, 201, schedule))
 }
 
-/// What is not sent stays. Chosen: null, and what is blank, takes it back to what a new schedule has; a cron line cannot
-/// be taken back.
+/// What is not sent stays. Chosen: null, and what is blank, takes it back to what a new schedule has; a cron line
+/// cannot be taken back.
 pub(super) fn update(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let schedule = cx.schedule_to_change()?;
     let mut body = Fields::parse(&cx.request.body)?;

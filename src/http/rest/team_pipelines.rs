@@ -1,7 +1,7 @@
 //! The pipelines of a team: list, get, add, update, remove.
 //!
-//! Administrators change them, and maintainers of the team who may manage the pipeline. A pipeline that somebody does not
-//! see is not there for them, here as anywhere.
+//! Administrators change them, and maintainers of the team who may manage the pipeline. A pipeline that somebody does
+//! not see is not there for them, here as anywhere.
 //! Source: Buildkite docs, "Team pipelines API"; "User and team permissions".
 
 use crate::engine::commands::{AddTeamPipeline, NotAdded, RemoveTeamPipeline, UpdateTeamPipeline};

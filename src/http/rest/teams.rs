@@ -1,7 +1,7 @@
 //! Teams: list, get, create, update, delete, enable.
 //!
-//! Who may what: administrators everything; maintainers change and delete their team; others look at what they see. A team
-//! that somebody does not see is not there for them.
+//! Who may what: administrators everything; maintainers change and delete their team; others look at what they see. A
+//! team that somebody does not see is not there for them.
 //! Source: Buildkite docs, "Teams API"; "User and team permissions".
 
 use crate::engine::commands::{CreateTeam, DeleteTeam, EnableTeams, UpdateTeam};

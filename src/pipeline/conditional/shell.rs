@@ -3,7 +3,8 @@
 //! Read once, with the condition; looked up at each evaluation. What is wrong inside `${…}` is an error only if an
 //! evaluation gets there, so it is kept in the tree.
 //!
-//! Elsewhere: how the text is read (`shell_reader`); which names can be seen (`environment`); the agent's own interpolation, which comes before and differs.
+//! Elsewhere: how the text is read (`shell_reader`); which names can be seen (`environment`); the agent's own
+//! interpolation, which comes before and differs.
 //! Source: buildkite/conditional at af63d27, internal/shell.
 
 /// Text with expansions in it.

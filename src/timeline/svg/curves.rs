@@ -19,8 +19,8 @@ pub(super) struct Curve {
 }
 
 impl Picture<'_> {
-    /// What leads to a line: to a retry, from the job it retries; to any other job, from each step it waits for, and there
-    /// from the job that was over last. A step that another one of these waits for is left out.
+    /// What leads to a line: to a retry, from the job it retries; to any other job, from each step it waits for, and
+    /// there from the job that was over last. A step that another one of these waits for is left out.
     pub(super) fn curves(&self, (line, at): &(Line<'_>, u32)) -> Vec<Curve> {
         let Line::Job(row) = line else {
             return Vec::new();

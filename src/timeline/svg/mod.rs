@@ -1,9 +1,9 @@
 //! The timeline as SVG: the frame around its lines.
 //!
-//! From left to right, places are shares of the width that the bars have, so that on a page text keeps its size whatever
-//! the width. Names stand to the left of that, and what became of the jobs to the right, outside of it: on a page its
-//! stylesheet leaves room there, or sets them above the bars where there is none; a picture that stands alone has a
-//! margin around the same lines, and scales as a whole. From top to bottom it is lines, cut in quarters.
+//! From left to right, places are shares of the width that the bars have, so that on a page text keeps its size
+//! whatever the width. Names stand to the left of that, and what became of the jobs to the right, outside of it: on a
+//! page its stylesheet leaves room there, or sets them above the bars where there is none; a picture that stands alone
+//! has a margin around the same lines, and scales as a whole. From top to bottom it is lines, cut in quarters.
 //!
 //! The map: `line` is one line with its bars, `curves` what leads from one to another, `words` what is said of a job.
 

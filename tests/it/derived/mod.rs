@@ -1,7 +1,7 @@
 //! Scenarios derived from the rules of the state machine, one module for each of its sections.
 //!
-//! The names begin with the number of the rule that decides the scenario. They are told through HTTP, and time is exact:
-//! unless a step says otherwise, a job is picked up after one second and runs ten.
+//! The names begin with the number of the rule that decides the scenario. They are told through HTTP, and time is
+//! exact: unless a step says otherwise, a job is picked up after one second and runs ten.
 
 mod builds;
 mod cancel;

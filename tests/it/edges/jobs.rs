@@ -62,7 +62,7 @@ fn nobody() -> FakeBuildkiteBuilder {
     usual().agents(Agents::none())
 }
 
-// --- Commands ----------------------------------------------------------------------------------------------------------
+// --- Commands --------------------------------------------------------------------------------------------------------
 
 pub(super) fn an_excluded_command_is_broken() -> Story {
     let mut story = Story::told("steps: [{command: make, key: out, skip: Later}]", |_| {});
@@ -377,7 +377,7 @@ pub(super) fn a_command_can_be_skipped_at_the_instant_it_comes_to_its_group() ->
     story
 }
 
-// --- Wait steps --------------------------------------------------------------------------------------------------------
+// --- Wait steps ------------------------------------------------------------------------------------------------------
 
 pub(super) fn a_wait_step_beside_a_block_step_is_broken() -> Story {
     let mut story = Story::of("C(0) W B");
@@ -415,7 +415,7 @@ pub(super) fn wait_steps_are_skipped_with_their_build() -> Told {
     skipped()
 }
 
-// --- Block and input steps ---------------------------------------------------------------------------------------------
+// --- Block and input steps -------------------------------------------------------------------------------------------
 
 pub(super) fn an_excluded_block_step_is_broken() -> Story {
     let mut story = Story::told(
@@ -462,7 +462,7 @@ pub(super) fn block_steps_are_skipped_with_their_build() -> Told {
     skipped()
 }
 
-// --- Trigger steps -----------------------------------------------------------------------------------------------------
+// --- Trigger steps ---------------------------------------------------------------------------------------------------
 
 pub(super) fn an_excluded_trigger_step_is_broken() -> Story {
     let mut story = triggering(

@@ -1,7 +1,7 @@
 //! The edges of the state diagrams: every row of the printed tables, taken by a test that says so.
 //!
-//! The tables are those of the sources, so that a new row without a test fails here, and so does a row that is gone. What
-//! a scenario took is read back from the events and from REST, never from the scenario itself.
+//! The tables are those of the sources, so that a new row without a test fails here, and so does a row that is gone.
+//! What a scenario took is read back from the events and from REST, never from the scenario itself.
 
 mod agents;
 mod builds;

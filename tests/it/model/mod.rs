@@ -2,21 +2,22 @@
 //! scripts and commands walked in both, compared after every command.
 //!
 //! In: command, wait, block, input, trigger and group steps; `depends_on`, `allow_failure`, `allow_dependency_failure`,
-//! `continue_on_failure`; `if`, `branches`, `skip`; `soft_fail`; automatic and manual retries; parallelism and one-dimensional
-//! matrices; concurrency groups, ordered and eager, across builds; time-outs with their defaults and maxima, expiry, grace;
-//! promised failures; `cancel_on_build_failing`; `blocked_state`; intermediate builds; rebuilds; priorities and fleets of
-//! agents; silent and lost agents; time; snapshots. Compared are every build (state as shown, blocked, times) and every job
-//! (order, state, attempt, exit, `soft_failed`, who retried it, `broken_reason`, promise, times).
+//! `continue_on_failure`; `if`, `branches`, `skip`; `soft_fail`; automatic and manual retries; parallelism and
+//! one-dimensional matrices; concurrency groups, ordered and eager, across builds; time-outs with their defaults and
+//! maxima, expiry, grace; promised failures; `cancel_on_build_failing`; `blocked_state`; intermediate builds; rebuilds;
+//! priorities and fleets of agents; silent and lost agents; time; snapshots. Compared are every build (state as shown,
+//! blocked, times) and every job (order, state, attempt, exit, `soft_failed`, who retried it, `broken_reason`, promise,
+//! times).
 //!
 //! Out: uploaded steps, fields of block steps, circles of dependencies, clusters and queues, query rules, schedules,
 //! conditions beyond a few forms, triggers of triggers, what notifications say, and what only REST shows.
 //!
-//! What worlds are made of, and how they come of a seed: `worlds`. What the documentation says happens in them: `rules`. Both
-//! walks, and what they have to agree on: `compare`. A world in which they do not, with all left out that has no part in it:
-//! `smaller`.
+//! What worlds are made of, and how they come of a seed: `worlds`. What the documentation says happens in them:
+//! `rules`. Both walks, and what they have to agree on: `compare`. A world in which they do not, with all left out that
+//! has no part in it: `smaller`.
 //!
-//! World `n` of a run has the seed `FAKE_BUILDKITE_SEED + n`; `FAKE_BUILDKITE_WORLDS` says how many a run walks. Tens of
-//! thousands are for a release build:
+//! World `n` of a run has the seed `FAKE_BUILDKITE_SEED + n`; `FAKE_BUILDKITE_WORLDS` says how many a run walks. Tens
+//! of thousands are for a release build:
 //!
 //! ```text
 //! FAKE_BUILDKITE_WORLDS=50000 FAKE_BUILDKITE_SEED=0 cargo test --release --test it model:: -- --nocapture

@@ -1,5 +1,5 @@
-//! What a world is made of, as plain data that can be printed as YAML, walked by two implementations, and made smaller; and
-//! random ones, from a seed.
+//! What a world is made of, as plain data that can be printed as YAML, walked by two implementations, and made smaller;
+//! and random ones, from a seed.
 
 use std::fmt::Write as _;
 

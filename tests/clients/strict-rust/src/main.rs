@@ -1,8 +1,8 @@
 //! A client that takes documented answers only: every resource is decoded into a struct in which no key may be unknown,
 //! missing or of another type.
 //!
-//! `about` prints the client, its version and its flows as JSON; `run FLOW` runs one, and expects the JSON line of the host
-//! in `FAKE_BUILDKITE`. A flow that does not go as expected panics.
+//! `about` prints the client, its version and its flows as JSON; `run FLOW` runs one, and expects the JSON line of the
+//! host in `FAKE_BUILDKITE`. A flow that does not go as expected panics.
 
 mod client;
 mod flows;

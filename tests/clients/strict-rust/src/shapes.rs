@@ -27,7 +27,7 @@ macro_rules! words {
     };
 }
 
-// --- Builds and jobs -----------------------------------------------------------------------------------------------------
+// --- Builds and jobs -------------------------------------------------------------------------------------------------
 
 words! {
     BuildState: Creating Scheduled Running Passed Failing Failed Blocked Canceling Canceled Skipped NotRun;
@@ -278,7 +278,7 @@ impl Job {
     }
 }
 
-// --- Agents, artifacts, annotations --------------------------------------------------------------------------------------
+// --- Agents, artifacts, annotations ----------------------------------------------------------------------------------
 
 words! {
     ConnectionState: NeverConnected Connected Disconnected Stopping Stopped Lost;
@@ -368,7 +368,7 @@ shapes! {
     }
 }
 
-// --- Pipelines and schedules ---------------------------------------------------------------------------------------------
+// --- Pipelines and schedules -----------------------------------------------------------------------------------------
 
 words! {
     Visibility: Private Public;
@@ -657,7 +657,7 @@ shapes! {
     }
 }
 
-// --- Clusters ------------------------------------------------------------------------------------------------------------
+// --- Clusters --------------------------------------------------------------------------------------------------------
 
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -751,7 +751,7 @@ shapes! {
     }
 }
 
-// --- Organizations, users, teams -----------------------------------------------------------------------------------------
+// --- Organizations, users, teams -------------------------------------------------------------------------------------
 
 words! {
     MemberRole: Admin Member;
@@ -825,7 +825,7 @@ shapes! {
     TeamPipeline { access_level: Access, created_at: Time, pipeline_id: Id, pipeline_url: String, }
 }
 
-// --- Refusals ------------------------------------------------------------------------------------------------------------
+// --- Refusals --------------------------------------------------------------------------------------------------------
 
 shapes! {
     Refusal { message: String, }

@@ -6,8 +6,8 @@ use super::{Class, Dependency, Flat, Model, Verdict, is_barrier};
 use crate::model::worlds::Kind;
 
 impl Model {
-    /// What a step depends on: what it says, or else what its place among wait and block steps says; in a group also what
-    /// the group depends on.
+    /// What a step depends on: what it says, or else what its place among wait and block steps says; in a group also
+    /// what the group depends on.
     pub(super) fn dependencies(&self, at: usize, step: usize) -> Vec<Dependency> {
         let build = &self.builds[at];
         let flat = &build.steps[step];
@@ -145,8 +145,8 @@ impl Model {
             match self.class(at, on) {
                 Class::Pending => return Verdict::Wait,
                 Class::Satisfied => {}
-                // Nothing after a barrier that failed goes on, whatever a later one says by its place. What stands in another
-                // group is no barrier here.
+                // Nothing after a barrier that failed goes on, whatever a later one says by its place. What stands in
+                // another group is no barrier here.
                 Class::Failed if is_implicit_barrier && is_over(&build.steps[on]) => {
                     verdict = Verdict::Never;
                 }

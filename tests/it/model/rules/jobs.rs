@@ -48,7 +48,8 @@ impl Model {
         self.builds[at].started.get_or_insert(self.now);
         let step = self.builds[at].jobs[index].step;
         let kind = &self.builds[at].steps[step].step.kind;
-        // One that waits for nothing is over as soon as it has begun: its build ran, and does not notice more in between.
+        // One that waits for nothing is over as soon as it has begun: its build ran, and does not notice more in
+        // between.
         let is_over = matches!(
             kind,
             Kind::Trigger {

@@ -1,11 +1,11 @@
 //! The rules of builds a second time: slow, plain, and from the documentation alone.
 //!
-//! Nothing is kept that can be worked out: who depends on whom, who holds a slot, what a build amounts to is asked anew,
-//! over everything there is, until an answer changes nothing any more ([`Model::settle`]).
+//! Nothing is kept that can be worked out: who depends on whom, who holds a slot, what a build amounts to is asked
+//! anew, over everything there is, until an answer changes nothing any more ([`Model::settle`]).
 //!
 //! Here: what there is. How it comes to be: `making`. What waits for what: `dependencies`. What follows from a change:
-//! `settling`, and for a build `builds`. What becomes of jobs: `jobs`. What their steps and scripts say: `scripts`. What
-//! sets it all in motion: `people`.
+//! `settling`, and for a build `builds`. What becomes of jobs: `jobs`. What their steps and scripts say: `scripts`.
+//! What sets it all in motion: `people`.
 
 mod builds;
 mod dependencies;

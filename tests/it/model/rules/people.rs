@@ -169,8 +169,8 @@ impl Model {
         self.hand_out_all();
     }
 
-    /// All agents that are free take what there is; only then follows what follows. A fleet waits for all jobs that come to
-    /// be ready at an instant, so that the first of them is the first in the queue.
+    /// All agents that are free take what there is; only then follows what follows. A fleet waits for all jobs that
+    /// come to be ready at an instant, so that the first of them is the first in the queue.
     fn hand_out_all(&mut self) {
         let now = self.now;
         let more_come = |timer: &Timer| timer.due <= now && timer.what == Due::PickUp;

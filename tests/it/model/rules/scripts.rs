@@ -22,8 +22,8 @@ impl Model {
             .unwrap_or(0)
     }
 
-    /// Which attempt of its script it is: one more with each that has started, in this build and in those it was rebuilt
-    /// from.
+    /// Which attempt of its script it is: one more with each that has started, in this build and in those it was
+    /// rebuilt from.
     fn attempts_before(&self, at: usize, index: usize) -> usize {
         let build = &self.builds[at];
         let job = &build.jobs[index];

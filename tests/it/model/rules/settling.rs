@@ -26,7 +26,8 @@ impl Model {
         build.is_to_cancel || build.state == BuildState::Skipped
     }
 
-    /// What the jobs of a build do because of what they depend on: all of them once, and not yet what follows from that.
+    /// What the jobs of a build do because of what they depend on: all of them once, and not yet what follows from
+    /// that.
     fn settle_jobs(&mut self, at: usize) -> bool {
         use JobState as S;
         if self.is_frozen(at) {
@@ -104,7 +105,8 @@ impl Model {
             self.to_act.push((at, index));
             return;
         }
-        // It counts from when the job was made. For one that is too old already it is due at once: when time moves next.
+        // It counts from when the job was made. For one that is too old already it is due at once: when time moves
+        // next.
         let expires = (job.created + UNTIL_EXPIRED - now).max(0);
         self.arm(expires, (at, index), Due::Expiry);
         if self.fleet != Fleet::Nobody
