@@ -11,6 +11,7 @@ use crate::clock;
 use crate::engine::Engine;
 use crate::engine::account::{Grants, Token, TokenKey, User, UserKey};
 use crate::engine::commands::{AddMember, RevokeToken};
+use crate::fake::choices::listed;
 use crate::fake::{FakeBuildkite, OrganizationHandle, PipelineHandle, Tie};
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::UserId;
@@ -80,11 +81,9 @@ impl FakeBuildkite {
         let found = self.driver.read(|engine| {
             let mut users = engine.users();
             let found = users.find(|(_, user)| user.email == email);
-            found.map(|(key, _)| key).ok_or_else(|| {
-                let users = engine.users();
-                let known: Vec<_> = users.map(|(_, user)| format!("`{}`", user.email)).collect();
-                known.join(", ")
-            })
+            found
+                .map(|(key, _)| key)
+                .ok_or_else(|| listed(engine.users().map(|(_, user)| &user.email)))
         });
         match found {
             Ok(key) => UserHandle::new(self.tie(), key),

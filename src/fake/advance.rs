@@ -363,7 +363,9 @@ impl<T, S: Stop> Future for Advancing<T, S> {
         let Stage::Ahead(trip) = &mut this.stage else {
             return match std::mem::replace(&mut this.stage, Stage::Taken) {
                 Stage::Done(done) => Poll::Ready(done),
-                Stage::Ahead(_) | Stage::Taken => slip!("awaited after it was over"),
+                Stage::Ahead(_) | Stage::Taken => {
+                    slip!("this was awaited to its end already: await what a new call returns")
+                }
             };
         };
         loop {

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use crate::engine::Engine;
 use crate::engine::agent::{Agent, AgentKey};
 use crate::engine::commands::{AgentMove, MoveAgent, PauseAgent};
+use crate::fake::choices::listed;
 use crate::fake::{FakeBuildkite, Home, IllegalAgentMove, JobHandle, Tie};
 use crate::vocabulary::ids::AgentId;
 use crate::vocabulary::slip::{slip, slip_unless};
@@ -76,14 +77,12 @@ impl FakeBuildkite {
                 (None, _) => {
                     let gone = engine.agents().filter(called).last();
                     gone.map(|(key, _)| key).ok_or_else(|| {
-                        let known = engine
-                            .agents()
-                            .map(|(_, agent)| format!("`{}`", agent.name));
-                        let known: Vec<_> = known.collect();
-                        match known.as_slice() {
-                            [] => format!("no agent `{name}`; none has connected yet"),
-                            known => format!("no agent `{name}`; there are {}", known.join(", ")),
-                        }
+                        let known = listed(engine.agents().map(|(_, agent)| &agent.name));
+                        let hint = match engine.agents().next() {
+                            None => ": those of the simulated fleet connect with their first job",
+                            Some(_) => "",
+                        };
+                        format!("no agent `{name}`; this fake has {known}{hint}")
                     })
                 }
             }
@@ -398,7 +397,7 @@ impl AgentHandle {
         let minutes = u32::try_from(span.as_secs() / 60).unwrap_or(u32::MAX);
         slip_unless!(
             minutes > 0 && span == Duration::from_secs(u64::from(minutes) * 60),
-            "pauses last whole minutes, one at least: {span:?} is none such"
+            "a pause lasts whole minutes, one at least, and not {span:?}"
         );
         self.read(|_, _| ());
         let paused = self.tie.driver().apply(PauseAgent {

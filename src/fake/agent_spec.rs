@@ -5,6 +5,7 @@ use crate::engine::account::OrganizationKey;
 use crate::engine::agent::{self, Machine, Newcomer, Offer};
 use crate::engine::cluster::QueueKey;
 use crate::engine::commands::ConnectAgent;
+use crate::fake::choices::listed;
 use crate::fake::cluster::queue_from_the_start;
 use crate::fake::{AgentHandle, FakeBuildkite, Home};
 use crate::vocabulary::slip::{slip, slip_unless};
@@ -193,14 +194,11 @@ impl AgentSpec {
             return home.organization;
         };
         engine.organization_by_slug(slug).unwrap_or_else(|| {
-            let known = engine.organizations();
-            let known: Vec<_> = known
-                .map(|(_, known)| format!("`{}`", known.slug))
-                .collect();
+            let known = engine.organizations().map(|(_, known)| &known.slug);
             slip!(
                 "no organization `{slug}` for the agent `{}`; this fake has {}",
                 self.name,
-                known.join(", ")
+                listed(known)
             )
         })
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::engine::Engine;
 use crate::engine::artifact::ArtifactKey;
 use crate::engine::commands::{MarkArtifact, UploadArtifact};
+use crate::fake::choices::listed;
 use crate::fake::{BuildHandle, JobHandle, JobScript, NotAtWork};
 use crate::script::{Act, ArtifactFile, When};
 use crate::vocabulary::ids::{ArtifactId, JobId};
@@ -189,18 +190,11 @@ impl JobHandle {
             let mut with_path = all.iter().rev();
             let with_path = with_path.find(|(_, artifact)| *artifact.file.path == *path);
             with_path.map(|(key, _)| *key).ok_or_else(|| {
-                let paths: Vec<_> = all
-                    .iter()
-                    .map(|(_, artifact)| format!("`{}`", artifact.file.path))
-                    .collect();
-                let paths = if paths.is_empty() {
-                    "none".to_owned()
-                } else {
-                    paths.join(", ")
-                };
+                let paths = all.iter().map(|(_, artifact)| &artifact.file.path);
                 format!(
-                    "no artifact `{path}` of {}; it has {paths}",
-                    engine.job_ref(self.key)
+                    "no artifact `{path}` of {}; it has {}",
+                    engine.job_ref(self.key),
+                    listed(paths)
                 )
             })
         });

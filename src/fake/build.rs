@@ -13,6 +13,7 @@ use crate::engine::commands::{
 use crate::engine::graph::{StepRun, label_of};
 use crate::engine::job::JobKey;
 use crate::engine::pipeline::PipelineKey;
+use crate::fake::choices::listed;
 use crate::fake::{Home, JobHandle, PIPELINE_GONE, Tie};
 use crate::timeline::Timeline;
 use crate::vocabulary::ids::BuildId;
@@ -177,11 +178,13 @@ impl BuildBuilder {
     pub fn create(self) -> BuildHandle {
         slip_unless!(
             !self.head.branch.trim().is_empty(),
-            "a build needs a branch"
+            "a build needs a branch, and `{}` is blank",
+            self.head.branch
         );
         slip_unless!(
             !self.head.commit.trim().is_empty(),
-            "a build needs a commit"
+            "a build needs a commit, and `{}` is blank",
+            self.head.commit
         );
         let Self {
             tie,
@@ -750,18 +753,14 @@ impl BuildHandle {
     /// Why `name` does not say which job is meant.
     fn not_one(&self, engine: &Engine, name: &str, count: usize) -> String {
         let build = engine.build_ref(self.key);
-        let mut names: Vec<String> = Vec::new();
+        let mut names = Vec::new();
         for (_, job) in engine.jobs_of(self.key) {
-            let name = format!("`{}`", engine.name_of(job));
+            let name = engine.name_of(job);
             if !names.contains(&name) {
                 names.push(name);
             }
         }
-        let names = if names.is_empty() {
-            "none".to_owned()
-        } else {
-            names.join(", ")
-        };
+        let names = listed(names);
         match count {
             0 => format!("no job `{name}` in {build}; it has {names}"),
             several => format!(

@@ -266,7 +266,10 @@ impl FakeBuildkiteBuilder {
         match instant.parse::<DateTime<Utc>>() {
             Ok(at) => {
                 let is_usual = (0..=9_999).contains(&at.year());
-                slip_unless!(is_usual, "`{instant}` is outside the years 0 to 9999");
+                slip_unless!(
+                    is_usual,
+                    "a clock starts in the years 0 to 9999, and not at `{instant}`"
+                );
                 self.starting_at = at;
             }
             Err(error) => slip!("`{instant}` is no instant like `2026-01-05T09:00:00Z`: {error}"),
@@ -293,7 +296,7 @@ impl FakeBuildkiteBuilder {
         match clock {
             Clock::PerRequest(by) => slip_unless!(
                 by <= crate::vocabulary::span::days(365_000),
-                "{by:?} for each request is more than a thousand years"
+                "a request moves the clock by at most a thousand years, and not by {by:?}"
             ),
             Clock::Wall { speed } => slip_unless!(
                 speed.is_finite() && speed > 0.0,

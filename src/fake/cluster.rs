@@ -18,6 +18,7 @@ use crate::engine::commands::{
     AddMaintainer, CreateCluster, CreateClusterToken, CreateQueue, DeleteCluster,
     DeleteClusterRefused, UpdateCluster,
 };
+use crate::fake::choices::{listed, owner};
 use crate::fake::{
     FakeBuildkite, Home, PipelineBuilder, PipelineHandle, TeamHandle, Tie, UserHandle,
 };
@@ -114,15 +115,6 @@ fn named(engine: &Engine, organization: OrganizationKey) -> Vec<(Arc<str>, Clust
     let all = engine.clusters_of(organization).into_iter();
     all.map(|key| (Arc::clone(&engine.cluster(key).settings.name), key))
         .collect()
-}
-
-/// The choices, for a message.
-fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    if names.is_empty() {
-        return "none".to_owned();
-    }
-    names.join(", ")
 }
 
 /// A cluster to be; see [`FakeBuildkite::cluster`].
@@ -279,8 +271,9 @@ impl ClusterHandle {
         let all = tie.driver().read(|engine| named(engine, home.organization));
         let found = all.iter().find(|(known, _)| &**known == name);
         let Some((_, key)) = found else {
-            let known = all.iter().map(|(known, _)| &**known);
-            slip!("no cluster `{name}`; there are {}", listed(known))
+            let known = listed(all.iter().map(|(known, _)| known));
+            let owner = tie.driver().read(|engine| owner(engine, home.organization));
+            slip!("no cluster `{name}`; {owner} has {known}")
         };
         Self {
             tie: tie.clone(),
@@ -348,7 +341,7 @@ impl ClusterHandle {
     ///
     /// ```should_panic
     /// let fake = fake_buildkite::FakeBuildkite::start();
-    /// // cluster `Linux` has no queue `gpu`, but `default`, `deploy`
+    /// // no queue `gpu` in cluster `Linux`; it has `default`, `deploy`
     /// fake.cluster("Linux").queue("deploy").create().queue("gpu");
     /// ```
     #[must_use]
@@ -356,11 +349,9 @@ impl ClusterHandle {
     pub fn queue(&self, key: &str) -> QueueHandle {
         let found = self.read(|engine, _| engine.queue_by_key(self.key, key));
         let Some(found) = found else {
-            let known = self.queues();
-            let known: Vec<_> = known.iter().map(QueueHandle::key).collect();
-            let known = listed(known.iter().map(String::as_str));
+            let known = listed(self.queues().iter().map(QueueHandle::key));
             slip!(
-                "cluster `{}` has no queue `{key}`, but {known}",
+                "no queue `{key}` in cluster `{}`; it has {known}",
                 self.name()
             )
         };
@@ -455,18 +446,22 @@ impl ClusterHandle {
     /// If the description is blank.
     #[track_caller]
     pub fn add_token(&self, description: impl Into<String>) -> String {
-        self.read(|_, _| ());
+        let (name, description) = (self.name(), description.into());
         let driver = self.tie.driver();
         let created = driver.apply(CreateClusterToken {
             cluster: self.key,
-            description: description.into(),
+            description: description.clone(),
             allowed_ip_addresses: None,
             expires_at: None,
             created_by: Some(self.home.user),
         });
         match created {
             Ok(key) => driver.read(|engine| engine.cluster_token(key).secret.to_string()),
-            Err(refused) => slip!("Buildkite would not take the token: {refused}"),
+            Err(refused) => {
+                slip!(
+                    "Buildkite would not take the token `{description}` of cluster `{name}`: {refused}"
+                )
+            }
         }
     }
 
@@ -635,7 +630,9 @@ impl ClusterHandle {
         let found = driver.read(|engine| Some(look(engine, engine.find_cluster(self.key)?)));
         match found {
             Some(found) => found,
-            None => slip!("this cluster is gone: it was deleted"),
+            None => slip!(
+                "this cluster is gone: it was deleted, or the fake went back to before it was made"
+            ),
         }
     }
 }

@@ -33,7 +33,7 @@ impl FakeBuildkite {
         let found = self.find_job(id);
         match found {
             Some(found) => found,
-            None => slip!("there is no job with the id `{id}`"),
+            None => slip!("no job with the id `{id}`; `all_jobs()` of a build has those there are"),
         }
     }
 

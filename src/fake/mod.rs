@@ -5,7 +5,8 @@
 //! (`organization`, `account`, `team`, `pipeline`, `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`,
 //! `schedule`, `cluster`, `agent`, `webhook`), what commands do (`script`), ready pipelines (`scenarios`), what goes wrong on
 //! purpose (`fault`, `gate`, `outage`), the questions about requests (`requests`), waiting (`wait`), going back
-//! (`snapshot`), random walks (`explore`), and what a test is told at the end (`verify`).
+//! (`snapshot`), random walks (`explore`), what a test could have meant (`choices`), and what it is told at the end
+//! (`verify`).
 
 mod account;
 mod advance;
@@ -15,6 +16,7 @@ mod annotation;
 mod artifact;
 mod build;
 mod builder;
+mod choices;
 mod cluster;
 mod connection;
 mod events;

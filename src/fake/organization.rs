@@ -9,6 +9,7 @@ use crate::engine::commands::{
     AddMember, EnableTeams, MemberRefused, NotInPlan, RemoveMember, UpdateMember,
 };
 use crate::fake::builder::name_of;
+use crate::fake::choices::listed;
 use crate::fake::{
     ClusterBuilder, ClusterHandle, FakeBuildkite, Home, PipelineBuilder, PipelineHandle,
     TeamBuilder, TeamHandle, Tie, UserHandle, WebhookBuilder,
@@ -69,11 +70,8 @@ impl FakeBuildkite {
     #[track_caller]
     pub fn existing_organization(&self, slug: &str) -> OrganizationHandle {
         let found = self.driver.read(|engine| {
-            engine.organization_by_slug(slug).ok_or_else(|| {
-                let all = engine.organizations();
-                let known: Vec<_> = all.map(|(_, one)| format!("`{}`", one.slug)).collect();
-                known.join(", ")
-            })
+            let found = engine.organization_by_slug(slug);
+            found.ok_or_else(|| listed(engine.organizations().map(|(_, one)| &one.slug)))
         });
         match found {
             Ok(key) => OrganizationHandle::new(self.tie(), self.home, key),
@@ -520,20 +518,17 @@ impl OrganizationHandle {
     fn refuse(&self, user: &str, refused: MemberRefused) -> ! {
         let slug = self.slug();
         match refused {
-            MemberRefused::Already => slip!("`{user}` is a member of `{slug}` already"),
+            MemberRefused::Already => {
+                slip!("`{user}` is a member of organization `{slug}` already")
+            }
             MemberRefused::NoMember => {
-                let known: Vec<_> = self
-                    .members()
-                    .iter()
-                    .map(|member| format!("`{}`", member.email()))
-                    .collect();
-                slip!(
-                    "`{user}` is no member of `{slug}`; its members are {}",
-                    known.join(", ")
-                )
+                let known = listed(self.members().iter().map(UserHandle::email));
+                slip!("`{user}` is no member of organization `{slug}`; it has {known}")
             }
             MemberRefused::LastAdministrator => {
-                slip!("`{user}` is the last administrator of `{slug}`, which keeps one")
+                slip!(
+                    "`{user}` is the last administrator of organization `{slug}`, which keeps one"
+                )
             }
         }
     }

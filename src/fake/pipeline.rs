@@ -9,6 +9,7 @@ use crate::engine::expand;
 use crate::engine::graph;
 use crate::engine::pipeline::{Pipeline, PipelineKey, Settings};
 use crate::engine::recipe::Source;
+use crate::fake::choices::{joined, listed, owner};
 use crate::fake::{BuildBuilder, BuildHandle, Home, JobScript, PIPELINE_GONE, Tie};
 use crate::pipeline::{Definition, DimensionOrder, Step};
 use crate::script::{JobView, PipelineUpload, Predicate, is_meant};
@@ -180,7 +181,7 @@ impl PipelineBuilder {
             |engine: &Engine| cluster.is_none_or(|key| engine.find_cluster(key).is_some());
         slip_unless!(
             self.tie.driver().read(is_there),
-            "the cluster of pipeline `{}` was deleted",
+            "the cluster of pipeline `{}` is gone: it was deleted, or the fake went back to before it was made",
             self.name
         );
         let command = CreatePipeline {
@@ -219,7 +220,7 @@ impl PipelineBuilder {
             }
             Err(PipelineRefused::SlugInvalid) => {
                 let slug = self.slug.unwrap_or_default();
-                slip!("`{slug}` is no slug: letters, digits and hyphens")
+                slip!("`{slug}` is no slug of a pipeline: letters, digits and hyphens")
             }
         }
     }
@@ -276,19 +277,12 @@ impl PipelineHandle {
                 key,
             }
         } else {
-            let known: Vec<_> = driver.read(|engine| {
+            let (owner, known) = driver.read(|engine| {
                 let pipelines = &engine.organization(home.organization).pipelines;
-                pipelines
-                    .iter()
-                    .map(|key| format!("`{}`", engine.pipeline(*key).slug))
-                    .collect()
+                let known = pipelines.iter().map(|key| &engine.pipeline(*key).slug);
+                (owner(engine, home.organization), listed(known))
             });
-            let known = if known.is_empty() {
-                "none".to_owned()
-            } else {
-                known.join(", ")
-            };
-            slip!("no pipeline `{slug}`; this fake has {known}")
+            slip!("no pipeline `{slug}`; {owner} has {known}")
         }
     }
 
@@ -464,16 +458,8 @@ impl PipelineHandle {
         if let Some(key) = found {
             BuildHandle::new(self.tie.clone(), self.home, key)
         } else {
-            let known: Vec<_> = self
-                .builds()
-                .iter()
-                .map(|build| build.number().to_string())
-                .collect();
-            let known = if known.is_empty() {
-                "none yet".to_owned()
-            } else {
-                known.join(", ")
-            };
+            let builds = self.builds();
+            let known = joined(builds.iter().map(|build| build.number().to_string()));
             slip!(
                 "no build {number} in pipeline `{}`; it has {known}",
                 self.slug()
@@ -565,14 +551,7 @@ fn why_unknown<'u>(
     {
         return None;
     }
-    let names: Vec<String> = commands()
-        .map(|step| format!("`{}`", graph::name_of(step)))
-        .collect();
-    let names = if names.is_empty() {
-        "none".to_owned()
-    } else {
-        names.join(", ")
-    };
+    let names = listed(commands().map(|step| graph::name_of(step)));
     let slug = &pipeline.slug;
     Some(
         if steps().any(|step| is_meant(matcher, &graph::names_of(step))) {

@@ -178,7 +178,11 @@ impl Received {
     pub fn json(&self) -> serde_json::Value {
         match serde_json::from_slice(&self.body) {
             Ok(value) => value,
-            Err(error) => panic!("what came is not JSON: {error}"),
+            Err(error) => panic!(
+                "the body of `{}` is no JSON ({error}): {}",
+                self.event(),
+                String::from_utf8_lossy(&self.body)
+            ),
         }
     }
 }

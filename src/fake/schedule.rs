@@ -12,7 +12,7 @@ use crate::engine::commands::{
 };
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::schedule::{Cronline, Schedule, ScheduleKey, Settings};
-use crate::fake::{BuildHandle, Home, PipelineHandle, Tie};
+use crate::fake::{BuildHandle, Home, PIPELINE_GONE, PipelineHandle, Tie};
 use crate::vocabulary::ids::ScheduleId;
 use crate::vocabulary::slip::{slip, slip_unless};
 
@@ -191,11 +191,17 @@ impl ScheduleBuilder {
         let slug =
             driver.read(|engine| Some(engine.find_pipeline(self.pipeline)?.slug.to_string()));
         let Some(slug) = slug else {
-            slip!("this pipeline was deleted")
+            slip!("{PIPELINE_GONE}")
         };
         let Settings { branch, commit, .. } = &self.settings;
-        slip_unless!(!branch.trim().is_empty(), "a schedule needs a branch");
-        slip_unless!(!commit.trim().is_empty(), "a schedule needs a commit");
+        slip_unless!(
+            !branch.trim().is_empty(),
+            "a schedule needs a branch, and `{branch}` is blank"
+        );
+        slip_unless!(
+            !commit.trim().is_empty(),
+            "a schedule needs a commit, and `{commit}` is blank"
+        );
         let cronline = match Cronline::read(self.cronline.clone()) {
             Ok(cronline) => cronline,
             Err(error) => slip!("the cron line `{}` {error}", self.cronline),
@@ -508,7 +514,9 @@ impl ScheduleHandle {
             .read(|engine| Some(look(engine, engine.find_schedule(self.key)?)));
         match found {
             Some(found) => found,
-            None => slip!("this schedule is gone: it, or its pipeline, was deleted"),
+            None => slip!(
+                "this schedule is gone: it, or its pipeline, was deleted, or the fake went back to before it was made"
+            ),
         }
     }
 }

@@ -126,7 +126,7 @@ impl JobScript {
     pub fn takes_between(self, least: Duration, most: Duration) -> Self {
         slip_unless!(
             least <= most,
-            "a command cannot take between {least:?} and {most:?}"
+            "a command cannot take between {least:?} and {most:?}: the shorter time comes first"
         );
         self.set(|attempt| attempt.takes = Takes::Between(span(least), span(most)))
     }
@@ -478,7 +478,7 @@ const LONGEST: Duration = crate::vocabulary::span::days(365_000);
 fn span(duration: Duration) -> TimeDelta {
     slip_unless!(
         duration <= LONGEST,
-        "{duration:?} is longer than a script may name: a thousand years"
+        "a script names at most a thousand years, and not {duration:?}"
     );
     TimeDelta::from_std(duration).expect("a thousand years fit")
 }

@@ -8,6 +8,7 @@ use crate::engine::commands::{
     RemoveTeamMember, RemoveTeamPipeline, TeamRefused, UpdateTeamMember, UpdateTeamPipeline,
 };
 use crate::engine::team::{Team, TeamKey, TeamSettings};
+use crate::fake::choices::{listed, owner};
 use crate::fake::{FakeBuildkite, Home, PipelineHandle, Tie, UserHandle};
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::TeamId;
@@ -228,14 +229,13 @@ impl TeamHandle {
             let found = engine.team_by_slug(home.organization, slug);
             found.ok_or_else(|| {
                 let teams = engine.teams_of(home.organization).into_iter();
-                let known = teams.map(|key| format!("`{}`", engine.team(key).slug));
-                known.collect::<Vec<_>>()
+                let known = listed(teams.map(|key| &engine.team(key).slug));
+                (owner(engine, home.organization), known)
             })
         });
         match found {
             Ok(key) => Self::new(tie.clone(), home, key),
-            Err(known) if known.is_empty() => slip!("no team `{slug}`; there is none yet"),
-            Err(known) => slip!("no team `{slug}`; there are {}", known.join(", ")),
+            Err((owner, known)) => slip!("no team `{slug}`; {owner} has {known}"),
         }
     }
 
@@ -528,14 +528,10 @@ impl TeamHandle {
 
     #[track_caller]
     fn refuse_absent(&self, what: &str) -> ! {
-        let members = self.members();
-        let pipelines = self.pipelines();
-        let members = members.iter().map(|member| member.email());
-        let pipelines = pipelines.iter().map(|pipeline| pipeline.slug());
-        let all = members.chain(pipelines).map(|one| format!("`{one}`"));
-        let all = all.collect::<Vec<_>>().join(", ");
-        let all = if all.is_empty() { "nothing" } else { &all };
-        slip!("`{what}` is not in team `{}`; in it: {all}", self.name())
+        let (members, pipelines) = (self.members(), self.pipelines());
+        let members = members.iter().map(UserHandle::email);
+        let known = listed(members.chain(pipelines.iter().map(PipelineHandle::slug)));
+        slip!("`{what}` is not in team `{}`; it has {known}", self.name())
     }
 
     #[track_caller]

@@ -365,7 +365,9 @@ impl WebhookHandle {
             .read(|engine: &Engine| engine.find_webhook(key).map(look));
         match value {
             Some(value) => value,
-            None => slip!("this webhook was deleted, or the fake was rewound to a time before it"),
+            None => slip!(
+                "this webhook is gone: it was deleted, or the fake went back to before it was made"
+            ),
         }
     }
 }

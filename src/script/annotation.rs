@@ -89,7 +89,7 @@ impl Annotation {
     pub fn priority(mut self, priority: u8) -> Self {
         slip_unless!(
             (1..=10).contains(&priority),
-            "an annotation's priority is between 1 and 10, not {priority}"
+            "the priority of an annotation is between 1 and 10, and not {priority}"
         );
         self.priority = Some(priority);
         self

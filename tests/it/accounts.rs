@@ -449,15 +449,15 @@ fn a_slip_names_the_choices() {
         ),
         (
             panic_of(|| acme.add_member(&ada, MemberRole::Admin)),
-            "`ada@example.com` is a member of `acme` already",
+            "`ada@example.com` is a member of organization `acme` already",
         ),
         (
             panic_of(|| acme.remove_member(&fake.user())),
-            "`fake.user@example.com` is the last administrator of `acme`, which keeps one",
+            "`fake.user@example.com` is the last administrator of organization `acme`, which keeps one",
         ),
         (
             panic_of(|| acme.set_role(&fake.user(), MemberRole::Member)),
-            "`fake.user@example.com` is the last administrator of `acme`, which keeps one",
+            "`fake.user@example.com` is the last administrator of organization `acme`, which keeps one",
         ),
         (
             panic_of(|| other.token_for(&ada, [])),
@@ -471,7 +471,7 @@ fn a_slip_names_the_choices() {
     let message = panic_of(|| acme.remove_member(&ada));
     assert_eq!(
         message,
-        "`ada@example.com` is no member of `acme`; its members are `fake.user@example.com`"
+        "`ada@example.com` is no member of organization `acme`; it has `fake.user@example.com`"
     );
     assert_eq!(
         format!("{ada:?} {acme:?}"),

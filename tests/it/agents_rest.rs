@@ -576,7 +576,7 @@ fn a_move_that_is_not_possible_says_what_is() {
     assert_eq!(format!("{only:?}"), "AgentHandle(only stopped)");
     assert_eq!(
         panic_of(|| only.pause_for(seconds(90))),
-        "pauses last whole minutes, one at least: 90s is none such"
+        "a pause lasts whole minutes, one at least, and not 90s"
     );
 }
 
@@ -585,7 +585,7 @@ fn names_that_lead_nowhere_name_the_choices() {
     let fake = fleet([agent("a"), agent("twin"), agent("twin")]);
     assert_eq!(
         panic_of(|| fake.agent("x")),
-        "no agent `x`; there are `a`, `twin`, `twin`"
+        "no agent `x`; this fake has `a`, `twin`, `twin`"
     );
     assert_eq!(
         panic_of(|| fake.agent("twin")),
@@ -604,7 +604,7 @@ fn names_that_lead_nowhere_name_the_choices() {
     let simulated = FakeBuildkite::start();
     assert_eq!(
         panic_of(|| simulated.agent("x")),
-        "no agent `x`; none has connected yet"
+        "no agent `x`; this fake has none: those of the simulated fleet connect with their first job"
     );
     assert!(panic_of(|| simulated.connect_agent(agent("b"))).contains("is not fixed"));
 }

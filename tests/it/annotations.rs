@@ -141,7 +141,7 @@ fn slips_are_said_where_they_are_made() {
     for priority in [0, 11] {
         assert_eq!(
             panic_of(|| Annotation::new("a").priority(priority)),
-            format!("an annotation's priority is between 1 and 10, not {priority}")
+            format!("the priority of an annotation is between 1 and 10, and not {priority}")
         );
     }
     let of_job = Annotation::new("a").scope(AnnotationScope::Job);

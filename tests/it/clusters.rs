@@ -770,7 +770,7 @@ fn nobody_maintains_a_cluster_twice() {
 // --- Handles ---------------------------------------------------------------------------------------------------------
 
 #[test]
-#[should_panic(expected = "no cluster `Windows`; there are `Linux`, `Macs`")]
+#[should_panic(expected = "no cluster `Windows`; this fake has `Linux`, `Macs`")]
 fn a_cluster_that_is_not_there_names_those_that_are() {
     let fake = FakeBuildkite::start();
     fake.cluster("Linux").create();
@@ -798,7 +798,7 @@ fn a_cluster_of_another_fake_is_no_place_for_a_pipeline() {
 }
 
 #[test]
-#[should_panic(expected = "the cluster of pipeline `app` was deleted")]
+#[should_panic(expected = "the cluster of pipeline `app` is gone: it was deleted")]
 fn a_cluster_that_is_gone_is_no_place_for_a_pipeline() {
     let fake = FakeBuildkite::start();
     let linux = fake.cluster("Linux").create();

@@ -530,7 +530,7 @@ fn unknown_names_are_answered_with_those_there_are() {
     );
     assert_eq!(
         panic_of(|| site.build_number(1)),
-        "no build 1 in pipeline `site`; it has none yet"
+        "no build 1 in pipeline `site`; it has none"
     );
     assert_eq!(
         panic_of(|| site.latest_build()),
@@ -588,7 +588,10 @@ fn a_pipeline_that_cannot_be_says_why() {
     let slug = panic_of(|| fake.pipeline("Other").slug("my-site").create());
     assert_eq!(slug, "there is a pipeline with the slug `my-site` already");
     let slug = panic_of(|| fake.pipeline("Other").slug("my site").create());
-    assert_eq!(slug, "`my site` is no slug: letters, digits and hyphens");
+    assert_eq!(
+        slug,
+        "`my site` is no slug of a pipeline: letters, digits and hyphens"
+    );
     assert_eq!(create("!"), "no slug can be made of the name `!`");
     let yaml = panic_of(|| {
         fake.pipeline("Bad")

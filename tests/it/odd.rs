@@ -21,21 +21,21 @@ fn spans_that_no_calendar_holds_are_slips_or_simply_never_come() {
             panic_of(|| app.on_job("test").picked_up_after(long)),
         ] {
             assert!(
-                message.ends_with("is longer than a script may name: a thousand years"),
+                message.starts_with("a script names at most a thousand years, and not "),
                 "{message}"
             );
         }
         assert!(panic_of(|| fake.advance(long)).starts_with("the calendar ends before"));
         let clock = panic_of(|| FakeBuildkite::builder().clock(Clock::PerRequest(long)));
         assert!(
-            clock.ends_with("for each request is more than a thousand years"),
+            clock.starts_with("a request moves the clock by at most a thousand years, and not by "),
             "{clock}"
         );
     }
     let start = panic_of(|| FakeBuildkite::builder().starting_at("+262142-12-31T00:00:00Z"));
     assert_eq!(
         start,
-        "`+262142-12-31T00:00:00Z` is outside the years 0 to 9999"
+        "a clock starts in the years 0 to 9999, and not at `+262142-12-31T00:00:00Z`"
     );
     // A script at its longest, at the end of the years, is an ordinary one
     let fake = FakeBuildkite::builder()
@@ -185,11 +185,11 @@ fn named_values_are_there_once() {
     assert_eq!(build.meta_data("k").as_deref(), Some("2"));
     assert_eq!(
         panic_of(|| app.build().branch(" ").create()),
-        "a build needs a branch"
+        "a build needs a branch, and ` ` is blank"
     );
     assert_eq!(
         panic_of(|| app.build().commit("").create()),
-        "a build needs a commit"
+        "a build needs a commit, and `` is blank"
     );
 }
 

@@ -5,7 +5,9 @@ use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use fake_buildkite::{FakeBuildkite, Route, seconds};
+use fake_buildkite::{FakeBuildkite, Route, WebhookReceiver, seconds};
+
+use crate::support::panic_of;
 
 thread_local! {
     /// Where the last panic of this thread was, while somebody wants to know.
@@ -125,4 +127,85 @@ fn a_slip_is_shown_where_it_was_made() {
         }
     }
     assert!(elsewhere.is_empty(), "{}", elsewhere.join("\n"));
+}
+
+#[test]
+fn what_is_not_there_and_what_is_no_more_are_said_alike() {
+    let fake = FakeBuildkite::start();
+    let before = fake.snapshot();
+    let linux = fake.cluster("Linux").create();
+    let queue = linux.queue("default");
+    let team = fake.team("Platform").create();
+    // Whose the choices are matters once there are several who could have some
+    let of_fake = panic_of(|| fake.existing_pipeline("sit"));
+    let initech = fake.add_organization("initech");
+    initech.pipeline("site").create();
+    let table = [
+        (of_fake, "no pipeline `sit`; this fake has none"),
+        (
+            panic_of(|| fake.existing_pipeline("sit")),
+            "no pipeline `sit`; organization `acme` has none",
+        ),
+        (
+            panic_of(|| initech.existing_pipeline("sit")),
+            "no pipeline `sit`; organization `initech` has `site`",
+        ),
+        (
+            panic_of(|| initech.existing_cluster("Linux")),
+            "no cluster `Linux`; organization `initech` has none",
+        ),
+        (
+            panic_of(|| initech.existing_team("platform")),
+            "no team `platform`; organization `initech` has none",
+        ),
+        (
+            panic_of(|| linux.queue("gpu")),
+            "no queue `gpu` in cluster `Linux`; it has `default`",
+        ),
+        (
+            panic_of(|| linux.add_token(" ")),
+            "Buildkite would not take the token ` ` of cluster `Linux`: Description can't be blank",
+        ),
+        (
+            panic_of(|| fake.existing_job("7")),
+            "no job with the id `7`; `all_jobs()` of a build has those there are",
+        ),
+    ];
+    fake.rewind(&before);
+    let gone = [
+        (
+            panic_of(|| linux.name()),
+            "this cluster is gone: it was deleted",
+        ),
+        (
+            panic_of(|| queue.key()),
+            "this queue is gone: it, or its cluster, was deleted",
+        ),
+        (
+            panic_of(|| team.name()),
+            "this team is gone: it was deleted",
+        ),
+    ];
+    for (message, expected) in table {
+        assert_eq!(message, expected);
+    }
+    for (message, beginning) in gone {
+        let expected = format!("{beginning}, or the fake went back to before it was made");
+        assert_eq!(message, expected);
+    }
+}
+
+#[test]
+fn what_is_no_json_is_shown() {
+    let receiver = WebhookReceiver::start();
+    let http = reqwest::blocking::Client::new();
+    let sent = http
+        .post(receiver.url())
+        .header("X-Buildkite-Event", "ping");
+    sent.body("nothing").send().expect("an answer");
+    let message = panic_of(|| receiver.received()[0].json());
+    assert!(
+        message.starts_with("the body of `ping` is no JSON (") && message.ends_with("): nothing"),
+        "{message}"
+    );
 }

@@ -478,9 +478,9 @@ fn a_slip_with_a_schedule_is_named() {
         assert!(said.starts_with(message), "{said}");
     }
     let said = panic_of(|| app.schedule("@daily").branch(" ").create());
-    assert_eq!(said, "a schedule needs a branch");
+    assert_eq!(said, "a schedule needs a branch, and ` ` is blank");
     let said = panic_of(|| app.schedule("@daily").commit("").create());
-    assert_eq!(said, "a schedule needs a commit");
+    assert_eq!(said, "a schedule needs a commit, and `` is blank");
     let (schedule, late) = (app.schedule("@daily").create(), app.schedule("@daily"));
     app.archive();
     let said = panic_of(|| late.clone().create());
@@ -492,12 +492,15 @@ fn a_slip_with_a_schedule_is_named() {
     let said = panic_of(|| schedule.fire_now());
     assert_eq!(
         said,
-        "this schedule is gone: it, or its pipeline, was deleted"
+        "this schedule is gone: it, or its pipeline, was deleted, or the fake went back to before it was made"
     );
     assert_eq!(format!("{schedule:?}"), "ScheduleHandle(gone)");
     client(&fake).delete("/organizations/acme/pipelines/app");
     let said = panic_of(|| late.create());
-    assert_eq!(said, "this pipeline was deleted");
+    assert_eq!(
+        said,
+        "this pipeline is gone: it was deleted, or the fake went back to before it was made"
+    );
 }
 
 // --- Repeatable ------------------------------------------------------------------------------------------------------

@@ -671,7 +671,7 @@ fn a_slip_names_the_choices() {
     let table = [
         (
             panic_of(|| scene.fake.existing_team("nope")),
-            "no team `nope`; there are `platform`",
+            "no team `nope`; organization `acme` has `platform`",
         ),
         (
             panic_of(|| scene.fake.team("platform").create()),
@@ -687,7 +687,7 @@ fn a_slip_names_the_choices() {
         ),
         (
             panic_of(|| scene.team.remove_member(eve)),
-            "`eve@example.com` is not in team `Platform`; in it: `ada@example.com`, `bob@example.com`, `app`",
+            "`eve@example.com` is not in team `Platform`; it has `ada@example.com`, `bob@example.com`, `app`",
         ),
         (
             panic_of(|| theirs.add_member(eve)),
@@ -699,7 +699,7 @@ fn a_slip_names_the_choices() {
         ),
         (
             panic_of(|| theirs.remove_pipeline(&elsewhere)),
-            "`x` is not in team `Theirs`; in it: nothing",
+            "`x` is not in team `Theirs`; it has none",
         ),
     ];
     for (message, expected) in table {

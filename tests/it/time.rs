@@ -739,7 +739,10 @@ fn a_range_upside_down_is_a_slip() {
     let fake = FakeBuildkite::start();
     let app = fake.pipeline("app").create();
     let message = panic_of(|| app.on_job("true").takes_between(minutes(2), minutes(1)));
-    assert_eq!(message, "a command cannot take between 120s and 60s");
+    assert_eq!(
+        message,
+        "a command cannot take between 120s and 60s: the shorter time comes first"
+    );
 }
 
 #[test]

@@ -321,7 +321,7 @@ fn a_deleted_webhook_is_gone_with_what_it_was_still_to_be_told() {
     assert!(webhook.deliveries().is_empty());
     assert_eq!(
         panic_of(|| webhook.ping()),
-        "this webhook was deleted, or the fake was rewound to a time before it"
+        "this webhook is gone: it was deleted, or the fake went back to before it was made"
     );
     let next = fake.webhook(&receiver.url).create();
     next.ping();

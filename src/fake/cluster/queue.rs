@@ -260,7 +260,9 @@ impl QueueHandle {
         let found = driver.read(|engine| Some(look(engine, engine.find_cluster_queue(self.key)?)));
         match found {
             Some(found) => found,
-            None => slip!("this queue is gone: it, or its cluster, was deleted"),
+            None => slip!(
+                "this queue is gone: it, or its cluster, was deleted, or the fake went back to before it was made"
+            ),
         }
     }
 }
