@@ -575,7 +575,8 @@ impl FakeBuildkiteBuilder {
     /// ```
     /// # use fake_buildkite::FakeBuildkite;
     /// let fake = FakeBuildkite::builder().allow_webhook_host("receiver.test").start();
-    /// fake.webhook("http://receiver.test:8080/hooks").create();
+    /// let webhook = fake.webhook("http://receiver.test:8080/hooks").create();
+    /// assert_eq!(webhook.url(), "http://receiver.test:8080/hooks");
     /// ```
     pub fn allow_webhook_host(mut self, host: impl Into<String>) -> Self {
         let host = host.into();

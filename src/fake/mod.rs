@@ -1,12 +1,12 @@
-//! What a test holds: the fake itself, its clock, and handles on what is in it. All of it is synchronous but what waits in
-//! real time.
+//! What a test holds: the fake itself, its clock, and handles on what is in it. All of it is synchronous but what waits
+//! in real time.
 //!
 //! Elsewhere: how to start one with other than the usual (`builder`, `agent_spec`), where it runs (`host`), the handles
-//! (`organization`, `account`, `team`, `pipeline`, `build`, `job` and its `log`, `artifact`, `annotation`, `step_upload`,
-//! `schedule`, `cluster`, `agent`, `webhook`), what commands do (`script`), ready pipelines (`scenarios`), what goes wrong on
-//! purpose (`fault`, `gate`, `outage`), the questions about requests (`requests`), waiting (`wait`), going back
-//! (`snapshot`), random walks (`explore`), what a test could have meant (`choices`), and what it is told at the end
-//! (`verify`).
+//! (`organization`, `account`, `team`, `pipeline`, `build`, `job` and its `log`, `artifact`, `annotation`,
+//! `step_upload`, `schedule`, `cluster`, `agent`, `webhook`), what commands do (`script`), ready pipelines
+//! (`scenarios`), what goes wrong on purpose (`fault`, `gate`, `outage`), the questions about requests (`requests`),
+//! waiting (`wait`), going back (`snapshot`), random walks (`explore`), what a test could have meant (`choices`), and
+//! what it is told at the end (`verify`).
 
 mod account;
 mod advance;
@@ -99,7 +99,8 @@ pub use webhook::{WebhookBuilder, WebhookHandle};
 /// A Buildkite of a test's own: a state machine for builds and jobs, a clock, and a server on a port of its own.
 ///
 /// It starts in a fraction of a millisecond, works in `#[test]` and under any runtime, and is gone when it is dropped:
-/// the port is closed then, and every connection within a tenth of a second. Requests that are held or late are not waited for.
+/// the port is closed then, and every connection within a tenth of a second. Requests that are held or late are not
+/// waited for.
 ///
 /// Handles on what is in it do not keep it alive. One that is used when the fake is gone, when what it leads to was
 /// deleted or [undone](Self::rewind), or with another fake than its own, panics with a sentence that says so.

@@ -46,6 +46,7 @@ const REQUESTS_SHOWN: usize = 10;
 /// let fake = FakeBuildkite::builder().clock(Clock::Wall { speed: 1_000.0 }).start();
 /// let build = fake.pipeline("app").create_build();
 /// fake.wait_for(&build, |build| build.is_finished()).within(seconds(30)).await;
+/// assert!(build.finished_at().is_some());
 /// # });
 /// ```
 #[must_use = "nothing is waited for before it is awaited, or told to block"]

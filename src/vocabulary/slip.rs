@@ -5,10 +5,10 @@
 //! this crate that nobody should overlook. So a thread that answers for somebody else [hears](hear) slips apart from
 //! panics.
 //!
-//! All of them are said alike. What a test wrote stands in backticks, a span of time as `Debug` has it; nothing ends with
-//! a full stop. What is not there: ``no queue `gpu` in cluster `Linux`; it has `default` ``. What is no more: ``this team
-//! is gone: it was deleted, or …``. What is out of bounds: the bounds first, then what was given. Whatever helps comes
-//! last, behind a colon or a semicolon. A secret is never said.
+//! All of them are said alike. What a test wrote stands in backticks, a span of time as `Debug` has it; nothing ends
+//! with a full stop. What is not there: ``no queue `gpu` in cluster `Linux`; it has `default` ``. What is no more:
+//! ``this team is gone: it was deleted, or …``. What is out of bounds: the bounds first, then what was given. Whatever
+//! helps comes last, behind a colon or a semicolon. A secret is never said.
 
 #[cfg(feature = "cli")]
 use std::cell::Cell;
