@@ -219,7 +219,7 @@ impl Engine {
     }
 
     fn has_upload_since(&self, build: BuildKey, instant: DateTime<Utc>) -> bool {
-        let mut uploads = self.steps(build).filter_map(|run| run.upload());
+        let mut uploads = self.steps(build).filter_map(StepRun::upload);
         uploads.any(|upload| upload.at >= instant)
     }
 
