@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -60,6 +60,8 @@ pub(crate) struct World {
     outbox: Outbox,
     /// How many requests were answered.
     requests: u64,
+    /// What the clock said at the start.
+    began: DateTime<Utc>,
     /// How many polls in a row saw the clock at this instant.
     polls: (DateTime<Utc>, usize),
     /// Of each route, the number of the first request that nobody has taken.
@@ -124,6 +126,7 @@ impl Driver {
         event_limit: usize,
     ) -> Self {
         let world = World {
+            began: engine.now(),
             engine,
             journal: Journal::default(),
             rates: Rates::default(),
@@ -231,6 +234,13 @@ impl Driver {
 
     pub(crate) fn mode(&self) -> Clock {
         self.mode
+    }
+
+    /// How far the clock has moved since the world began.
+    #[track_caller]
+    pub(crate) fn elapsed(&self) -> TimeDelta {
+        let world = self.enter();
+        world.engine.now() - world.began
     }
 
     /// Lets the clock move by itself from now on.

@@ -133,6 +133,7 @@ impl Engine {
             }
         };
         JobView {
+            name: self.name_of(job).to_string(),
             key: job.spec.common().key.clone(),
             label: graph::label_of(&job.spec).map(str::to_owned),
             command,

@@ -584,6 +584,7 @@ impl fmt::Debug for FakeBuildkite {
 /// let fake = FakeBuildkite::start();
 /// assert_eq!(fake.clock().now().to_rfc3339(), "2030-01-01T00:00:00+00:00");
 /// assert_eq!(fake.clock().mode(), Clock::Manual);
+/// assert!(fake.clock().elapsed().is_zero());
 /// ```
 #[derive(Clone, Copy)]
 pub struct ClockHandle<'fake> {
@@ -595,6 +596,25 @@ impl ClockHandle<'_> {
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.driver.read(crate::engine::Engine::now)
+    }
+
+    /// How far it has moved since the start: how long the test has taken, as the program under test sees it.
+    ///
+    /// ```
+    /// use fake_buildkite::{FakeBuildkite, minutes};
+    ///
+    /// let fake = FakeBuildkite::builder().starting_at("2026-01-05T09:00:00Z").start();
+    /// let start = fake.snapshot();
+    /// fake.advance(minutes(90));
+    /// assert_eq!(fake.clock().elapsed(), minutes(90));
+    /// assert_eq!(fake.fork().clock().elapsed(), minutes(90)); // it goes on from here
+    /// fake.rewind(&start);
+    /// assert!(fake.clock().elapsed().is_zero());
+    /// ```
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        let elapsed = self.driver.elapsed().to_std();
+        elapsed.expect("no clock goes back behind its start")
     }
 
     /// What moves it.

@@ -78,6 +78,7 @@ impl fmt::Debug for Predicate {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobView {
+    pub(crate) name: String,
     pub(crate) key: Option<String>,
     pub(crate) label: Option<String>,
     pub(crate) command: Option<String>,
@@ -89,13 +90,32 @@ pub struct JobView {
 }
 
 impl JobView {
+    /// How people call it, as [`JobHandle::name`](crate::JobHandle::name) does and as it stands in every event: its step's
+    /// key, else its label, else its command's first line; one of several jobs of a matrix or a parallel step is called by
+    /// its own label first. What Buildkite's API calls `name` is the [`label`](Self::label) alone.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let app = fake.pipeline("app").steps("steps: [{command: make test, key: test, label: Test}, {command: make lint}]").create();
+    /// app.on_job_when(|job| ["test", "make lint"].contains(&job.name())).exits(2);
+    /// let build = app.create_build();
+    /// fake.run_until_idle();
+    /// assert!(build.all_jobs().iter().all(|job| job.exit_status() == Some(2)));
+    /// ```
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// The `key` of its step.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
 
-    /// The label, with what parallelism and a matrix filled in.
+    /// The label, with what parallelism and a matrix filled in: what Buildkite's API calls `name`.
     #[must_use]
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()

@@ -1,6 +1,6 @@
 //! Headers, to the last one, and conditional requests.
 
-use fake_buildkite::{FakeBuildkite, Scope, hours, millis, minutes, seconds};
+use fake_buildkite::{FakeBuildkite, Route, Scope, hours, millis, minutes, seconds};
 
 use crate::support::{Answer, client};
 
@@ -589,6 +589,21 @@ fn a_slash_at_the_end_is_equal_to_none() {
         client.delete("/organizations/acme/pipelines/app/").status,
         204
     );
+}
+
+/// As of a client that puts `/organizations` behind an address that ends in a slash.
+#[test]
+fn slashes_in_a_row_are_one() {
+    let fake = FakeBuildkite::start();
+    fake.pipeline("app").create_build();
+    let client = client(&fake);
+    let (once, twice) = (client.get(BUILD), client.get(&format!("/{BUILD}")));
+    assert_eq!((twice.status, &twice.text), (200, &once.text));
+    let inside = client.get("/organizations//acme///pipelines/app/builds/1//");
+    assert_eq!((inside.status, &inside.text), (200, &once.text));
+    // The record has it as it was sent.
+    let requests = fake.requests().to(Route::GetBuild);
+    assert_eq!(requests[1].path, format!("/v2/{BUILD}"));
 }
 
 #[test]

@@ -42,11 +42,14 @@ fn a_job_is_shown_with_everything_that_sets_it_apart() {
         .branch("fix")
         .message("Fix it")
         .env("MODE", "fast");
-    build.meta_data("tag", "v1").create();
+    let build = build.meta_data("tag", "v1").create();
     let seen = seen.lock().clone();
     assert_eq!(seen.len(), 2, "each job is asked about when it waits");
+    let names: Vec<_> = build.all_jobs().iter().map(|job| job.name()).collect();
+    let shown: Vec<_> = seen.iter().map(JobView::name).collect();
+    assert_eq!(shown, names, "the same as everywhere");
     let mac = &seen[1];
-    assert_eq!(mac.key(), Some("test"));
+    assert_eq!((mac.name(), mac.key()), ("Test mac", Some("test")));
     assert_eq!(mac.label(), Some("Test mac"));
     assert_eq!(mac.command(), Some("make\nmake test"));
     assert_eq!((mac.build_number(), mac.attempt()), (1, 1));
