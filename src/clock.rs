@@ -14,7 +14,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use crate::engine::Engine;
 use crate::engine::timers::Timer;
 use crate::vocabulary::event::Event;
-use crate::vocabulary::slip::slip;
+use crate::vocabulary::slip::{slip, wording};
 use crate::vocabulary::span::instant;
 
 /// Where the clock stands at the start: a literal, the same in every run.
@@ -79,6 +79,24 @@ impl fmt::Display for Clock {
             Self::StepPerPoll => f.write_str("StepPerPoll"),
             Self::Wall { speed } => write!(f, "Wall {{ speed: {speed} }}"),
             Self::FollowTokio => f.write_str("FollowTokio"),
+        }
+    }
+}
+
+impl Clock {
+    /// As a slip names it: as in Rust, or as the command line spells it.
+    pub(crate) fn worded(self) -> String {
+        wording(&self.to_string(), &self.spelled()).to_owned()
+    }
+
+    /// As the command line spells it: `per-request:5s`.
+    pub(crate) fn spelled(self) -> String {
+        match self {
+            Self::Manual => "manual".to_owned(),
+            Self::PerRequest(by) => format!("per-request:{by:?}"),
+            Self::StepPerPoll => "step-per-poll".to_owned(),
+            Self::Wall { speed } => format!("wall:{speed}"),
+            Self::FollowTokio => "follow-tokio".to_owned(),
         }
     }
 }
@@ -209,9 +227,13 @@ impl Journey {
             .collect();
         let now = instant(engine.now());
         Runaway(format!(
-            "the clock stopped at {now} after {} due things in one call, its limit; a longer journey needs \
-             `.event_limit(..)` on the builder. Due in the last stretch:{}",
+            "the clock stopped at {now} after {} due things in one call, its limit; a longer journey needs {}. Due in the \
+             last stretch:{}",
             self.limit,
+            wording(
+                "`.event_limit(..)` on the builder",
+                "a server with `--event-limit`"
+            ),
             suspects.concat()
         ))
     }

@@ -334,6 +334,11 @@ pub use vocabulary::states::{
 pub use vocabulary::webhook::WebhookEvent;
 pub use webhook::Delivery;
 
+/// For the command line of this crate, and no part of its interface.
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use vocabulary::likeness::meant as nearest_name;
+
 #[cfg(feature = "cli")]
 #[doc = include_str!("levers/reference.md")]
 pub mod levers_over_http {}

@@ -123,7 +123,8 @@ impl Engine {
         assert!(known.all(|(job, _)| self.jobs.find(*job).is_some()));
     }
 
-    fn view_of(&self, key: JobKey) -> JobView {
+    /// A job as closures are shown it.
+    pub(crate) fn view_of(&self, key: JobKey) -> JobView {
         let job = self.jobs.get(key);
         let build = self.builds.get(job.build);
         let command = match &*job.spec {

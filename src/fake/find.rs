@@ -11,6 +11,8 @@ use crate::http::reply::Answering;
 use crate::http::request::Request;
 #[cfg(feature = "cli")]
 use crate::script::Scripts;
+#[cfg(feature = "cli")]
+use crate::vocabulary::event::BuildRef;
 use crate::vocabulary::ids::JobId;
 use crate::vocabulary::slip::slip;
 
@@ -76,6 +78,14 @@ impl FakeBuildkite {
     /// Requests so far for what nobody serves are forgiven.
     pub(crate) fn forget_unserved(&self) {
         self.driver.forget_unserved();
+    }
+}
+
+#[cfg(feature = "cli")]
+impl JobHandle {
+    /// The build it belongs to, as events name it.
+    pub(crate) fn build_ref(&self) -> BuildRef {
+        self.read(|engine, job| engine.build_ref(job.build))
     }
 }
 

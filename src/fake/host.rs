@@ -14,6 +14,7 @@ use crate::driver::{Driver, Pace, follow, gone, loopback_keeps_time};
 use crate::http::connection::Limits;
 use crate::http::reply::Answering;
 use crate::http::server::{Check, Server};
+use crate::vocabulary::slip::wording;
 
 /// Who runs the server.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -97,7 +98,11 @@ pub(super) fn mover(clock: Clock) -> Option<String> {
     match clock {
         Clock::Manual | Clock::PerRequest(_) | Clock::StepPerPoll => None,
         Clock::Wall { speed } => Some(format!(
-            "real time moves it, {speed} times as fast; wait with `fake.wait_for(..)`"
+            "real time moves it, {speed} times as fast; {}",
+            wording(
+                "wait with `fake.wait_for(..)`",
+                "ask again until what it waits for is there"
+            )
         )),
         Clock::FollowTokio => Some(
             "tokio's clock moves it; let time pass with `tokio::time::sleep(..)`, or wait with `fake.wait_for(..)`"

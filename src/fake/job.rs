@@ -11,7 +11,7 @@ use crate::engine::commands::{
 };
 use crate::engine::job::{Job, JobKey, State};
 use crate::fake::{BuildHandle, Home, IllegalMove, NotAtWork, Tie, UploadError, UploadStage};
-use crate::script::PipelineUpload;
+use crate::script::{JobView, PipelineUpload};
 use crate::vocabulary::exit::Exit;
 use crate::vocabulary::ids::JobId;
 use crate::vocabulary::slip::{slip, slip_unless};
@@ -154,6 +154,25 @@ impl JobHandle {
     #[track_caller]
     pub fn name(&self) -> String {
         self.read(|engine, job| engine.name_of(job).to_string())
+    }
+
+    /// Everything that sets it apart from others, as plain data: its step's key, its label and command with everything filled
+    /// in, its place in a matrix, its environment.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::start();
+    /// let steps = "steps: [{command: make, key: test, label: 'Test {{matrix}}', matrix: [linux, macos]}]";
+    /// let build = fake.pipeline("app").steps(steps).create_build();
+    /// let macos = build.all_jobs().into_iter().find(|job| job.view().matrix("") == Some("macos")).unwrap();
+    /// assert_eq!(macos.view().label(), Some("Test macos"));
+    /// assert_eq!(macos.view().env("BUILDKITE_BRANCH"), Some("main"));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn view(&self) -> JobView {
+        self.read(|engine, _| engine.view_of(self.key))
     }
 
     /// Which attempt of its step it is: 1, and one more with each retry.

@@ -536,7 +536,10 @@ impl FakeBuildkite {
     fn must_be_movable(&self) {
         let mode = self.driver.mode();
         if let Some(mover) = host::mover(mode) {
-            slip!("no test moves the clock while it is {mode}: {mover}");
+            slip!(
+                "no test moves the clock while it is {}: {mover}",
+                mode.worded()
+            );
         }
     }
 

@@ -15,7 +15,7 @@ use crate::pipeline::{Definition, DimensionOrder, Step};
 use crate::script::{JobView, PipelineUpload, Predicate, is_meant};
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::PipelineId;
-use crate::vocabulary::slip::{slip, slip_unless};
+use crate::vocabulary::slip::{slip, slip_unless, wording};
 use crate::vocabulary::states::JobType;
 use crate::wire::View;
 
@@ -561,7 +561,11 @@ fn why_unknown<'u>(
         } else {
             format!(
                 "no step of pipeline `{slug}` is called `{matcher}`; its command steps are {names}. If a job will upload \
-                 such a step, tell its script first (`uploads(..)`), or use `on_uploaded_job`"
+                 such a step, {}",
+                wording(
+                    "tell its script first (`uploads(..)`), or use `on_uploaded_job`",
+                    "tell the script of that job first (with `uploads`), or say `\"uploaded\": true`"
+                )
             )
         },
     )

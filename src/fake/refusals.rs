@@ -5,6 +5,7 @@ use std::fmt;
 use crate::engine::commands::{AgentMove, Move};
 use crate::fake::Moment;
 use crate::vocabulary::event::{AgentRef, JobRef};
+use crate::vocabulary::slip::wording;
 use crate::vocabulary::states::{AgentState, JobState};
 
 /// A move by hand that the job cannot make, with its history and the moves it can.
@@ -42,7 +43,9 @@ impl fmt::Display for IllegalMove {
         write!(
             f,
             "{} cannot make the move `{}`: it is {}",
-            self.job, self.tried, self.state
+            self.job,
+            called(&self.tried.to_string()),
+            self.state
         )?;
         if let Some(held) = &self.held {
             write!(f, ", and {held}")?;
@@ -63,7 +66,8 @@ impl fmt::Display for IllegalMove {
             | Move::Unblock
             | Move::Retry => wanted.to_string(),
         };
-        let possible: Vec<_> = self.possible.iter().map(name).collect();
+        let possible = self.possible.iter().map(|wanted| called(&name(wanted)));
+        let possible: Vec<_> = possible.collect();
         let possible = if possible.is_empty() {
             "nothing".to_owned()
         } else {
@@ -71,6 +75,12 @@ impl fmt::Display for IllegalMove {
         };
         write!(f, "  possible now: {possible}")
     }
+}
+
+/// A move as a call, or as the lever of this name.
+fn called(call: &str) -> String {
+    let lever = call.split('(').next().unwrap_or_default();
+    wording(call, lever).to_owned()
 }
 
 impl std::error::Error for IllegalMove {}

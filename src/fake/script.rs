@@ -11,7 +11,7 @@ use crate::fake::{PIPELINE_GONE, Tie};
 use crate::pipeline::{Definition, Interpolation};
 use crate::script::{Act, Attempt, Ending, PickUp, PipelineUpload, RuleKey, Scripts, Takes, When};
 use crate::vocabulary::exit::Exit;
-use crate::vocabulary::slip::{slip, slip_unless};
+use crate::vocabulary::slip::{slip, slip_unless, wording};
 
 /// What the jobs of a step do, attempt by attempt; made by [`PipelineHandle::on_job`](crate::PipelineHandle::on_job).
 ///
@@ -157,7 +157,8 @@ impl JobScript {
     pub fn takes_polls(self, polls: u32) -> Self {
         slip_unless!(
             polls > 0,
-            "a command that takes no polls takes no time: use `takes(seconds(0))`"
+            "a command that takes no polls takes no time: {}",
+            wording("use `takes(seconds(0))`", "that is `\"takes\": 0`")
         );
         self.set(|attempt| attempt.takes = Takes::Polls(polls))
     }
@@ -183,7 +184,11 @@ impl JobScript {
     pub fn picked_up_after_polls(self, polls: u32) -> Self {
         slip_unless!(
             polls > 0,
-            "an agent that waits for no polls comes at once: use `picked_up_after(seconds(0))`"
+            "an agent that waits for no polls comes at once: {}",
+            wording(
+                "use `picked_up_after(seconds(0))`",
+                "that is `\"picked_up_after\": 0`"
+            )
         );
         self.set(|attempt| attempt.pick_up = PickUp::AfterPolls(polls))
     }
@@ -418,7 +423,7 @@ impl JobScript {
     /// app.create_build();
     /// fake.run_until_idle();
     /// let report = fake.verify().unwrap_err(); // nobody has retried the job
-    /// assert!(report.to_string().contains(r#"`on_job("test")` must run, and 1 of 2 attempts did"#));
+    /// assert!(report.to_string().contains("the script for `test` must run, and 1 of 2 attempts did"));
     /// ```
     #[track_caller]
     pub fn must_run(self) -> Self {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::driver::World;
 use crate::fake::{FakeBuildkite, host};
 use crate::http::server::FREE_PORT;
-use crate::vocabulary::slip::slip_unless;
+use crate::vocabulary::slip::{slip_unless, wording};
 use crate::vocabulary::span::instant;
 use crate::wire::build::reported_state;
 
@@ -96,8 +96,12 @@ impl FakeBuildkite {
         let mode = self.driver.mode();
         slip_unless!(
             host::mover(mode).is_none(),
-            "a clock that is {mode} moves by itself and never back: take another fake from here with `fork()` before what \
-             should be undone"
+            "a clock that is {} moves by itself and never back: {}",
+            mode.worded(),
+            wording(
+                "take another fake from here with `fork()` before what should be undone",
+                "start another fake from here, with the lever `forks`, before what should be undone"
+            )
         );
         slip_unless!(
             self.family.is(&to.family),

@@ -91,7 +91,7 @@ pub(crate) fn nearest(method: &Method, segments: &[&str]) -> (Route, &'static st
         .chain(segments.iter().copied())
         .collect();
     if let Target::Known(route, _) = find(method, &with_version) {
-        return (route, "; `/v2` is missing: give the program `api_url()`");
+        return (route, "; `/v2` is missing: give the program the `api_url`");
     }
     for other in ["GET", "PUT", "POST", "PATCH", "DELETE"] {
         if let Some((route, _)) = known(other, segments).filter(|(route, _)| is_endpoint(*route)) {
@@ -286,7 +286,7 @@ mod tests {
                 "POST",
                 "/organizations/acme/pipelines/app/builds",
                 Route::CreateBuild,
-                "; `/v2` is missing: give the program `api_url()`",
+                "; `/v2` is missing: give the program the `api_url`",
             ),
         ];
         for (method, path, route, hint) in table {

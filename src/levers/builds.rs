@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::fake::BuildHandle;
 use crate::http::reply::Reply;
+use crate::levers::given::one_of;
 use crate::levers::script::Script;
 use crate::levers::shown::{build, pipeline};
 use crate::levers::{Outcome, Pull, Refusal, done, shown};
@@ -82,17 +83,10 @@ impl Pull<'_> {
             builder = builder.tag(tag);
         }
         if let Some(word) = new.source {
-            let source = BuildSource::from_word(&word);
-            let known = || BuildSource::ALL.iter().map(|source| source.as_str());
-            let no_source = || {
-                let known: Vec<_> = known().collect();
-                let known = known.join(", ");
-                Refusal::new(
-                    400,
-                    format!("there is no source `{word}`; there are {known}"),
-                )
-            };
-            builder = builder.source(source.ok_or_else(no_source)?);
+            let source = one_of("source", &word, BuildSource::ALL, |source| {
+                source.as_str().to_owned()
+            });
+            builder = builder.source(source.map_err(|message| Refusal::new(400, message))?);
         }
         for (name, value) in new.env {
             builder = builder.env(name, value);

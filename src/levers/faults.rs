@@ -16,6 +16,10 @@ use crate::levers::given::{RouteName, Span, instant};
 pub(super) struct FaultGiven {
     /// Any request, if it is left out.
     route: Option<RouteName>,
+    /// Only those about this build, or one of its jobs.
+    build: Option<BuildGiven>,
+    /// Only those about the job with this id.
+    job: Option<String>,
     // When.
     nth: Option<u64>,
     first: Option<u64>,
@@ -43,6 +47,14 @@ pub(super) struct FaultGiven {
     truncate_after: Option<usize>,
     wrong_content_length: Option<i64>,
     slow_body: Option<Slow>,
+}
+
+/// A build, as answers name it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BuildGiven {
+    pipeline: String,
+    number: u64,
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,6 +95,7 @@ impl FaultGiven {
             Some(RouteName(route)) => fake.fault(route),
             None => fake.fault_any(),
         };
+        let builder = self.whom(fake, builder)?;
         let builder = self.when(builder).by_a_lever();
         Ok(match verdict {
             Verdict::Status(status, None) => builder.status(status),
@@ -97,6 +110,29 @@ impl FaultGiven {
             Verdict::WrongLength(by) => builder.wrong_content_length(by),
             Verdict::Slow(slow) => builder.slow_body(slow.pieces, slow.pause.0),
         })
+    }
+
+    fn whom(&self, fake: &FakeBuildkite, builder: FaultBuilder) -> Result<FaultBuilder, Refusal> {
+        match (&self.build, &self.job) {
+            (None, None) => Ok(builder),
+            (Some(BuildGiven { pipeline, number }), None) => {
+                let found = fake.find_pipeline(pipeline);
+                let found = found.ok_or_else(|| Refusal::unknown("pipeline", pipeline))?;
+                let found = found.find_build(*number);
+                let found =
+                    found.ok_or_else(|| Refusal::unknown("build", &format!("{pipeline}#{number}")));
+                Ok(builder.for_build(&found?))
+            }
+            (None, Some(id)) => {
+                let found = fake.find_job(id);
+                let found = found.ok_or_else(|| Refusal::unknown("job", id))?;
+                Ok(builder.for_job(&found))
+            }
+            (Some(_), Some(_)) => Err(Refusal::new(
+                400,
+                "a fault is for one `build`, whose jobs are among it, or for one `job`, not both",
+            )),
+        }
     }
 
     fn when(&self, mut builder: FaultBuilder) -> FaultBuilder {

@@ -9,6 +9,7 @@ use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
 
 use crate::levers::Refusal;
 use crate::vocabulary::exit::Exit;
+use crate::vocabulary::likeness::meant;
 use crate::vocabulary::route::Route;
 use crate::vocabulary::span::span_of;
 use crate::vocabulary::states::SignalReason;
@@ -25,7 +26,51 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
         body @ [b'{', ..] => body,
         _ => return Err(unread(&"it is a JSON object, or nothing")),
     };
-    serde_json::from_slice(body).map_err(|error| unread(&error))
+    serde_json::from_slice(body).map_err(|error| unread(&in_json(&error.to_string())))
+}
+
+/// What cannot be read, in words of JSON instead of those of Rust that serde has: `expected u32` says nothing to whoever
+/// sent a body from elsewhere.
+pub(super) fn in_json(said: &str) -> String {
+    const WORDS: &[(&str, &str)] = &[
+        ("u8", "a whole number from 0 to 255"),
+        ("u16", "a whole number from 0 to 65535"),
+        ("u32", "a whole number from 0 to 4294967295"),
+        ("u64", "a whole number that is not negative"),
+        ("usize", "a whole number that is not negative"),
+        ("i32", "a whole number from -2147483648 to 2147483647"),
+        ("i64", "a whole number"),
+        ("f64", "a number"),
+        ("a sequence", "a list"),
+        ("a map", "an object"),
+        ("a boolean", "true or false"),
+    ];
+    let Some((before, rest)) = said.rsplit_once(", expected ") else {
+        return said.to_owned();
+    };
+    let (wanted, place) = match rest.find(" at line ") {
+        Some(at) => rest.split_at(at),
+        None => (rest, ""),
+    };
+    let word = WORDS.iter().find(|(rust, _)| *rust == wanted);
+    let word = match word {
+        Some((_, json)) => json,
+        None if wanted.starts_with("struct ") => "an object",
+        None => wanted,
+    };
+    // What serde calls what it found instead.
+    let before = before
+        .replace("invalid type: map", "invalid type: an object")
+        .replace("invalid type: sequence", "invalid type: a list");
+    // Of a long list of fields one is likely.
+    let field = before.strip_prefix("unknown field `");
+    let field = field.and_then(|field| field.strip_suffix('`'));
+    let fields = || wanted.split('`').skip(1).step_by(2);
+    let nearest = match field.and_then(|field| meant(field, fields())) {
+        Some(nearest) => format!("; nearest: `{nearest}`"),
+        None => String::new(),
+    };
+    format!("{before}, expected {word}{place}{nearest}")
 }
 
 /// No body, or an empty object.
@@ -89,15 +134,28 @@ impl<'de> Deserialize<'de> for RouteName {
 
 /// The endpoint with this name.
 pub(super) fn route(name: &str) -> Result<Route, String> {
-    let mut all = Route::ALL.iter().copied();
-    all.find(|route| format!("{route:?}") == name)
-        .ok_or_else(|| {
-            let known: Vec<_> = Route::ALL
-                .iter()
-                .map(|route| format!("{route:?}"))
-                .collect();
-            format!("there is no route `{name}`; there are {}", known.join(", "))
-        })
+    one_of("route", name, Route::ALL, |route| format!("{route:?}"))
+}
+
+/// One of several things, by its name.
+pub(super) fn one_of<T: Copy>(
+    what: &str,
+    name: &str,
+    all: &[T],
+    name_of: impl Fn(T) -> String,
+) -> Result<T, String> {
+    let names: Vec<_> = all.iter().map(|one| name_of(*one)).collect();
+    if let Some(found) = names.iter().position(|known| known == name) {
+        return Ok(all[found]);
+    }
+    let nearest = match meant(name, names.iter().map(String::as_str)) {
+        Some(nearest) => format!("; nearest: `{nearest}`"),
+        None => String::new(),
+    };
+    let known = names.join(", ");
+    Err(format!(
+        "there is no {what} `{name}`{nearest}; there are {known}"
+    ))
 }
 
 /// What a webhook may be told, by its name, such as `build.finished`.
@@ -107,15 +165,10 @@ pub(super) struct EventName(pub(super) WebhookEvent);
 impl<'de> Deserialize<'de> for EventName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        let mut all = WebhookEvent::ALL.iter().copied();
-        let found = all.find(|event| event.as_str() == name);
-        found.map(Self).ok_or_else(|| {
-            let known: Vec<_> = WebhookEvent::ALL.iter().map(|it| it.as_str()).collect();
-            de::Error::custom(format!(
-                "there is no event `{name}`; there are {}",
-                known.join(", ")
-            ))
-        })
+        let found = one_of("event", &name, WebhookEvent::ALL, |event| {
+            event.as_str().to_owned()
+        });
+        found.map(Self).map_err(de::Error::custom)
     }
 }
 
@@ -163,12 +216,7 @@ pub(super) fn named<'de, D: Deserializer<'de>, T: Copy + fmt::Display>(
     all: &[T],
 ) -> Result<T, D::Error> {
     let name = String::deserialize(deserializer)?;
-    let found = all.iter().copied().find(|one| one.to_string() == name);
-    found.ok_or_else(|| {
-        let known: Vec<_> = all.iter().map(ToString::to_string).collect();
-        let known = known.join(", ");
-        de::Error::custom(format!("there is no {what} `{name}`; there are {known}"))
-    })
+    one_of(what, &name, all, |one| one.to_string()).map_err(de::Error::custom)
 }
 
 /// An instant, as RFC 3339 has it.

@@ -34,10 +34,12 @@ use crate::fake::{BuildHandle, FakeBuildkite, JobHandle, PipelineHandle, Snapsho
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::request::Request;
-use crate::levers::given::{Nothing, read};
+use crate::levers::given::{Nothing, in_json, read};
 use crate::levers::kept::Kept;
 use crate::levers::list::{Lever, find, methods};
 use crate::levers::script::Script;
+use crate::vocabulary::likeness::mistyped;
+use crate::vocabulary::slip::hear;
 
 /// What a lever refuses.
 #[derive(Debug)]
@@ -122,15 +124,11 @@ impl FakeBuildkite {
     ///
     /// # Errors
     ///
-    /// A sentence, if it is no such JSON or there is no such pipeline.
-    ///
-    /// # Panics
-    ///
-    /// If a pipeline has no such job.
-    #[track_caller]
+    /// A sentence in the words of that lever, if it is no such JSON, or there is no such pipeline, or it has no such job. What
+    /// came before that is told then.
     pub fn tell_scripts(&self, json: &str) -> Result<(), String> {
         let all: BTreeMap<String, Vec<Script>> =
-            serde_json::from_str(json).map_err(|error| error.to_string())?;
+            serde_json::from_str(json).map_err(|error| in_json(&error.to_string()))?;
         // Before any of it is told.
         let pipelines = all.iter().map(|(slug, scripts)| {
             let found = self.find_pipeline(slug);
@@ -139,7 +137,7 @@ impl FakeBuildkite {
         });
         for (pipeline, scripts) in pipelines.collect::<Result<Vec<_>, String>>()? {
             for script in scripts {
-                script.tell(&pipeline).map_err(|refused| refused.message)?;
+                hear(|| script.tell(&pipeline))?.map_err(|refused| refused.message)?;
             }
         }
         Ok(())
@@ -245,7 +243,13 @@ fn list() -> Vec<String> {
 fn no_lever(request: &Request, methods: &[&str]) -> Reply {
     let (method, path) = (&request.method, &request.path);
     if methods.is_empty() {
-        let message = format!("there is no lever {method} {path}");
+        let asked = format!("{method} {path}");
+        let known: Vec<_> = Lever::ALL.iter().map(ToString::to_string).collect();
+        let nearest = match mistyped(&asked, known.iter().map(String::as_str)) {
+            Some(nearest) => format!("; nearest: {nearest}"),
+            None => String::new(),
+        };
+        let message = format!("there is no lever {asked}{nearest}");
         return shown(404, &json!({ "message": message, "levers": list() }));
     }
     let known = methods.join(" and ");

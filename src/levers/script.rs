@@ -216,6 +216,12 @@ impl Script {
     }
 
     fn tell_each(&self, pipeline: &PipelineHandle) -> Result<(), Refusal> {
+        if self.attempts.is_empty() {
+            // It would hide an earlier script for the same job, and say nothing itself.
+            let message = "a script says what each attempt does, and `attempts` is missing or empty: it is a list such as \
+                           [{\"takes\": \"3m\", \"exits\": 1}, {}], of which {} is an attempt as usual, and the last one repeats";
+            return Err(Refusal::new(422, message));
+        }
         for attempt in &self.attempts {
             attempt.check()?;
         }

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 
 use crate::fake::{BuildHandle, FakeBuildkite, JobHandle, PipelineHandle};
 use crate::journal::RequestRecord;
-use crate::vocabulary::event::Event;
+use crate::script::JobView;
+use crate::vocabulary::event::{BuildRef, Event};
 use crate::vocabulary::span::instant;
 use crate::webhook::Delivery;
 
@@ -32,14 +33,14 @@ impl About {
             token: fake.token().to_owned(),
             organization: fake.organization(),
             now: instant(fake.clock().now()),
-            clock: fake.clock().mode().to_string(),
+            clock: fake.clock().mode().spelled(),
         }
     }
 }
 
 pub(super) fn clock(fake: &FakeBuildkite) -> Value {
     let clock = fake.clock();
-    json!({ "now": instant(clock.now()), "mode": clock.mode().to_string() })
+    json!({ "now": instant(clock.now()), "mode": clock.mode().spelled() })
 }
 
 /// What came of moving the clock.
@@ -51,14 +52,16 @@ pub(super) fn moved<'e>(
     json!({ "now": instant(fake.clock().now()), "events": events })
 }
 
+fn build_ref(build: &BuildRef) -> Value {
+    json!({
+        "pipeline": &*build.pipeline,
+        "number": build.number,
+        "id": build.id.to_string(),
+    })
+}
+
 pub(super) fn event(event: &Event) -> Value {
-    let build = event.build().map(|build| {
-        json!({
-            "pipeline": &*build.pipeline,
-            "number": build.number,
-            "id": build.id.to_string(),
-        })
-    });
+    let build = event.build().map(build_ref);
     let job = event.job().map(|job| {
         json!({
             "id": job.id.to_string(),
@@ -112,9 +115,18 @@ pub(super) fn build(build: &BuildHandle) -> Value {
 }
 
 pub(super) fn job(job: &JobHandle) -> Value {
+    job_like(job, &job.view())
+}
+
+/// By whichever of its names somebody knows it.
+fn job_like(job: &JobHandle, view: &JobView) -> Value {
     json!({
         "id": job.id().to_string(),
-        "name": job.name(),
+        "name": view.name,
+        "step_key": view.key,
+        "label": view.label,
+        "command": view.command,
+        "matrix": object(&view.matrix),
         "type": job.job_type().as_str(),
         "state": job.state().as_str(),
         "attempt": job.attempt(),
@@ -122,14 +134,25 @@ pub(super) fn job(job: &JobHandle) -> Value {
     })
 }
 
-/// A job with how it got there.
+fn object<'p>(pairs: impl IntoIterator<Item = &'p (String, String)>) -> Value {
+    let pairs = pairs.into_iter();
+    pairs
+        .map(|(key, value)| (key.clone(), Value::from(value.as_str())))
+        .collect()
+}
+
+/// A job with all that is known of it, and how it got there.
 pub(super) fn job_with_history(handle: &JobHandle) -> Value {
     let history: Vec<_> = handle
         .history()
         .iter()
         .map(|moment| json!({ "at": instant(moment.at), "state": moment.state.as_str() }))
         .collect();
-    let mut shown = job(handle);
+    let view = handle.view();
+    let mut shown = job_like(handle, &view);
+    shown["build"] = build_ref(&handle.build_ref());
+    shown["env"] = json!(view.environment);
+    shown["meta_data"] = json!(view.meta_data);
     shown["history"] = history.into();
     shown["log"] = handle.log().into();
     shown

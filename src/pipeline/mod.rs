@@ -32,7 +32,6 @@ mod interpolate;
 mod interpolate_steps;
 mod json;
 mod kind;
-mod likeness;
 mod limits;
 mod manual;
 mod mapping;

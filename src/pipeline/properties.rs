@@ -1,12 +1,12 @@
 //! Which properties each kind of step has, and what the server says to any other.
 //!
-//! Elsewhere: what their values must be (`command`, `manual`, `trigger`, `group`), likeness (`likeness`).
+//! Elsewhere: what their values must be (`command`, `manual`, `trigger`, `group`), which name a wrong one resembles (`vocabulary::likeness`).
 //! Source: the attribute tables of the Buildkite docs and of buildkite/pipeline-schema; server answers quoted in
 //! public threads for the sentences.
 
 use super::error::PipelineError;
-use super::likeness::mistyped;
 use super::node::{Entry, Value};
+use crate::vocabulary::likeness::mistyped;
 
 /// The properties of one kind of mapping.
 #[derive(Debug)]

@@ -17,12 +17,12 @@ pub(super) enum Matcher {
     When(Predicate),
 }
 
-/// As the test wrote it.
+/// As a sentence names the script, whether it was told in Rust or in JSON.
 impl fmt::Display for Matcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Called(name) => write!(f, "`on_job({name:?})`"),
-            Self::When(_) => f.write_str("`on_job_when(..)`"),
+            Self::Called(name) => write!(f, "the script for `{name}`"),
+            Self::When(_) => f.write_str("the script of `on_job_when(..)`"),
         }
     }
 }
@@ -53,8 +53,8 @@ impl fmt::Debug for Predicate {
     }
 }
 
-/// A job that waits to be picked up, as [`PipelineHandle::on_job_when`](crate::PipelineHandle::on_job_when) shows it:
-/// plain data, which asks nothing of the fake.
+/// A job as it was when [`PipelineHandle::on_job_when`](crate::PipelineHandle::on_job_when) showed it, waiting to be picked up,
+/// or a test asked for its [`view`](crate::JobHandle::view): plain data, which asks nothing of the fake.
 ///
 /// ```
 /// use fake_buildkite::{FakeBuildkite, JobState};
@@ -167,7 +167,7 @@ impl JobView {
         self.environment.get(name).map(String::as_str)
     }
 
-    /// Meta-data of its build, as it is now.
+    /// Meta-data of its build, as it was then.
     #[must_use]
     pub fn meta_data(&self, key: &str) -> Option<&str> {
         self.meta_data.get(key).map(String::as_str)

@@ -7,6 +7,7 @@ pub(crate) mod access;
 pub(crate) mod event;
 pub(crate) mod exit;
 pub(crate) mod ids;
+pub(crate) mod likeness;
 pub(crate) mod role;
 pub(crate) mod route;
 pub(crate) mod scope;

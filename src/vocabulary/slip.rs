@@ -3,7 +3,8 @@
 //! In Rust a slip is a panic that names the value and the choices, as a fault of our own is one that names what should
 //! have held. Over HTTP they part: a slip is refused like any other wrong request, and the other one is a defect of
 //! this crate that nobody should overlook. So a thread that answers for somebody else [hears](hear) slips apart from
-//! panics.
+//! panics. Whoever pulls a lever is no writer of Rust: where a text names something to write, it is [worded](wording)
+//! for both.
 //!
 //! All of them are said alike. What a test wrote stands in backticks, a span of time as `Debug` has it; nothing ends
 //! with a full stop. What is not there: ``no queue `gpu` in cluster `Linux`; it has `default` ``. What is no more:
@@ -42,6 +43,16 @@ macro_rules! slip_unless {
 }
 
 pub(crate) use {slip, slip_unless};
+
+/// What names something to write: in Rust, or, if a lever is pulled on this thread, as levers and the command line call it.
+pub(crate) fn wording<'w>(in_rust: &'w str, of_levers: &'w str) -> &'w str {
+    #[cfg(feature = "cli")]
+    if IS_HEARD.get() {
+        return of_levers;
+    }
+    let _ = of_levers;
+    in_rust
+}
 
 /// Ends what is being done with this text.
 #[track_caller]
@@ -90,6 +101,8 @@ mod tests {
         assert_eq!(super::hear(|| 1), Ok(1));
         let slipped = super::hear(|| slip!("no pipeline `sit`"));
         assert_eq!(slipped, Err::<(), _>("no pipeline `sit`".to_owned()));
+        let worded = || super::wording("`fork()`", "`forks`");
+        assert_eq!((super::hear(worded), worded()), (Ok("`forks`"), "`fork()`"));
         let count = 3;
         let panicked = said(|| {
             let _ = super::hear(|| panic!("{count} of two"));

@@ -1,5 +1,7 @@
 //! Where a webhook goes: plain HTTP, on this machine unless a test names another.
 
+use crate::vocabulary::slip::wording;
+
 /// An address, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
@@ -27,15 +29,18 @@ impl Target {
         if target.is_loopback() || is_allowed {
             return Ok(target);
         }
+        let host = &target.host;
         let mut choices = "localhost, 127.0.0.1 and [::1]".to_owned();
-        for host in allowed {
+        for also in allowed {
             choices.push_str(", and ");
-            choices.push_str(host);
+            choices.push_str(also);
         }
         Err(format!(
-            "webhooks of this fake go to {choices}, and not to `{}`; if the test means that host, its builder says so: \
-             `.allow_webhook_host(\"{}\")`, or the server's `--allow-webhook-host`",
-            target.host, target.host
+            "webhooks of this fake go to {choices}, and not to `{host}`; if the test means that host, {}",
+            wording(
+                &format!("its builder says so: `.allow_webhook_host(\"{host}\")`"),
+                &format!("the server is told so: `--allow-webhook-host {host}`")
+            )
         ))
     }
 

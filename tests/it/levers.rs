@@ -253,9 +253,73 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
     (
         "POST",
         "pipelines/app/scripts",
-        r#"{"job": "tset"}"#,
+        r#"{"job": "tset", "attempts": [{}]}"#,
         422,
-        "tset",
+        "is called `tset`; its command steps are `test`. If a job will upload such a step, tell the script of that job \
+         first (with `uploads`), or say `\"uploaded\": true`",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test"}"#,
+        422,
+        "`attempts` is missing or empty: it is a list such as [{\"takes\": \"3m\", \"exits\": 1}, {}]",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [], "must_run": true}"#,
+        422,
+        "`attempts` is missing or empty",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": {"exits": 1}}"#,
+        400,
+        "invalid type: an object, expected a list at line 1",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"exit_status": 1}]}"#,
+        400,
+        "unknown field `exit_status`, expected one of `takes`, ",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"exit": 1}]}"#,
+        400,
+        "; nearest: `exits`",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"picked_up_after_polls": 0}]}"#,
+        422,
+        "that is `\"picked_up_after\": 0`",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"takes_polls": "3"}]}"#,
+        400,
+        "invalid type: string \"3\", expected a whole number from 0 to 4294967295",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"artifacts": ["a.txt"]}]}"#,
+        400,
+        "invalid type: string \"a.txt\", expected an object",
+    ),
+    (
+        "POST",
+        "pipelines/app/scripts",
+        r#"{"job": "test", "attempts": [{"annotations": [{"body": "x", "style": "Error"}]}]}"#,
+        400,
+        "there is no style `Error`; nearest: `error`; there are ",
     ),
     (
         "POST",
@@ -269,7 +333,77 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
         "faults",
         r#"{"route": "GetBuilt", "status": 502}"#,
         400,
-        "there is no route `GetBuilt`; there are Root, ",
+        "there is no route `GetBuilt`; nearest: `GetBuild`; there are Root, ",
+    ),
+    (
+        "POST",
+        "gates",
+        r#"{"route": "cancel_build"}"#,
+        400,
+        "there is no route `cancel_build`; nearest: `CancelBuild`; there are Root, ",
+    ),
+    (
+        "GET",
+        "requests?route=?",
+        "",
+        400,
+        "there is no route `?`; there are Root, ",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"status": 502, "slow_body": 3}"#,
+        400,
+        "invalid type: integer `3`, expected an object",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"status": 502, "build": {"pipeline": "ap", "number": 1}}"#,
+        404,
+        "there is no pipeline `ap`",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"status": 502, "build": {"pipeline": "app", "number": 9}}"#,
+        404,
+        "there is no build `app#9`",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"status": 502, "build": {"pipeline": "app"}}"#,
+        400,
+        "missing field `number`",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"status": 502, "job": "test"}"#,
+        404,
+        "there is no job `test`",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"status": 502, "build": {"pipeline": "app", "number": 1}, "job": "test"}"#,
+        400,
+        "a fault is for one `build`, whose jobs are among it, or for one `job`, not both",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"nth": 0, "status": 502}"#,
+        422,
+        "requests are counted from 1",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"before_effect": true, "slow_body": {"pieces": 3, "pause": "1s"}}"#,
+        422,
+        "no fault",
     ),
     (
         "POST",
@@ -390,7 +524,7 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
         "webhooks",
         r#"{"url": "http://receiver.test/"}"#,
         422,
-        "the server's `--allow-webhook-host`",
+        "and not to `receiver.test`; if the test means that host, the server is told so: `--allow-webhook-host receiver.test`",
     ),
     (
         "POST",
@@ -401,12 +535,28 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
     ),
     (
         "POST",
+        "webhooks",
+        r#"{"url": "http://127.0.0.1:9/", "events": ["build_finished"]}"#,
+        400,
+        "there is no event `build_finished`; nearest: `build.finished`; there are ",
+    ),
+    (
+        "POST",
         "clock/advance",
         r#"{"by": 18446744073709551615}"#,
         422,
         "the calendar ends before",
     ),
 ];
+
+/// Whether a text is for somebody who writes Rust: calls, paths, types.
+fn speaks_rust(text: &str) -> bool {
+    let calls = ["()", "(..)", "::", " `.", "struct "];
+    let types = ["u8", "u32", "u64", "usize", "i32", "i64", "f64"];
+    let text = text.replace("[::1]", "an address");
+    let mut words = text.split(|c: char| !c.is_alphanumeric());
+    calls.iter().any(|call| text.contains(call)) || words.any(|word| types.contains(&word))
+}
 
 #[test]
 fn what_is_told_wrong_is_refused_and_changes_nothing() {
@@ -422,7 +572,29 @@ fn what_is_told_wrong_is_refused_and_changes_nothing() {
             by_hand("time_out"),
             "",
             422,
-            "possible now: start(), cancel(), expire()",
+            "app#1 test cannot make the move `time_out`: it is scheduled\n  history: scheduled at 2030-01-01T00:00:00.000Z\n  \
+             possible now: start, cancel, expire",
+        ),
+        (
+            "POST",
+            by_hand("finish"),
+            r#"{"exit_status": 3, "signal": "SIGTERM"}"#,
+            422,
+            "app#1 test cannot make the move `finish`: it is scheduled",
+        ),
+        (
+            "POST",
+            by_hand("unblock"),
+            r#"{"fields": {"reason": "x"}}"#,
+            422,
+            "app#1 test cannot make the move `unblock`: it is scheduled",
+        ),
+        (
+            "POST",
+            by_hand("artifacts"),
+            r#"{"path": "a.txt", "content": "x"}"#,
+            422,
+            "app#1 test cannot upload an artifact",
         ),
         (
             "POST",
@@ -453,9 +625,14 @@ fn what_is_told_wrong_is_refused_and_changes_nothing() {
         let answer = pull(&fake, method, &path, body);
         let message = answer.message(status);
         assert!(message.contains(text), "{method} {path} {body}: {message}");
+        assert!(!speaks_rust(&message), "{method} {path} {body}: {message}");
     }
-    let lost = pull(&fake, "GET", "clocks", "");
-    assert!(lost.expect(404)["levers"].items().len() > 40);
+    let lost = pull(&fake, "GET", "clocks", "").expect(404);
+    assert!(lost["levers"].items().len() > 40);
+    assert_eq!(
+        lost["message"].str(),
+        "there is no lever GET /_fake/clocks; nearest: GET /_fake/clock"
+    );
     let other = pull(&fake, "PUT", "faults", "");
     assert_eq!(other.header("allow"), Some("POST, GET"));
     assert_eq!(
@@ -466,6 +643,94 @@ fn what_is_told_wrong_is_refused_and_changes_nothing() {
     assert_eq!(fake.events().len(), events);
     assert_eq!(fake.clock().now().to_rfc3339(), "2030-01-01T00:00:00+00:00");
     assert!(fake.requests().is_empty() && fake.verify().is_ok());
+}
+
+#[test]
+fn a_clock_that_levers_do_not_move_says_so_in_their_words() {
+    // Given a clock that goes with real time
+    let fake = FakeBuildkite::builder().clock(Clock::Wall { speed: 60.0 });
+    let fake = Arc::new(fake.start());
+    fake.serve_levers();
+    assert_eq!(
+        pull(&fake, "GET", "clock", "").expect(200)["mode"].str(),
+        "wall:60"
+    );
+    for (lever, body, said) in [
+        (
+            "clock/advance",
+            r#"{"by": "1m"}"#,
+            "no test moves the clock while it is wall:60: real time moves it, 60 times as fast; ask again until what it \
+             waits for is there",
+        ),
+        (
+            "reset",
+            "",
+            "a clock that is wall:60 moves by itself and never back: start another fake from here, with the lever `forks`, \
+             before what should be undone",
+        ),
+    ] {
+        assert_eq!(pull(&fake, "POST", lever, body).message(422), said);
+    }
+    // And one that may not go so far
+    let fake = Arc::new(FakeBuildkite::builder().event_limit(1).start());
+    fake.serve_levers();
+    fake.pipeline("app").create_build();
+    let stopped = pull(&fake, "POST", "clock/run_until_idle", "").message(422);
+    assert!(
+        stopped.contains("a longer journey needs a server with `--event-limit`. Due"),
+        "{stopped}"
+    );
+    assert!(!speaks_rust(&stopped), "{stopped}");
+}
+
+#[test]
+fn a_fault_may_be_for_one_build_or_one_job_alone() {
+    let fake = fake();
+    let app = fake.pipeline("app").steps(STEPS).create();
+    let (first, second) = (app.create_build(), app.create_build());
+    let id = second.job("test").id();
+    let build =
+        r#"{"build": {"pipeline": "app", "number": 2}, "route": "GetBuild", "status": 503}"#;
+    let ordered = pull(&fake, "POST", "faults", build).expect(201);
+    assert!(
+        ordered["text"].str().ends_with(" about app#2"),
+        "{ordered:?}"
+    );
+    let job = format!(r#"{{"job": "{id}", "times": 1, "status": 500}}"#);
+    pull(&fake, "POST", "faults", &job).expect(201);
+    let client = client(&fake);
+    let status = |path: &str| {
+        let builds = "/organizations/acme/pipelines/app/builds";
+        client.get(&format!("{builds}/{path}")).status
+    };
+    assert_eq!([status("1"), status("2"), status("2")], [200, 503, 503]);
+    let log = |build: &str, id| status(&format!("{build}/jobs/{id}/log"));
+    assert_eq!(log("1", first.job("test").id()), 200);
+    assert_eq!([log("2", id), log("2", id)], [500, 200]);
+}
+
+#[test]
+fn a_job_is_found_by_its_key_its_label_or_its_place_in_a_matrix() {
+    let fake = fake();
+    let steps = r#"{"name": "app", "steps": "steps: [{command: \"make {{matrix}}\", key: test, label: \"Test {{matrix}}\", matrix: [linux, macos], env: {CC: clang}}, wait]"}"#;
+    pull(&fake, "POST", "pipelines", steps).expect(201);
+    let body = r#"{"meta_data": {"size": "small"}}"#;
+    let build = pull(&fake, "POST", "pipelines/app/builds", body).expect(201);
+    let macos = build["jobs"].items()[1].clone();
+    let words = |key: &str| macos[key].str().to_owned();
+    assert_eq!(words("step_key"), "test");
+    assert_eq!(words("label"), "Test macos");
+    assert_eq!(words("name"), "Test macos");
+    assert_eq!(words("command"), "make macos");
+    assert_eq!(macos["matrix"][""].str(), "macos");
+    let waiter = build["jobs"].items()[2].clone();
+    assert!(waiter["step_key"].is_null() && waiter["label"].is_null());
+    let alone = pull(&fake, "GET", &format!("jobs/{}", words("id")), "").expect(200);
+    assert_eq!(alone["label"].str(), "Test macos");
+    assert_eq!(alone["build"]["pipeline"].str(), "app");
+    assert_eq!(alone["build"]["number"].number(), 1);
+    assert_eq!(alone["env"]["CC"].str(), "clang");
+    assert_eq!(alone["meta_data"]["size"].str(), "small");
 }
 
 #[test]
@@ -672,7 +937,7 @@ fn levers_move_no_clock_and_meet_no_fault() {
     fake.pipeline("app").create();
     fake.fault_any().always().status(503);
     let clock = pull(&fake, "GET", "clock", "").expect(200);
-    assert_eq!(clock["mode"].str(), "PerRequest(60s)");
+    assert_eq!(clock["mode"].str(), "per-request:60s");
     assert_eq!(
         pull(&fake, "GET", "clock", "").expect(200)["now"].str(),
         "2030-01-01T00:00:00.000Z"

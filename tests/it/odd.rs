@@ -250,7 +250,7 @@ fn notes_say_what_was_odd_about_a_request() {
     assert!(note("/usr").starts_with("no such route; nearest: GET /v2/user"));
     let without_version = note(&format!("{}/organizations/acme/builds", fake.url()));
     assert!(
-        without_version.ends_with("; `/v2` is missing: give the program `api_url()`"),
+        without_version.ends_with("; `/v2` is missing: give the program the `api_url`"),
         "{without_version}"
     );
     // A poller that waits in vain is told so

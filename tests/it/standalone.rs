@@ -120,7 +120,7 @@ fn everything_the_command_line_says_holds() {
     assert_eq!(server.text("token"), "t");
     assert_eq!(server.text("organization"), "initech");
     assert_eq!(server.text("now"), "2031-02-03T04:05:06.000Z");
-    assert_eq!(server.text("clock"), "PerRequest(5s)");
+    assert_eq!(server.text("clock"), "per-request:5s");
     let (status, user) = server.get("user", "t");
     assert_eq!(
         (status, &user["name"], &user["email"]),
@@ -259,11 +259,51 @@ fn signals_stop_it_cleanly() {
     }
 }
 
+#[track_caller]
+fn assert_wrong(arguments: &[&str], text: &str) {
+    let ended = command(arguments).output().expect("the program");
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {said}");
+    assert!(
+        said.starts_with("fake-buildkite: ") && said.contains(text),
+        "{arguments:?}: {said}"
+    );
+    assert!(ended.stdout.is_empty());
+}
+
+#[test]
+fn an_option_that_there_is_not_is_refused_with_the_nearest() {
+    let table: [(&[&str], &str); 5] = [
+        (
+            &["serve", "--clok"],
+            "there is no option `--clok`; nearest: `--clock`. `--help` has all of them",
+        ),
+        (
+            &["serve", "--plain_logs"],
+            "there is no option `--plain_logs`; nearest: `--plain-logs`.",
+        ),
+        (
+            &["serve", "--fast=yes"],
+            "there is no option `--fast`; `--help` has those there are",
+        ),
+        (&["--versoin"], "nearest: `--version`"),
+        (
+            &["--seed", "7"],
+            "`--seed` is an option of `serve`, and comes after it",
+        ),
+    ];
+    for (arguments, text) in table {
+        assert_wrong(arguments, text);
+    }
+}
+
 #[test]
 fn a_command_line_that_is_wrong_is_refused_with_what_would_be_right() {
     let steps = file("wrong.yml", "steps: [{command: make, key: test}]");
     let script = file("wrong.json", r#"{"ap": []}"#);
     let broken = file("wrong-broken.json", "{");
+    let tset = r#"{"app": [{"job": "tset", "attempts": [{}]}]}"#;
+    let unknown = file("wrong-unknown.json", tset);
     let pipeline = format!("app={steps}");
     let table: [(&[&str], &str); 21] = [
         (&[], "which command? There is `serve`; `--help` says more"),
@@ -271,7 +311,6 @@ fn a_command_line_that_is_wrong_is_refused_with_what_would_be_right() {
             &["server"],
             "there is no command `server`; there is `serve`",
         ),
-        (&["serve", "--clok"], "invalid option '--clok'"),
         (
             &["serve", "--clock"],
             "missing argument for option '--clock'",
@@ -286,7 +325,10 @@ fn a_command_line_that_is_wrong_is_refused_with_what_would_be_right() {
             "a fake listens on its own machine only",
         ),
         (&["serve", "--listen", "here"], "and not at `here`"),
-        (&["serve", "--token", "t=read"], "there is no scope `read`"),
+        (
+            &["serve", "--token", "t=read_build"],
+            "there is no scope `read_build`; nearest: `read_builds`; there are read_pipelines, ",
+        ),
         (
             &["serve", "--user", "Ada"],
             "--user takes 'NAME <EMAIL>', not `Ada`",
@@ -304,6 +346,11 @@ fn a_command_line_that_is_wrong_is_refused_with_what_would_be_right() {
             "there is no pipeline `ap`",
         ),
         (
+            &["serve", "--pipeline", &pipeline, "--script", &unknown],
+            "wrong-unknown.json`: no step of pipeline `app` is called `tset`; its command steps are `test`. If a job will \
+             upload such a step, tell the script of that job first (with `uploads`), or say `\"uploaded\": true`",
+        ),
+        (
             &["serve", "--pipeline", &pipeline, "--script", &broken],
             "wrong-broken.json`: EOF while parsing",
         ),
@@ -317,7 +364,7 @@ fn a_command_line_that_is_wrong_is_refused_with_what_would_be_right() {
         ),
         (
             &["serve", "--rate-limit", "50"],
-            "--rate-limit takes two numbers, such as 50/200, and not `50`",
+            "--rate-limit takes two numbers from 1 on, such as 50/200, and not `50`",
         ),
         (
             &["serve", "--webhook-timeout", "soon"],
@@ -328,14 +375,7 @@ fn a_command_line_that_is_wrong_is_refused_with_what_would_be_right() {
         (&["serve", "extra"], "unexpected argument \"extra\""),
     ];
     for (arguments, text) in table {
-        let ended = command(arguments).output().expect("the program");
-        let said = String::from_utf8_lossy(&ended.stderr).into_owned();
-        assert_eq!(ended.status.code(), Some(2), "{arguments:?}: {said}");
-        assert!(
-            said.starts_with("fake-buildkite: ") && said.contains(text),
-            "{arguments:?}: {said}"
-        );
-        assert!(ended.stdout.is_empty());
+        assert_wrong(arguments, text);
     }
     for (argument, text) in [
         ("--help", "fake-buildkite serve [OPTIONS]"),

@@ -158,9 +158,9 @@ fn a_script_that_must_run_and_did_not_is_reported_until_it_has() {
         Ok(()) => Vec::new(),
         Err(report) => report.problems,
     };
-    let asked = "pipeline `app`: `on_job_when(..)` must run, and 0 of 1 attempt did";
+    let asked = "pipeline `app`: the script of `on_job_when(..)` must run, and 0 of 1 attempt did";
     let named = |ran: usize| {
-        format!("pipeline `app`: `on_job(\"test\")` must run, and {ran} of 2 attempts did")
+        format!("pipeline `app`: the script for `test` must run, and {ran} of 2 attempts did")
     };
     assert_eq!(problems(), [named(0), asked.to_owned()]);
     let build = app.create_build();

@@ -347,7 +347,7 @@ fn webhooks_go_to_this_machine_unless_a_test_names_another() {
     assert_eq!(
         panic_of(|| fake.webhook("http://example.com/hooks").create()),
         "webhooks of this fake go to localhost, 127.0.0.1 and [::1], and ci.example, and not to `example.com`; if the \
-         test means that host, its builder says so: `.allow_webhook_host(\"example.com\")`, or the server's `--allow-webhook-host`"
+         test means that host, its builder says so: `.allow_webhook_host(\"example.com\")`"
     );
     assert_eq!(
         panic_of(|| fake.webhook("https://localhost/").create()),

@@ -5,7 +5,9 @@ use std::fs;
 use std::str::FromStr;
 use std::time::Duration;
 
-use fake_buildkite::{AgentSpec, Agents, Clock, FakeBuildkite, FakeBuildkiteBuilder, Scope};
+use fake_buildkite::{
+    AgentSpec, Agents, Clock, FakeBuildkite, FakeBuildkiteBuilder, Scope, nearest_name,
+};
 use lexopt::prelude::*;
 
 /// What `--help` prints.
@@ -84,7 +86,13 @@ impl Arguments {
             Some(Short('h') | Long("help")) => return Ok(Self::Help),
             Some(Short('V') | Long("version")) => return Ok(Self::Version),
             Some(Value(command)) => command.string()?,
-            Some(other) => return Err(other.unexpected()),
+            Some(Long(name)) if options().any(|known| known == name) => {
+                return Err(
+                    format!("`--{name}` is an option of `serve`, and comes after it").into(),
+                );
+            }
+            Some(Long(name)) => return Err(no_option(name).into()),
+            Some(other @ Short(_)) => return Err(other.unexpected()),
         };
         match command.as_str() {
             "help" => Ok(Self::Help),
@@ -193,7 +201,7 @@ impl Serve {
                 self.scripts.push((file, text));
                 builder
             }
-            _ => return Err(Long(name).unexpected()),
+            _ => return Err(no_option(name).into()),
         };
         Ok(Self { builder, ..self })
     }
@@ -223,6 +231,23 @@ impl Serve {
     }
 }
 
+/// The options, in the order of the help.
+fn options() -> impl Iterator<Item = &'static str> {
+    let lines = HELP.lines().filter_map(|line| line.split_once("--"));
+    // Some have a short form before them.
+    let lines = lines.filter(|(before, _)| before.trim().is_empty() || before.ends_with(", "));
+    lines.filter_map(|(_, option)| option.split_whitespace().next())
+}
+
+fn no_option(name: &str) -> String {
+    match nearest_name(name, options()) {
+        Some(nearest) => format!(
+            "there is no option `--{name}`; nearest: `--{nearest}`. `--help` has all of them"
+        ),
+        None => format!("there is no option `--{name}`; `--help` has those there are"),
+    }
+}
+
 fn contents(file: &str) -> Result<String, String> {
     fs::read_to_string(file).map_err(|error| format!("`{file}` cannot be read: {error}"))
 }
@@ -244,11 +269,21 @@ fn token(text: &str) -> Result<(String, Vec<Scope>), String> {
     let scope = |word: &str| {
         let mut all = Scope::ALL.iter().copied();
         all.find(|scope| scope.as_str() == word)
-            .ok_or_else(|| format!("there is no scope `{word}`"))
+            .ok_or_else(|| no_scope(word))
     };
     let words = scopes.split(',').filter(|word| !word.is_empty());
     let scopes: Result<_, _> = words.map(scope).collect();
     Ok((token.to_owned(), scopes?))
+}
+
+fn no_scope(word: &str) -> String {
+    let known: Vec<_> = Scope::ALL.iter().map(|scope| scope.as_str()).collect();
+    let nearest = match nearest_name(word, known.iter().copied()) {
+        Some(nearest) => format!("; nearest: `{nearest}`"),
+        None => String::new(),
+    };
+    let known = known.join(", ");
+    format!("there is no scope `{word}`{nearest}; there are {known}")
 }
 
 fn number<N: FromStr>(option: &str, text: &str) -> Result<N, String> {
@@ -264,8 +299,11 @@ fn span(text: &str) -> Result<Duration, String> {
 fn rate_limit(text: &str) -> Result<(u64, u64), String> {
     let both = text
         .split_once('/')
-        .and_then(|(user, organization)| Some((user.parse().ok()?, organization.parse().ok()?)));
-    both.ok_or_else(|| format!("--rate-limit takes two numbers, such as 50/200, and not `{text}`"))
+        .and_then(|(user, organization)| Some((user.parse().ok()?, organization.parse().ok()?)))
+        .filter(|(user, organization)| *user > 0 && *organization > 0);
+    both.ok_or_else(|| {
+        format!("--rate-limit takes two numbers from 1 on, such as 50/200, and not `{text}`")
+    })
 }
 
 fn agent(text: &str) -> AgentSpec {

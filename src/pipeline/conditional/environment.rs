@@ -5,7 +5,7 @@
 
 use super::ConditionalError;
 use super::parser::{Expression, Node};
-use crate::pipeline::likeness;
+use crate::vocabulary::likeness;
 
 const PREFIX: &str = "BUILDKITE_";
 

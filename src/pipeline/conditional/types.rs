@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::parser::{Comparison, Expression, Node};
 use super::variables::{Enumeration, Type, Variable};
 use super::{ConditionalError, EntryPoint};
-use crate::pipeline::likeness;
+use crate::vocabulary::likeness;
 
 /// Refuses `step.*` where there is no step, before any other check.
 pub(super) fn check_entry_point(

@@ -1,6 +1,6 @@
 //! How alike two names are: for the suggestions in refusals.
 //!
-//! Elsewhere: which names there are (`properties`, `conditional`).
+//! Elsewhere: which names there are (`pipeline::properties`, `pipeline::conditional`, `levers`, the command line).
 //! Source: Ruby's "did you mean", whose measures and thresholds buildkite/conditional repeats (env.go at af63d27).
 
 /// Longer names resemble none that we know; this bounds the quadratic work.
@@ -25,8 +25,24 @@ pub(crate) fn mistyped<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> 
     best
 }
 
+/// The same, where a name may be written in another way: `get_build` and `getbuild` are `GetBuild`.
+#[cfg(feature = "cli")]
+pub fn meant<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = |name: &str| -> String {
+        let kept = name.chars().filter(|c| !matches!(c, '_' | '-' | '.' | ' '));
+        kept.flat_map(char::to_lowercase).collect()
+    };
+    let known: Vec<_> = known.map(|name| (plain(name), name)).collect();
+    let name = plain(name);
+    let names = || known.iter().map(|(plain, _)| plain.as_str());
+    let found = names().find(|plain| *plain == name);
+    let found = found.or_else(|| mistyped(&name, names()))?;
+    let of = known.iter().find(|(plain, _)| plain == found);
+    of.map(|(_, name)| *name)
+}
+
 /// Jaro similarity, raised for a common beginning of up to four characters. 0 is unlike, 1 is equal.
-pub(super) fn jaro_winkler(left: &str, right: &str) -> f64 {
+fn jaro_winkler(left: &str, right: &str) -> f64 {
     let jaro = jaro(left, right);
     if jaro <= 0.7 {
         return jaro;
@@ -137,6 +153,22 @@ mod tests {
             (long.as_str(), None),
         ] {
             assert_eq!(mistyped(name, known.into_iter()), meant, "{name}");
+        }
+    }
+
+    #[cfg(feature = "cli")]
+    #[test]
+    fn a_name_may_be_written_in_another_way() {
+        let known = ["GetBuild", "GetBuildLog", "step-per-poll"];
+        for (name, wanted) in [
+            ("get_build", Some("GetBuild")),
+            ("getBuilt", Some("GetBuild")),
+            ("GET-BUILD-LOG", Some("GetBuildLog")),
+            ("StepPerPoll", Some("step-per-poll")),
+            ("?", None),
+            ("", None),
+        ] {
+            assert_eq!(meant(name, known.into_iter()), wanted, "{name}");
         }
     }
 }
