@@ -89,14 +89,14 @@ impl Clock {
         wording(&self.to_string(), &self.spelled()).to_owned()
     }
 
-    /// As the command line spells it: `per-request:5s`.
+    /// As the command line spells it: `per-request:5s`. One that it has not, because it takes a test in Rust, is as there.
     pub(crate) fn spelled(self) -> String {
         match self {
             Self::Manual => "manual".to_owned(),
             Self::PerRequest(by) => format!("per-request:{by:?}"),
             Self::StepPerPoll => "step-per-poll".to_owned(),
             Self::Wall { speed } => format!("wall:{speed}"),
-            Self::FollowTokio => "follow-tokio".to_owned(),
+            Self::FollowTokio => self.to_string(),
         }
     }
 }

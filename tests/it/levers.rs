@@ -1,8 +1,10 @@
-//! Levers over HTTP, the way a test in another language pulls them: with a plain client, and as the reference says.
+//! Levers over HTTP, the way a test in another language pulls them: with a plain client.
+//!
+//! Elsewhere: that the reference says what they answer (`levers_reference`).
 
 use std::sync::Arc;
 
-use fake_buildkite::{BuildState, Clock, FakeBuildkite, JobHandle, JobState, minutes};
+use fake_buildkite::{BuildState, Clock, FakeBuildkite, JobState, minutes};
 
 use crate::support::{Answer, Client, client};
 
@@ -15,7 +17,7 @@ fn fake() -> Arc<FakeBuildkite> {
 }
 
 /// Pulls a lever; its body may be empty.
-fn pull(fake: &FakeBuildkite, method: &str, path: &str, body: &str) -> Answer {
+pub(crate) fn pull(fake: &FakeBuildkite, method: &str, path: &str, body: &str) -> Answer {
     let url = format!("{}/_fake/{path}", fake.url());
     nobody(fake).send(method, &url, &[], (!body.is_empty()).then_some(body))
 }
@@ -24,113 +26,6 @@ fn pull(fake: &FakeBuildkite, method: &str, path: &str, body: &str) -> Answer {
 fn nobody(fake: &FakeBuildkite) -> Client {
     client(fake).without_token()
 }
-
-// --- The reference ---------------------------------------------------------------------------------------------------
-
-/// A line of curl: method, path, body.
-fn read(line: &str) -> (String, String, String) {
-    let quoted = |text: &str, quote: char| {
-        let from = text.find(quote)?;
-        let to = from + 1 + text[from + 1..].find(quote)?;
-        Some(text[from + 1..to].to_owned())
-    };
-    let (address, body) = match line.split_once(" -d ") {
-        Some((address, body)) => (address, quoted(body, '\'').expect("a body in quotes")),
-        None => (line.split('#').next().expect("a line"), String::new()),
-    };
-    let method = match address.split_once("-X ") {
-        Some((_, rest)) => rest.split(' ').next().expect("a method"),
-        None => "GET",
-    };
-    let path = quoted(address, '"');
-    let path = path.unwrap_or_else(|| {
-        address
-            .split_whitespace()
-            .last()
-            .expect("a path")
-            .to_owned()
-    });
-    let path = path.strip_prefix("$FAKE/").expect("a lever").to_owned();
-    (method.to_owned(), path, body)
-}
-
-/// A job for which a lever makes sense.
-fn job_for(fake: &FakeBuildkite, lever: &str) -> JobHandle {
-    let build = fake.existing_pipeline("hands").create_build();
-    let job = build.job("test");
-    match lever {
-        "unblock" => return build.job("gate"),
-        "start" | "expire" | "" => {}
-        "retry" => job.fail(1),
-        _ => job.start(),
-    }
-    job
-}
-
-/// Somebody who cancels a build, and comes as far as the gate.
-fn wait_at_gate(fake: &FakeBuildkite) -> std::thread::JoinHandle<u16> {
-    let build = fake.existing_pipeline("hands").create_build().number();
-    let path = format!("/organizations/acme/pipelines/hands/builds/{build}/cancel");
-    let other = client(fake);
-    let canceling = std::thread::spawn(move || other.put(&path).status);
-    while pull(fake, "GET", "gates/1", "").expect(200)["waiting"].number() == 0 {}
-    canceling
-}
-
-#[test]
-fn every_line_of_the_reference_works_and_every_lever_is_in_it() {
-    // Given a receiver of webhooks where the reference has one
-    let fake = fake();
-    fake.pipeline("hands").steps(STEPS).create();
-    let list = pull(&fake, "GET", "", "").expect(200);
-    let mut levers: Vec<_> = list["levers"]
-        .items()
-        .iter()
-        .map(|it| it.str().to_owned())
-        .collect();
-    let reference = include_str!("../../src/levers/reference.md");
-    let lines = reference.lines().filter(|line| line.starts_with("curl "));
-    let mut count = 0;
-    for line in lines {
-        let (method, mut path, body) = read(line);
-        if let Some(lever) = path.strip_prefix("jobs/$JOB") {
-            let job = job_for(&fake, lever.trim_start_matches('/'));
-            path = format!("jobs/{}{lever}", job.id());
-        }
-        let waiting = path.ends_with("let_one_pass").then(|| wait_at_gate(&fake));
-        let answer = pull(&fake, &method, &path, &body);
-        if let Some(waiting) = waiting {
-            assert_eq!(waiting.join().expect("no panic"), 200);
-        }
-        assert!(
-            matches!(answer.status, 200 | 201 | 204),
-            "{line}: {} {}",
-            answer.status,
-            answer.text
-        );
-        let path = path.split('?').next().expect("a path");
-        levers.retain(|lever| !is_meant(lever, &method, path));
-        count += 1;
-    }
-    assert_eq!(levers, Vec::<String>::new(), "not in the reference");
-    assert!(count > 45, "{count} lines");
-    assert!(fake.verify().is_ok());
-}
-
-/// Whether a line of the list is about this method and path.
-fn is_meant(lever: &str, method: &str, path: &str) -> bool {
-    let (name, _) = lever.split_once(": ").expect("a lever and what it does");
-    let (known, template) = name.split_once(' ').expect("a method and a path");
-    let template = template.strip_prefix("/_fake/").expect("below the prefix");
-    let (template, path): (Vec<_>, Vec<_>) =
-        (template.split('/').collect(), path.split('/').collect());
-    let mut pairs = template.iter().zip(&path);
-    known == method
-        && template.len() == path.len()
-        && pairs.all(|(wanted, given)| wanted.starts_with('{') || wanted == given)
-}
-
-// --- What they do ----------------------------------------------------------------------------------------------------
 
 #[test]
 fn a_test_in_another_language_tells_scripts_moves_the_clock_and_asks_what_happened() {

@@ -41,6 +41,8 @@ mod intermediate;
 mod jobs_api;
 #[cfg(feature = "cli")]
 mod levers;
+#[cfg(feature = "cli")]
+mod levers_reference;
 mod life;
 mod limits;
 mod lists;
