@@ -15,6 +15,7 @@ mod watchdog;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,6 +35,7 @@ use crate::engine::{Applied, Command, Engine};
 use crate::fault::{Effect, Faults, Plan};
 #[cfg(feature = "cli")]
 use crate::http::reply::Answering;
+use crate::http::reply::{Entry, Recorder};
 use crate::http::request::Request;
 use crate::http::{self, Answered, Kept, Options, Rates, Tags};
 use crate::journal::{Journal, RequestRecord};
@@ -94,6 +96,8 @@ pub(crate) struct Driver {
     earlier: Arc<Notify>,
     /// Something has changed.
     changed: Arc<Notify>,
+    /// How often the world went back to an earlier one.
+    rewinds: AtomicU64,
     /// Why nothing of this can be trusted: said to everybody who asks.
     doubt: OnceLock<String>,
     /// Requests that wait.
@@ -159,6 +163,7 @@ impl Driver {
             pace: OnceLock::new(),
             earlier: Arc::new(Notify::new()),
             changed: Arc::new(Notify::new()),
+            rewinds: AtomicU64::new(0),
             doubt: OnceLock::new(),
             held: Arc::default(),
             #[cfg(feature = "cli")]
@@ -188,6 +193,18 @@ impl Driver {
         self.levers.get_or_init(|| Levers(Box::new(answer)));
     }
 
+    /// Whether somebody may look on who writes no Rust.
+    #[cfg_attr(
+        not(feature = "cli"),
+        expect(clippy::unused_self, reason = "there are none")
+    )]
+    fn has_levers(&self) -> bool {
+        #[cfg(feature = "cli")]
+        return self.levers.get().is_some();
+        #[cfg(not(feature = "cli"))]
+        false
+    }
+
     /// The world as it is.
     #[track_caller]
     pub(crate) fn snapshot(&self) -> World {
@@ -200,6 +217,7 @@ impl Driver {
         let _was = {
             let mut world = self.world.lock();
             self.postman.forget_the_one_under_way();
+            self.rewinds.fetch_add(1, Ordering::SeqCst);
             *self.kept.lock() = Kept::default();
             std::mem::replace(&mut *world, to)
         };
@@ -329,7 +347,7 @@ impl Driver {
         let first = taken.entry(route).or_default();
         let (request, next) = journal.request_from(*first, route)?;
         *first = next;
-        Some(request.clone())
+        Some(request)
     }
 
     /// Takes the lock, and lets everything happen that is due by now if the clock moves by itself.
@@ -497,7 +515,7 @@ impl Driver {
             (fault, note) => fault.or(note),
         };
         let is_silent = fault.is_some_and(|fault| fault.verdict.is_silent());
-        journal.request(RequestRecord {
+        let number = journal.request(RequestRecord {
             at,
             method: request.method.to_string(),
             path: request.path.clone(),
@@ -526,8 +544,12 @@ impl Driver {
         if let Some(until) = until {
             self.go(&mut world, until);
         }
+        let entry = Entry {
+            past: self.rewinds.load(Ordering::SeqCst),
+            number,
+        };
         self.leave(world);
-        Turn::Answered(reply, plan, at)
+        Turn::Answered(reply, plan, at, entry)
     }
 
     /// How far a request that came at this instant moves the clock.
@@ -607,6 +629,26 @@ impl Driver {
         self.ask_closures(&mut world);
         self.leave(world);
         Ok(Some(events))
+    }
+}
+
+impl Recorder for Driver {
+    fn client_left(&self, entry: Entry, is_ours: bool) {
+        let mut note = "the client had gone before it had read this answer".to_owned();
+        // Otherwise tokio knows what is on its way, or the client is no tokio's.
+        if is_ours && !self.has_levers() {
+            note.push_str(
+                "; where a test pauses tokio's clock, time-outs come at once unless the fake is started with \
+                 `.on_current_runtime()`",
+            );
+        }
+        let mut world = self.world.lock();
+        // What has that number now may be another.
+        if self.rewinds.load(Ordering::SeqCst) == entry.past {
+            world.journal.add_note(entry.number, note);
+        }
+        drop(world);
+        self.changed.notify_waiters();
     }
 }
 

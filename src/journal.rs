@@ -2,6 +2,7 @@
 //!
 //! Elsewhere: what a transition is (`vocabulary::event`), the questions a test asks of requests (`fake::requests`).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -65,7 +66,8 @@ pub struct RequestRecord {
     /// The status of the answer; 0 if a fault let it have none, or it has none yet.
     pub status: u16,
     /// What the test should know about how it was answered: that there is no such route, that the endpoint is not
-    /// modelled, that a build was asked for by its id, that a fault came to it.
+    /// modelled, that a build was asked for by its id, that a fault came to it, that the client had gone before it had read
+    /// the answer (once the server knows, which it does not always learn, and not at all of a connection in memory).
     pub note: Option<String>,
 }
 
@@ -142,6 +144,8 @@ pub(crate) struct Journal {
     requests: QueueSync<RequestRecord>,
     /// How many requests went before the oldest kept.
     gone: u64,
+    /// What was found out of some of those kept after they were written, by their numbers: few.
+    afterthoughts: Arc<BTreeMap<u64, String>>,
     /// Bytes of all bodies kept.
     bodies: usize,
     /// Full pages of events, and the one that is written to: most events need no memory of their own.
@@ -156,6 +160,7 @@ impl Default for Journal {
         Self {
             requests: QueueSync::new_sync(),
             gone: 0,
+            afterthoughts: Arc::default(),
             bodies: 0,
             pages: QueueSync::new_sync(),
             page: Arc::default(),
@@ -165,16 +170,42 @@ impl Default for Journal {
 }
 
 impl Journal {
-    pub(crate) fn request(&mut self, record: RequestRecord) {
+    /// Writes a request down, and returns its number.
+    pub(crate) fn request(&mut self, record: RequestRecord) -> u64 {
         let record = record.kept();
+        let number = self.gone + self.requests.len() as u64;
         self.bodies += record.body.len();
         self.requests.enqueue_mut(record);
         while self.requests.len() > REQUESTS || self.bodies > BODIES {
             let gone = self.requests.peek().map(|gone| gone.body.len());
             self.bodies -= gone.expect("a request more than there may be");
             self.requests.dequeue_mut();
+            if self.afterthoughts.contains_key(&self.gone) {
+                Arc::make_mut(&mut self.afterthoughts).remove(&self.gone);
+            }
             self.gone += 1;
         }
+        number
+    }
+
+    /// Notes something of a request that was written down before, if it is kept.
+    pub(crate) fn add_note(&mut self, number: u64, note: String) {
+        let last = self.gone + self.requests.len() as u64;
+        if (self.gone..last).contains(&number) {
+            Arc::make_mut(&mut self.afterthoughts).insert(number, note);
+        }
+    }
+
+    /// A request with all that was noted of it.
+    fn noted(&self, number: u64, request: &RequestRecord) -> RequestRecord {
+        let mut request = request.clone();
+        if let Some(later) = self.afterthoughts.get(&number) {
+            request.note = Some(match request.note {
+                Some(note) => format!("{note}; {later}"),
+                None => later.clone(),
+            });
+        }
+        request
     }
 
     pub(crate) fn events(&mut self, events: &[Event]) {
@@ -217,7 +248,9 @@ impl Journal {
     }
 
     pub(crate) fn all_requests(&self) -> Vec<RequestRecord> {
-        self.requests.iter().cloned().collect()
+        let all = (self.gone..).zip(&self.requests);
+        all.map(|(number, request)| self.noted(number, request))
+            .collect()
     }
 
     /// How many requests went before the oldest kept.
@@ -227,12 +260,12 @@ impl Journal {
 
     /// The first request to a route that is no older than the one with this number, and the number of the one after it.
     /// Requests are numbered from 0.
-    pub(crate) fn request_from(&self, number: u64, route: Route) -> Option<(&RequestRecord, u64)> {
+    pub(crate) fn request_from(&self, number: u64, route: Route) -> Option<(RequestRecord, u64)> {
         let skipped = number.saturating_sub(self.gone);
         let kept = (self.gone..).zip(&self.requests);
         let mut kept = kept.skip(usize::try_from(skipped).ok()?);
         let (number, found) = kept.find(|(_, request)| request.route == Some(route))?;
-        Some((found, number + 1))
+        Some((self.noted(number, found), number + 1))
     }
 
     /// How many events there ever were: where the next one will stand.
@@ -322,6 +355,44 @@ mod tests {
             Some(("/10000", BODY))
         );
         assert_eq!(kept[0].to_string(), "1970-01-01T00:00:00.000Z GET /0 404");
+    }
+
+    #[test]
+    fn what_is_found_out_later_is_noted_with_the_request_as_long_as_that_is_kept() {
+        let record = |note: Option<&str>| RequestRecord {
+            at: DateTime::UNIX_EPOCH,
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            query: String::new(),
+            route: Some(Route::Root),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            status: 200,
+            note: note.map(str::to_owned),
+        };
+        let mut journal = Journal::default();
+        let (first, second) = (
+            journal.request(record(None)),
+            journal.request(record(Some("a"))),
+        );
+        let before = journal.clone();
+        journal.add_note(first, "b".to_owned());
+        journal.add_note(second, "c".to_owned());
+        journal.add_note(second + 1, "nobody's".to_owned());
+        let notes = |journal: &Journal| -> Vec<Option<String>> {
+            let all = journal.all_requests().into_iter();
+            all.map(|request| request.note).collect()
+        };
+        let note = |text: &str| Some(text.to_owned());
+        assert_eq!(notes(&journal), [note("b"), note("a; c")]);
+        assert_eq!(notes(&before), [None, note("a")], "a copy keeps its own");
+        let taken = journal.request_from(second, Route::Root);
+        assert_eq!(taken.expect("kept").0.note, note("a; c"));
+        for _ in 0..REQUESTS {
+            journal.request(record(None));
+        }
+        assert!(notes(&journal).iter().all(Option::is_none));
+        assert!(journal.afterthoughts.is_empty());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::clock::{self, Clock, Journey, Until};
 use crate::engine::Engine;
 use crate::fault::{Effect, Plan, Predicate};
 use crate::http;
-use crate::http::reply::{Answering, Reply, Served};
+use crate::http::reply::{Answering, Delivery, Entry, Receipt, Recorder, Reply, Served};
 use crate::http::request::Request;
 use crate::journal::RequestRecord;
 use crate::vocabulary::event::{Event, EventKind};
@@ -32,8 +32,8 @@ pub(super) enum Stage<'a> {
 
 /// What comes of a request.
 pub(super) enum Turn {
-    /// With the fault that came to it, and when.
-    Answered(Reply, Option<Arc<Plan>>, DateTime<Utc>),
+    /// With the fault that came to it, when, and where it stands in the record.
+    Answered(Reply, Option<Arc<Plan>>, DateTime<Utc>, Entry),
     /// It is late, by a fault, and nothing of it is done yet.
     Waits(Arc<Plan>, DateTime<Utc>),
 }
@@ -80,14 +80,17 @@ impl Driver {
         match self.answer(&request, Stage::New(&judged)) {
             Turn::Waits(plan, due) => self.later(due, move |driver| {
                 match driver.answer(&request, Stage::Late(plan)) {
-                    Turn::Answered(reply, ..) => reply.into(),
+                    Turn::Answered(reply, _, _, entry) => {
+                        driver.with_receipt(reply, Delivery::Whole, entry)
+                    }
                     Turn::Waits(..) => unreachable!("a request is late once"),
                 }
             }),
-            Turn::Answered(reply, None, _) => reply.into(),
-            Turn::Answered(reply, Some(plan), at) => {
-                let delivery = http::delivery(&plan.verdict);
-                let served = Served { reply, delivery };
+            Turn::Answered(reply, None, _, entry) => {
+                Answering::Now(self.with_receipt(reply, Delivery::Whole, entry))
+            }
+            Turn::Answered(reply, Some(plan), at, entry) => {
+                let served = self.with_receipt(reply, http::delivery(&plan.verdict), entry);
                 match plan.delay() {
                     Some(by) if !self.goes_with_requests() => {
                         self.later(clock::after(at, by), move |_| served)
@@ -98,11 +101,22 @@ impl Driver {
         }
     }
 
+    /// An answer of which is to be known whether it was read.
+    fn with_receipt(self: &Arc<Self>, reply: Reply, delivery: Delivery, entry: Entry) -> Served {
+        let tie = Arc::downgrade(self);
+        let recorder: Weak<dyn Recorder> = tie;
+        Served {
+            reply,
+            delivery,
+            receipt: Some(Receipt { recorder, entry }),
+        }
+    }
+
     /// Once the clock has passed an instant.
     fn later(
         self: &Arc<Self>,
         due: DateTime<Utc>,
-        then: impl FnOnce(&Self) -> Served + Send + 'static,
+        then: impl FnOnce(&Arc<Self>) -> Served + Send + 'static,
     ) -> Answering {
         let deadline = self.held.wait_until(due);
         // Whoever follows the clock may sleep for longer.

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::failures::{Failures, panic_text};
-use super::io::{Patience, Phase, Watched};
+use super::io::{Failing, Patience, Phase, Watched};
 use super::reply::{Answering, Body, Delivery, Reply, Served};
 use super::request::{Method, Request, Via};
 use super::server::Names;
@@ -74,7 +74,7 @@ pub(crate) enum Timers {
 }
 
 /// A stream of bytes, over whatever it comes: one kind, so that what serves it is compiled once.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Failing + Unpin + Send {
     /// Whether it came by an address, and not in memory.
     fn is_socket(&self) -> bool;
 
@@ -117,11 +117,18 @@ pub(crate) async fn serve_connection(
     let head_bytes = edge.limits.head_bytes.max(SMALLEST_HEAD_LIMIT);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         phase.request_begins();
+        // Who asks again has read the answer before.
+        phase.answered(None);
         let (edge, phase, via) = (Arc::clone(&edge), phase.clone(), via.clone());
         async move {
             let is_head = request.method() == hyper::Method::HEAD;
-            let Served { reply, delivery } = edge.reply_to(request, via, &phase).await;
+            let Served {
+                reply,
+                delivery,
+                receipt,
+            } = edge.reply_to(request, via, &phase).await;
             if delivery == Delivery::Whole {
+                phase.answered(receipt);
                 phase.request_ends();
                 return Ok::<_, Infallible>(edge.encode(reply, is_head));
             }
@@ -172,7 +179,11 @@ pub(crate) async fn serve_connection(
             None => Poll::Pending,
         }
     });
-    if let Some(wreck) = ended.await {
+    let ended = ended.await;
+    if let Some(receipt) = phase.unread() {
+        receipt.was_not_read(edge.timers == Timers::Own);
+    }
+    if let Some(wreck) = ended {
         let stream = connection.into_parts().io.into_inner();
         wreck.carry_out(stream, edge.timers, stopping).await;
     }

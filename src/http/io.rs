@@ -21,6 +21,7 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::reply::Receipt;
 use super::wreck::Wreck;
 
 /// How long a closed connection may go on sending before it is reset: 1 second.
@@ -40,6 +41,10 @@ struct PhaseState {
     leaving: bool,
     /// What is to be done on the stream without HTTP.
     wreck: Option<Box<Wreck>>,
+    /// Of the last answer, unless a request came after it: then its client has read it.
+    receipt: Option<Receipt>,
+    /// The client has closed the connection, and the system says that it did so with something unread.
+    is_refused: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,6 +65,25 @@ impl Phase {
     /// A head is complete.
     pub(crate) fn request_begins(&self) {
         self.0.lock().enter(Step::Busy);
+    }
+
+    /// Whom to tell if the client does not read the answer to this request.
+    pub(crate) fn answered(&self, receipt: Option<Receipt>) {
+        self.0.lock().receipt = receipt;
+    }
+
+    /// Whom to tell that the client did not read the last answer, once the connection is over.
+    pub(crate) fn unread(&self) -> Option<Receipt> {
+        let mut state = self.0.lock();
+        if state.is_refused {
+            state.receipt.take()
+        } else {
+            None
+        }
+    }
+
+    fn is_refused(&self) {
+        self.0.lock().is_refused = true;
     }
 
     /// Its answer waits for something other than the client.
@@ -200,7 +224,19 @@ impl Timer {
     }
 }
 
-impl<I: AsyncRead + Unpin> Watched<I> {
+impl<I: AsyncRead + Failing + Unpin> Watched<I> {
+    /// Passes on what came of reading or writing. A connection that breaks was closed by the client, with something on its
+    /// way to it or unread.
+    fn watched<T>(&self, outcome: io::Result<T>) -> io::Result<T> {
+        if outcome
+            .as_ref()
+            .is_err_and(|error| is_refusal(error.kind()))
+        {
+            self.phase.is_refused();
+        }
+        outcome
+    }
+
     /// Ready when the client has closed (or reset) its side, or has had its time.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let mut scratch = [0; 4096];
@@ -209,14 +245,32 @@ impl<I: AsyncRead + Unpin> Watched<I> {
             match ready!(Pin::new(&mut self.io).poll_read(cx, &mut rest)) {
                 Ok(()) if rest.filled().is_empty() => break,
                 Ok(()) => {}
-                Err(_) => break,
+                Err(error) => {
+                    let _: io::Result<()> = self.watched(Err(error));
+                    break;
+                }
             }
         }
         Poll::Ready(())
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
+fn is_refusal(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted
+    )
+}
+
+/// A stream that may have failed without having said so.
+pub(crate) trait Failing {
+    /// How, which is said once.
+    fn failure(&self) -> Option<io::ErrorKind>;
+}
+
+impl<I: AsyncRead + Failing + Unpin> AsyncRead for Watched<I> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -229,7 +283,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
                 if buffer.filled().len() > before {
                     this.phase.bytes_came();
                 }
-                Poll::Ready(outcome)
+                Poll::Ready(this.watched(outcome))
             }
             Poll::Pending => this
                 .poll_patience(cx)
@@ -238,13 +292,15 @@ impl<I: AsyncRead + Unpin> AsyncRead for Watched<I> {
     }
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
+impl<I: AsyncRead + AsyncWrite + Failing + Unpin> AsyncWrite for Watched<I> {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write(cx, bytes)
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_write(cx, bytes);
+        outcome.map(|outcome| this.watched(outcome))
     }
 
     fn poll_write_vectored(
@@ -252,7 +308,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().io).poll_write_vectored(cx, slices)
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_write_vectored(cx, slices);
+        outcome.map(|outcome| this.watched(outcome))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -265,6 +323,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<I> {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // Whoever closes in good order before the answer comes refuses it when it is there: the end was read by then, and
+        // the refusal is not. One that comes when our side is closed, too, comes to nobody: the system has forgotten us.
+        if this.io.failure().is_some_and(is_refusal) {
+            this.phase.is_refused();
+        }
         if !this.lingers {
             ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
             this.lingers = true;

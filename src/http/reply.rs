@@ -8,7 +8,7 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -253,10 +253,48 @@ pub(crate) enum Delivery {
 }
 
 /// A reply that is ready, and how to send it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Served {
     pub(crate) reply: Reply,
     pub(crate) delivery: Delivery,
+    /// If somebody wants to know that it was not read.
+    pub(crate) receipt: Option<Receipt>,
+}
+
+/// Keeps the record of what was answered.
+pub(crate) trait Recorder: Send + Sync {
+    /// The client had gone before it had read the answer to a request. `is_ours` is whether the server has a runtime of its
+    /// own.
+    fn client_left(&self, entry: Entry, is_ours: bool);
+}
+
+/// A request in the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// How often the record had gone back to an earlier one: numbers are given anew then.
+    pub(crate) past: u64,
+    pub(crate) number: u64,
+}
+
+/// Whom to tell if an answer is not read.
+#[derive(Clone)]
+pub(crate) struct Receipt {
+    pub(crate) recorder: Weak<dyn Recorder>,
+    pub(crate) entry: Entry,
+}
+
+impl Receipt {
+    pub(crate) fn was_not_read(&self, is_ours: bool) {
+        if let Some(recorder) = self.recorder.upgrade() {
+            recorder.client_left(self.entry, is_ours);
+        }
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.entry.fmt(f)
+    }
 }
 
 /// What the server is told to say.
@@ -271,6 +309,7 @@ impl From<Reply> for Served {
         Self {
             reply,
             delivery: Delivery::Whole,
+            receipt: None,
         }
     }
 }

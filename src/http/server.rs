@@ -30,6 +30,7 @@ use tokio::task::AbortHandle;
 
 use super::connection::{Answer, Edge, Limits, Stream, Timers};
 use super::failures::{Failures, panic_text};
+use super::io::Failing;
 use names::refuse;
 use reception::{Order, Reception};
 
@@ -336,6 +337,12 @@ impl Stream for TcpStream {
     }
 }
 
+impl Failing for TcpStream {
+    fn failure(&self) -> Option<io::ErrorKind> {
+        self.take_error().ok()?.map(|error| error.kind())
+    }
+}
+
 /// In memory there is no reset: the other end sees the end of the stream.
 impl Stream for DuplexStream {
     fn is_socket(&self) -> bool {
@@ -343,6 +350,18 @@ impl Stream for DuplexStream {
     }
 
     fn reset_when_dropped(&mut self) {}
+}
+
+impl Failing for DuplexStream {
+    fn failure(&self) -> Option<io::ErrorKind> {
+        None
+    }
+}
+
+impl Failing for Box<dyn Stream> {
+    fn failure(&self) -> Option<io::ErrorKind> {
+        self.as_ref().failure()
+    }
 }
 
 impl Drop for Server {

@@ -90,6 +90,7 @@ mod teams;
 mod time;
 mod together;
 mod triggers;
+mod unread;
 mod uploads;
 mod verify;
 mod visibility;

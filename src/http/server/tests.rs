@@ -166,6 +166,13 @@ fn assert_refused(address: SocketAddr) {
 }
 
 #[cfg(unix)]
+#[cfg(unix)]
+impl Failing for tokio::net::UnixStream {
+    fn failure(&self) -> Option<io::ErrorKind> {
+        self.take_error().ok()?.map(|error| error.kind())
+    }
+}
+
 impl Stream for tokio::net::UnixStream {
     fn is_socket(&self) -> bool {
         false
