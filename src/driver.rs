@@ -11,11 +11,12 @@ mod follow;
 mod held;
 mod pace;
 mod post;
+mod vigil;
 mod watchdog;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,6 +28,7 @@ use crate::clock::{self, Clock, Journey, Runaway, Until};
 use crate::driver::edge::{Stage, Turn, is_kept_away};
 use crate::driver::held::Held;
 use crate::driver::post::{Outbox, Postman};
+use crate::driver::vigil::{Seen, Vigil};
 use crate::engine::acts::Poll;
 use crate::engine::commands::Judge;
 use crate::engine::job::JobKey;
@@ -64,8 +66,8 @@ pub(crate) struct World {
     requests: u64,
     /// What the clock said at the start.
     began: DateTime<Utc>,
-    /// How many polls in a row saw the clock at this instant.
-    polls: (DateTime<Utc>, usize),
+    /// Who asks for the same again and again.
+    vigil: Vigil,
     /// Of each route, the number of the first request that nobody has taken.
     taken: BTreeMap<Route, u64>,
     /// Until when the one who follows the clock sleeps.
@@ -96,6 +98,8 @@ pub(crate) struct Driver {
     earlier: Arc<Notify>,
     /// Something has changed.
     changed: Arc<Notify>,
+    /// Whether it was said of a program that it polls in vain: once is enough.
+    was_hinted: AtomicBool,
     /// How often the world went back to an earlier one.
     rewinds: AtomicU64,
     /// Why nothing of this can be trusted: said to everybody who asks.
@@ -138,7 +142,7 @@ impl Driver {
             faults: Faults::default(),
             outbox: Outbox::default(),
             requests: 0,
-            polls: (DateTime::UNIX_EPOCH, 0),
+            vigil: Vigil::default(),
             taken: BTreeMap::new(),
             sleeps_until: DateTime::<Utc>::MAX_UTC,
         };
@@ -163,6 +167,7 @@ impl Driver {
             pace: OnceLock::new(),
             earlier: Arc::new(Notify::new()),
             changed: Arc::new(Notify::new()),
+            was_hinted: AtomicBool::new(false),
             rewinds: AtomicU64::new(0),
             doubt: OnceLock::new(),
             held: Arc::default(),
@@ -470,7 +475,7 @@ impl Driver {
             rates,
             tags,
             requests,
-            polls,
+            vigil,
             ..
         } = &mut *world;
         *requests += 1;
@@ -501,30 +506,21 @@ impl Driver {
             self.note_unserved(sentence);
         }
         let is_poll = !polled.is_empty();
-        if is_poll {
-            *polls = if polls.0 == at {
-                (at, polls.1 + 1)
-            } else {
-                (at, 1)
-            };
-        }
-        let note =
-            note.or_else(|| (is_poll && polls.1 >= PATIENCE).then(|| self.standing_clock(polls.1)));
+        let (vain, hint) = if is_poll {
+            self.in_vain(vigil, engine, journal, request)
+        } else {
+            (None, None)
+        };
+        let note = note.or(vain);
         let note = match (fault.map(Plan::note), note) {
             (Some(fault), Some(note)) => Some(format!("{fault}; {note}")),
             (fault, note) => fault.or(note),
         };
         let is_silent = fault.is_some_and(|fault| fault.verdict.is_silent());
         let number = journal.request(RequestRecord {
-            at,
-            method: request.method.to_string(),
-            path: request.path.clone(),
-            query: request.query.clone(),
-            route,
-            headers: request.headers.clone(),
-            body: request.body.clone(),
             status: if is_silent { 0 } else { reply.status },
             note,
+            ..edge::record_of(request, at, route)
         });
         journal.events(&events);
         if is_poll && engine.is_waiting_for_polls() {
@@ -549,6 +545,9 @@ impl Driver {
             number,
         };
         self.leave(world);
+        if let Some(hint) = hint {
+            vigil::say(&hint);
+        }
         Turn::Answered(reply, plan, at, entry)
     }
 
@@ -583,9 +582,32 @@ impl Driver {
         }
     }
 
+    /// What is noted of a poll before which many saw the same, and what is said of it at once.
+    fn in_vain(
+        &self,
+        vigil: &mut Vigil,
+        engine: &Engine,
+        journal: &Journal,
+        request: &Request,
+    ) -> (Option<String>, Option<String>) {
+        // Of a script that is told in polls each brings something nearer.
+        if engine.is_waiting_for_polls() {
+            return (None, None);
+        }
+        let Seen { polls, is_in_vain } = vigil.see(request, engine.now(), journal.position());
+        let why = self.standing_clock();
+        let note = (polls >= PATIENCE).then(|| format!("poll {polls} at this instant; {why}"));
+        let is_said = is_in_vain && !self.options.no_hints;
+        let is_new = is_said && !self.was_hinted.swap(true, Ordering::SeqCst);
+        (note, is_new.then(|| vigil.hint(why)))
+    }
+
     /// What a poller that sees the same again and again should be told.
-    fn standing_clock(&self, polls: usize) -> String {
-        let why = match self.mode {
+    fn standing_clock(&self) -> &'static str {
+        match self.mode {
+            Clock::Manual if self.has_levers() => {
+                "the clock is manual: move it with the lever `clock/advance`, or serve with `--clock step-per-poll`"
+            }
             Clock::Manual => {
                 "the clock is Manual: move it with `advance`, or choose `Clock::StepPerPoll`"
             }
@@ -593,8 +615,7 @@ impl Driver {
             Clock::PerRequest(_) | Clock::StepPerPoll | Clock::Wall { .. } => {
                 "nothing is due that would move a build forward"
             }
-        };
-        format!("poll {polls} at this instant; {why}")
+        }
     }
 
     /// How far a call will move the clock.

@@ -205,8 +205,17 @@ pub(super) fn is_kept_away(plan: &Plan) -> bool {
     plan.effect == Effect::Before && plan.delay().is_none()
 }
 
-/// A request that has no answer yet.
+/// A request that has no answer yet, as it may be kept.
 fn record(request: &Request, at: DateTime<Utc>, route: Option<Route>) -> RequestRecord {
+    record_of(request, at, route).kept()
+}
+
+/// All of a request that has no answer yet.
+pub(super) fn record_of(
+    request: &Request,
+    at: DateTime<Utc>,
+    route: Option<Route>,
+) -> RequestRecord {
     RequestRecord {
         at,
         method: request.method.to_string(),
@@ -218,7 +227,6 @@ fn record(request: &Request, at: DateTime<Utc>, route: Option<Route>) -> Request
         status: 0,
         note: None,
     }
-    .kept()
 }
 
 /// Nobody is there any more who could answer.

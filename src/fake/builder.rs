@@ -489,6 +489,30 @@ impl FakeBuildkiteBuilder {
         self
     }
 
+    /// Nothing is written to the standard error of the process.
+    ///
+    /// Otherwise one line is, once, when a program has asked ten times for the same unfinished build while nothing
+    /// happened: it may wait for a clock that stands still, and its test for the program, and neither ends. For tests whose
+    /// program polls as often on purpose. The request is noted in any case.
+    ///
+    /// ```
+    /// use fake_buildkite::FakeBuildkite;
+    ///
+    /// let fake = FakeBuildkite::builder().without_hints().start();
+    /// fake.pipeline("app").create_build();
+    /// let url = format!("{}organizations/acme/pipelines/app/builds/1", fake.api_url());
+    /// for _ in 0..10 {
+    ///     reqwest::blocking::Client::new().get(&url).bearer_auth(fake.token()).send().unwrap();
+    /// }
+    /// assert_eq!(fake.requests()[9].note.as_deref(), Some(
+    ///     "poll 10 at this instant; the clock is Manual: move it with `advance`, or choose `Clock::StepPerPoll`",
+    /// ));
+    /// ```
+    pub fn without_hints(mut self) -> Self {
+        self.options.no_hints = true;
+        self
+    }
+
     /// Rate limits hold: a user who asks more than 50 times in a minute of the fake's clock is answered with 429 until
     /// the minute is over, and so is everybody once all users together have asked 200 times. Without it requests are
     /// counted, and the `RateLimit-*` headers are there, but nobody is sent away and no number of remaining requests

@@ -84,6 +84,8 @@ pub(crate) struct Options {
     pub(crate) clusters: Clusters,
     /// Requests for what nobody serves do not fail the test.
     pub(crate) allow_unknown_routes: bool,
+    /// Programs that poll in vain are not told of while they do.
+    pub(crate) no_hints: bool,
     pub(crate) rates: RateLimits,
     /// Where the fake listens, for requests that do not say how they reached it.
     pub(crate) own_origin: OnceLock<String>,

@@ -36,6 +36,7 @@ mod groups;
 mod guide;
 mod hands;
 mod headers;
+mod hints;
 mod hosting;
 mod intermediate;
 mod jobs_api;

@@ -259,6 +259,25 @@ fn signals_stop_it_cleanly() {
     }
 }
 
+#[test]
+fn a_program_that_polls_in_vain_is_told_of_in_words_of_the_command_line() {
+    let steps = file("polled.yml", "steps: [{command: make, key: test}]");
+    let pipeline = format!("app={steps}");
+    for (more, is_said) in [(&[][..], true), (&["--without-hints"], false)] {
+        let arguments = [&["--token", "t", "--pipeline", &pipeline], more].concat();
+        let server = Standalone::start(&arguments);
+        server.pull("pipelines/app/builds", "");
+        for _ in 0..12 {
+            server.get("organizations/acme/pipelines/app/builds/1", "t");
+        }
+        let said = server.stop().stderr;
+        let said = String::from_utf8_lossy(&said);
+        let hint = "the clock is manual: move it with the lever `clock/advance`, or serve with `--clock step-per-poll`\n";
+        assert_eq!(said.ends_with(hint), is_said, "{said}");
+        assert_eq!(said.lines().count(), usize::from(is_said), "{said}");
+    }
+}
+
 #[track_caller]
 fn assert_wrong(arguments: &[&str], text: &str) {
     let ended = command(arguments).output().expect("the program");

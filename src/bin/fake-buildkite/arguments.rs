@@ -46,6 +46,7 @@ until it is interrupted, and answers levers below /_fake/: GET /_fake/ lists the
     --event-limit NUMBER      how many due things one move of the clock may meet
     --origin URL              what addresses in answers begin with, instead of where it listens
     --allow-unknown-routes    what nobody serves is no problem
+    --without-hints           a program that polls in vain, before a clock that stands still, is not told of on standard error
     --stop-with-stdin         stops when its standard input ends, and so with whoever started it
     --strict                  exits with 1 if something that was ordered never happened, or nobody serves what was asked for
     -h, --help                this
@@ -139,6 +140,7 @@ impl Serve {
             "waiters-with-state" => builder.waiters_with_state(),
             "plain-logs" => builder.plain_logs(),
             "webhooks-with-iso-times" => builder.webhooks_with_iso_times(),
+            "without-hints" => builder.without_hints(),
             "allow-unknown-routes" => builder.allow_unknown_routes(),
             "stop-with-stdin" => {
                 self.stops_with_stdin = true;
