@@ -260,7 +260,8 @@ impl FaultBuilder {
     ///
     /// # Panics
     ///
-    /// If there are fewer than 2 pieces or more than 1,000, or the pauses add up to more than ten seconds.
+    /// If there are fewer than 2 pieces or more than 1,000, or the pauses add up to more than ten seconds: that is how long a
+    /// test would really wait. It is so as well where there are no pauses, so that a test can be moved from there to here.
     #[track_caller]
     pub fn slow_body(self, pieces: usize, pause: Duration) -> Fault {
         slip_unless!(
