@@ -3,6 +3,10 @@
 #[cfg(feature = "cli")]
 use crate::engine::commands::TellScripts;
 #[cfg(feature = "cli")]
+use crate::fake::choices::owner;
+#[cfg(feature = "cli")]
+use crate::fake::pipeline::slugs;
+#[cfg(feature = "cli")]
 use crate::fake::{BuildHandle, PipelineHandle};
 use crate::fake::{FakeBuildkite, JobHandle};
 #[cfg(feature = "cli")]
@@ -62,6 +66,15 @@ impl FakeBuildkite {
 /// For levers.
 #[cfg(feature = "cli")]
 impl FakeBuildkite {
+    /// That there is no pipeline with this slug, and which there are.
+    pub(crate) fn no_pipeline(&self, slug: &str) -> String {
+        let organization = self.home.organization;
+        self.driver.read(|engine| {
+            let (owner, known) = (owner(engine, organization), slugs(engine, organization));
+            format!("there is no pipeline `{slug}`; {owner} has {known}")
+        })
+    }
+
     /// Requests below `/_fake/` are answered by this from now on.
     pub(crate) fn answer_levers(
         &self,

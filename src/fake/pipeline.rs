@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::Engine;
+use crate::engine::account::OrganizationKey;
 use crate::engine::commands::{CreatePipeline, PipelineRefused};
 use crate::engine::expand;
 use crate::engine::graph;
@@ -278,9 +279,8 @@ impl PipelineHandle {
             }
         } else {
             let (owner, known) = driver.read(|engine| {
-                let pipelines = &engine.organization(home.organization).pipelines;
-                let known = pipelines.iter().map(|key| &engine.pipeline(*key).slug);
-                (owner(engine, home.organization), listed(known))
+                let owner = owner(engine, home.organization);
+                (owner, slugs(engine, home.organization))
             });
             slip!("no pipeline `{slug}`; {owner} has {known}")
         }
@@ -525,6 +525,12 @@ impl PipelineHandle {
             None => slip!("{PIPELINE_GONE}"),
         }
     }
+}
+
+/// The slugs of an organization's pipelines, as a sentence lists them.
+pub(super) fn slugs(engine: &Engine, organization: OrganizationKey) -> String {
+    let all = engine.organization(organization).pipelines.iter();
+    listed(all.map(|key| &engine.pipeline(*key).slug))
 }
 
 /// Why no job of the pipeline will ever be meant by `matcher`, in words for the test's author.

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::fake::BuildHandle;
 use crate::http::reply::Reply;
-use crate::levers::given::one_of;
+use crate::levers::given::{one_of, yaml};
 use crate::levers::script::Script;
 use crate::levers::shown::{build, pipeline};
 use crate::levers::{Outcome, Pull, Refusal, done, shown};
@@ -17,6 +17,7 @@ use crate::vocabulary::states::BuildSource;
 struct NewPipeline {
     name: String,
     slug: Option<String>,
+    #[serde(default, deserialize_with = "steps")]
     steps: Option<String>,
     repository: Option<String>,
     default_branch: Option<String>,
@@ -36,6 +37,10 @@ struct NewBuild {
     #[serde(default)]
     meta_data: BTreeMap<String, String>,
     changed_files: Option<Vec<String>>,
+}
+
+fn steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    yaml(deserializer).map(Some)
 }
 
 impl Pull<'_> {

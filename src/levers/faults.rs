@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::fake::{FakeBuildkite, Fault, FaultBuilder, Gate};
-use crate::levers::Refusal;
 use crate::levers::given::{RouteName, Span, instant};
+use crate::levers::{Refusal, no_build};
 
 /// What goes wrong, for which requests, and when.
 #[derive(Debug, Deserialize)]
@@ -116,11 +116,9 @@ impl FaultGiven {
         match (&self.build, &self.job) {
             (None, None) => Ok(builder),
             (Some(BuildGiven { pipeline, number }), None) => {
-                let found = fake.find_pipeline(pipeline);
-                let found = found.ok_or_else(|| Refusal::unknown("pipeline", pipeline))?;
-                let found = found.find_build(*number);
-                let found =
-                    found.ok_or_else(|| Refusal::unknown("build", &format!("{pipeline}#{number}")));
+                let pipeline = crate::levers::pipeline(fake, pipeline)?;
+                let found = pipeline.find_build(*number);
+                let found = found.ok_or_else(|| no_build(&pipeline, &number.to_string()));
                 Ok(builder.for_build(&found?))
             }
             (None, Some(id)) => {

@@ -26,12 +26,72 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
         body @ [b'{', ..] => body,
         _ => return Err(unread(&"it is a JSON object, or nothing")),
     };
-    serde_json::from_slice(body).map_err(|error| unread(&in_json(&error.to_string())))
+    serde_json::from_slice(body).map_err(|error| unread(&said_of(&error, body)))
+}
+
+/// What is wrong with a JSON text, and where.
+pub(super) fn said_of(error: &serde_json::Error, text: &[u8]) -> String {
+    let said = in_json(&error.to_string());
+    // serde names a field that is not known and none whose value is wrong.
+    let field = if said.starts_with("invalid ") {
+        field_before(text, error.line(), error.column())
+    } else {
+        None
+    };
+    match field {
+        Some(field) => format!("`{field}`: {said}"),
+        None => said,
+    }
+}
+
+/// The last key of an object that begins before this place, counted from 1.
+fn field_before(text: &[u8], line: usize, column: usize) -> Option<String> {
+    let lines = text.split_inclusive(|byte| *byte == b'\n');
+    let before: usize = lines.take(line.saturating_sub(1)).map(<[u8]>::len).sum();
+    let end = (before + column).min(text.len());
+    let (mut at, mut field) = (0, None);
+    while at < end {
+        if text[at] != b'"' {
+            at += 1;
+            continue;
+        }
+        let begin = at + 1;
+        at = begin;
+        while at < text.len() && text[at] != b'"' {
+            at += if text[at] == b'\\' { 2 } else { 1 };
+        }
+        let name = text.get(begin..at)?;
+        at += 1;
+        let rest = text.get(at..).unwrap_or_default().trim_ascii_start();
+        if rest.first() == Some(&b':') {
+            field = Some(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+    field
+}
+
+/// YAML, as the text that it is.
+pub(super) fn yaml<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Reader;
+
+    impl Visitor<'_> for Reader {
+        type Value = String;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the text of a YAML file, such as \"steps: [{command: make}]\"")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+    }
+
+    deserializer.deserialize_any(Reader)
 }
 
 /// What cannot be read, in words of JSON instead of those of Rust that serde has: `expected u32` says nothing to whoever
 /// sent a body from elsewhere.
-pub(super) fn in_json(said: &str) -> String {
+fn in_json(said: &str) -> String {
     const WORDS: &[(&str, &str)] = &[
         ("u8", "a whole number from 0 to 255"),
         ("u16", "a whole number from 0 to 65535"),
@@ -241,6 +301,24 @@ mod tests {
         assert_eq!(read("90").expect("seconds"), 90_000);
         assert_eq!(read("0.25").expect("seconds"), 250);
         assert!(read("-1").is_err() && read("1e300").is_err() && read("true").is_err());
+    }
+
+    #[test]
+    fn the_field_of_a_wrong_value_is_named() {
+        let text = br#"{"a": "x: \"y\":", "b" : {"c": [1, true]},
+            "d": null}"#;
+        let field = |line, column| field_before(text, line, column);
+        assert_eq!(field(1, 1), None);
+        assert_eq!(field(1, 12).as_deref(), Some("a"));
+        assert_eq!(field(1, 40).as_deref(), Some("c"));
+        assert_eq!(field(2, 21).as_deref(), Some("d"));
+        assert_eq!(field(9, 99).as_deref(), Some("d"));
+        let refused = read::<ExitGiven>(br#"{"signal": "x", "exit_status": "1"}"#);
+        assert_eq!(
+            refused.expect_err("a text").message,
+            "this lever cannot read its body: `exit_status`: invalid type: string \"1\", expected a whole number from \
+             -2147483648 to 2147483647 at line 1 column 34"
+        );
     }
 
     #[test]

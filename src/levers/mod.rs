@@ -26,6 +26,7 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 
 use parking_lot::Mutex;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -34,7 +35,7 @@ use crate::fake::{BuildHandle, FakeBuildkite, JobHandle, PipelineHandle, Snapsho
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::request::Request;
-use crate::levers::given::{Nothing, in_json, read};
+use crate::levers::given::{Nothing, read, said_of};
 use crate::levers::kept::Kept;
 use crate::levers::list::{Lever, find, methods};
 use crate::levers::script::Script;
@@ -128,11 +129,11 @@ impl FakeBuildkite {
     /// came before that is told then.
     pub fn tell_scripts(&self, json: &str) -> Result<(), String> {
         let all: BTreeMap<String, Vec<Script>> =
-            serde_json::from_str(json).map_err(|error| in_json(&error.to_string()))?;
+            serde_json::from_str(json).map_err(|error| said_of(&error, json.as_bytes()))?;
         // Before any of it is told.
         let pipelines = all.iter().map(|(slug, scripts)| {
             let found = self.find_pipeline(slug);
-            let pipeline = found.ok_or_else(|| format!("there is no pipeline `{slug}`"))?;
+            let pipeline = found.ok_or_else(|| self.no_pipeline(slug))?;
             Ok((pipeline, scripts))
         });
         for (pipeline, scripts) in pipelines.collect::<Result<Vec<_>, String>>()? {
@@ -239,6 +240,13 @@ fn list() -> Vec<String> {
         .collect()
 }
 
+/// What whoever asks for a lever that there is not is told, in this order: the list is long.
+#[derive(Serialize)]
+struct Lost {
+    message: String,
+    levers: Vec<String>,
+}
+
 /// `methods` are those of levers with this path.
 fn no_lever(request: &Request, methods: &[&str]) -> Reply {
     let (method, path) = (&request.method, &request.path);
@@ -249,12 +257,33 @@ fn no_lever(request: &Request, methods: &[&str]) -> Reply {
             Some(nearest) => format!("; nearest: {nearest}"),
             None => String::new(),
         };
-        let message = format!("there is no lever {asked}{nearest}");
-        return shown(404, &json!({ "message": message, "levers": list() }));
+        let lost = Lost {
+            message: format!("there is no lever {asked}{nearest}"),
+            levers: list(),
+        };
+        let text = serde_json::to_string(&lost).expect("it is made of texts");
+        return Reply::json(404, format!("{text}\n"));
     }
     let known = methods.join(" and ");
     let message = format!("there is no lever {method} {path}; with this path there is {known}");
     Reply::message(405, &message).with_header("allow", methods.join(", "))
+}
+
+/// A pipeline of the fake's own organization.
+fn pipeline(fake: &FakeBuildkite, slug: &str) -> Result<PipelineHandle, Refusal> {
+    let found = fake.find_pipeline(slug);
+    found.ok_or_else(|| Refusal::new(404, fake.no_pipeline(slug)))
+}
+
+fn no_build(pipeline: &PipelineHandle, number: &str) -> Refusal {
+    let slug = pipeline.slug();
+    let newest = pipeline.builds().last().map(BuildHandle::number);
+    let known = match newest {
+        None => "no build yet".to_owned(),
+        Some(newest) => format!("builds up to {newest}"),
+    };
+    let message = format!("there is no build `{number}` of pipeline `{slug}`; it has {known}");
+    Refusal::new(404, message)
 }
 
 impl Pull<'_> {
@@ -341,9 +370,7 @@ impl Pull<'_> {
     }
 
     fn pipeline(&self) -> Result<PipelineHandle, Refusal> {
-        let slug = self.parts[0];
-        let found = self.fake.find_pipeline(slug);
-        found.ok_or_else(|| Refusal::unknown("pipeline", slug))
+        pipeline(&self.fake, self.parts[0])
     }
 
     fn build(&self) -> Result<BuildHandle, Refusal> {
@@ -353,7 +380,7 @@ impl Pull<'_> {
             .parse()
             .ok()
             .and_then(|number| pipeline.find_build(number));
-        found.ok_or_else(|| Refusal::unknown("build", number))
+        found.ok_or_else(|| no_build(&pipeline, number))
     }
 
     fn job(&self) -> Result<JobHandle, Refusal> {

@@ -167,6 +167,7 @@ impl AnnotationGiven {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct UploadGiven {
+    #[serde(deserialize_with = "given::yaml")]
     steps: String,
     #[serde(default)]
     replace: bool,

@@ -129,14 +129,14 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
         "pipelines/none/builds",
         "",
         404,
-        "there is no pipeline `none`",
+        "there is no pipeline `none`; this fake has `app`",
     ),
     (
         "GET",
         "pipelines/app/builds/7",
         "",
         404,
-        "there is no build `7`",
+        "there is no build `7` of pipeline `app`; it has builds up to 1",
     ),
     (
         "POST",
@@ -172,7 +172,7 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
         "pipelines/app/scripts",
         r#"{"job": "test", "attempts": {"exits": 1}}"#,
         400,
-        "invalid type: an object, expected a list at line 1",
+        "`attempts`: invalid type: an object, expected a list at line 1",
     ),
     (
         "POST",
@@ -200,7 +200,7 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
         "pipelines/app/scripts",
         r#"{"job": "test", "attempts": [{"takes_polls": "3"}]}"#,
         400,
-        "invalid type: string \"3\", expected a whole number from 0 to 4294967295",
+        "`takes_polls`: invalid type: string \"3\", expected a whole number from 0 to 4294967295",
     ),
     (
         "POST",
@@ -229,6 +229,20 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
         r#"{"route": "GetBuilt", "status": 502}"#,
         400,
         "there is no route `GetBuilt`; nearest: `GetBuild`; there are Root, ",
+    ),
+    (
+        "POST",
+        "faults",
+        r#"{"route": "GetBuild", "rate_limited": true}"#,
+        400,
+        "`rate_limited`: invalid type: boolean `true`, expected a span of time: seconds, or a text",
+    ),
+    (
+        "POST",
+        "pipelines",
+        r#"{"name": "b", "steps": [{"command": "x"}]}"#,
+        400,
+        "`steps`: invalid type: a list, expected the text of a YAML file, such as",
     ),
     (
         "POST",
@@ -263,7 +277,7 @@ const REFUSED: &[(&str, &str, &str, u16, &str)] = &[
         "faults",
         r#"{"status": 502, "build": {"pipeline": "app", "number": 9}}"#,
         404,
-        "there is no build `app#9`",
+        "there is no build `9` of pipeline `app`",
     ),
     (
         "POST",
@@ -522,7 +536,9 @@ fn what_is_told_wrong_is_refused_and_changes_nothing() {
         assert!(message.contains(text), "{method} {path} {body}: {message}");
         assert!(!speaks_rust(&message), "{method} {path} {body}: {message}");
     }
-    let lost = pull(&fake, "GET", "clocks", "").expect(404);
+    let lost = pull(&fake, "GET", "clocks", "");
+    assert!(lost.text.starts_with("{\"message\":"), "{}", lost.text);
+    let lost = lost.expect(404);
     assert!(lost["levers"].items().len() > 40);
     assert_eq!(
         lost["message"].str(),
@@ -658,7 +674,7 @@ fn a_script_that_is_wrong_in_its_last_attempt_leaves_nothing_behind() {
     // And of several pipelines none is told if one is not there
     let scripts = r#"{"app": [{"job": "test", "attempts": [{"exits": 1}]}], "zoo": []}"#;
     let refused = fake.tell_scripts(scripts).expect_err("no such pipeline");
-    assert_eq!(refused, "there is no pipeline `zoo`");
+    assert_eq!(refused, "there is no pipeline `zoo`; this fake has `app`");
     let build = app.create_build();
     fake.run_until_idle();
     assert_eq!(build.job("test").exit_status(), Some(7));
