@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::vocabulary::likeness::mistyped;
+
 macro_rules! levers {
     ($($variant:ident = $method:literal $path:literal $([$($parameter:literal),*])? $what:literal,)*) => {
         /// A lever.
@@ -118,6 +120,15 @@ pub(super) fn methods(path: &[&str]) -> Vec<&'static str> {
     levers.map(|lever| lever.method()).collect()
 }
 
+/// The lever that a path without one was probably meant for; of several with one path that with this method.
+pub(super) fn nearest(method: &str, path: &str) -> Option<Lever> {
+    let path = path.trim_start_matches("/_fake").trim_matches('/');
+    let found = mistyped(path, Lever::ALL.iter().map(|lever| lever.path()))?;
+    let levers = || Lever::ALL.iter().filter(|lever| lever.path() == found);
+    let mut of_method = levers().filter(|lever| lever.method() == method);
+    of_method.next().or_else(|| levers().next()).copied()
+}
+
 fn fit<'p>(template: &str, path: &[&'p str]) -> Option<Parts<'p>> {
     let mut wanted = template.split('/').filter(|segment| !segment.is_empty());
     let mut parts = Vec::new();
@@ -154,6 +165,15 @@ mod tests {
             assert_eq!(found, *lever);
             let variable = path.iter().filter(|segment| segment.starts_with('{'));
             assert_eq!(parts, variable.copied().collect::<Vec<_>>());
+        }
+        for (method, path, lever) in [
+            ("POST", "/_fake/clock/advanc", Some(Lever::Advance)),
+            ("DELETE", "/_fake/fault", Some(Lever::OrderFault)),
+            ("GET", "/_fake/fault", Some(Lever::ListFaults)),
+            ("GET", "/_fake/jobs", None),
+            ("GET", "/_fake/x", None),
+        ] {
+            assert_eq!(nearest(method, path), lever, "{method} {path}");
         }
         assert_eq!(find("GET", &["clock", "advance"]), None);
         assert_eq!(find("POST", &["jobs"]), None);

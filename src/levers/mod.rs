@@ -37,9 +37,8 @@ use crate::http::reply::Reply;
 use crate::http::request::Request;
 use crate::levers::given::{Nothing, read, said_of};
 use crate::levers::kept::Kept;
-use crate::levers::list::{Lever, find, methods};
+use crate::levers::list::{Lever, find, methods, nearest};
 use crate::levers::script::Script;
-use crate::vocabulary::likeness::mistyped;
 use crate::vocabulary::slip::hear;
 
 /// What a lever refuses.
@@ -251,14 +250,12 @@ struct Lost {
 fn no_lever(request: &Request, methods: &[&str]) -> Reply {
     let (method, path) = (&request.method, &request.path);
     if methods.is_empty() {
-        let asked = format!("{method} {path}");
-        let known: Vec<_> = Lever::ALL.iter().map(ToString::to_string).collect();
-        let nearest = match mistyped(&asked, known.iter().map(String::as_str)) {
-            Some(nearest) => format!("; nearest: {nearest}"),
+        let nearest = match nearest(method.as_str(), path) {
+            Some(lever) => format!("; nearest: {lever}"),
             None => String::new(),
         };
         let lost = Lost {
-            message: format!("there is no lever {asked}{nearest}"),
+            message: format!("there is no lever {method} {path}{nearest}"),
             levers: list(),
         };
         let text = serde_json::to_string(&lost).expect("it is made of texts");

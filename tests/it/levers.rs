@@ -544,6 +544,8 @@ fn what_is_told_wrong_is_refused_and_changes_nothing() {
         lost["message"].str(),
         "there is no lever GET /_fake/clocks; nearest: GET /_fake/clock"
     );
+    let far = pull(&fake, "GET", "jobs", "").message(404);
+    assert_eq!(far, "there is no lever GET /_fake/jobs");
     let other = pull(&fake, "PUT", "faults", "");
     assert_eq!(other.header("allow"), Some("POST, GET"));
     assert_eq!(
