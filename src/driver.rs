@@ -508,6 +508,8 @@ impl Driver {
         let is_poll = !polled.is_empty();
         let (vain, hint) = if is_poll {
             self.in_vain(vigil, engine, journal, request)
+        } else if route == Some(Route::GetBuild) {
+            self.in_vain_before_a_person(vigil, engine, journal, request)
         } else {
             (None, None)
         };
@@ -597,9 +599,36 @@ impl Driver {
         let Seen { polls, is_in_vain } = vigil.see(request, engine.now(), journal.position());
         let why = self.standing_clock();
         let note = (polls >= PATIENCE).then(|| format!("poll {polls} at this instant; {why}"));
-        let is_said = is_in_vain && !self.options.no_hints;
-        let is_new = is_said && !self.was_hinted.swap(true, Ordering::SeqCst);
-        (note, is_new.then(|| vigil.hint(why)))
+        let hint = (is_in_vain && self.may_hint()).then(|| vigil.hint(why));
+        (note, hint)
+    }
+
+    /// The same of a build that is blocked. It is no poll, because no clock moves it on; who waits for its end waits for ever,
+    /// too.
+    fn in_vain_before_a_person(
+        &self,
+        vigil: &mut Vigil,
+        engine: &Engine,
+        journal: &Journal,
+        request: &Request,
+    ) -> (Option<String>, Option<String>) {
+        let now = (engine.now(), journal.position());
+        if !vigil.is_in_vain(request, now) || !http::is_about_a_blocked_build(engine, request) {
+            return (None, None);
+        }
+        let why = if self.has_levers() {
+            "the build is blocked: it waits for a person, whom the lever `jobs/{id}/unblock` plays"
+        } else {
+            "the build is blocked: it waits for a person, whom the test plays with `unblock`"
+        };
+        let note = format!("seen {PATIENCE} times at this instant; {why}");
+        let hint = self.may_hint().then(|| vigil.hint(why));
+        (Some(note), hint)
+    }
+
+    /// Whether something may be said at once. Asked only when there is something to be said.
+    fn may_hint(&self) -> bool {
+        !self.options.no_hints && !self.was_hinted.swap(true, Ordering::SeqCst)
     }
 
     /// What a poller that sees the same again and again should be told.

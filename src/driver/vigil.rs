@@ -48,8 +48,9 @@ impl Vigil {
         Seen { polls, is_in_vain }
     }
 
-    /// A program that looks at several things in turn is known by the first of them.
-    fn is_in_vain(&mut self, request: &Request, now: (DateTime<Utc>, u64)) -> bool {
+    /// Takes note of a look at something; true of one of those that see the same in vain. A program that looks at several
+    /// things in turn is known by the first of them.
+    pub(super) fn is_in_vain(&mut self, request: &Request, now: (DateTime<Utc>, u64)) -> bool {
         if self.count == 0 || self.since != now {
             let Request {
                 method,

@@ -491,9 +491,9 @@ impl FakeBuildkiteBuilder {
 
     /// Nothing is written to the standard error of the process.
     ///
-    /// Otherwise one line is, once, when a program has asked ten times for the same unfinished build while nothing
-    /// happened: it may wait for a clock that stands still, and its test for the program, and neither ends. For tests whose
-    /// program polls as often on purpose. The request is noted in any case.
+    /// Otherwise one line is, once, when a program has asked ten times for the same build, unfinished or blocked, while nothing
+    /// happened: it may wait for a clock that stands still, or for a person, and its test for the program, and neither ends.
+    /// For tests whose program polls as often on purpose. The request is noted in any case.
     ///
     /// ```
     /// use fake_buildkite::FakeBuildkite;

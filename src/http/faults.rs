@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{Answered, Options, Rates, auth, error::ApiError, finish, rest, router};
 use crate::engine::Engine;
+use crate::engine::build::BuildKey;
 use crate::fault::{Asked, Plan, Verdict};
 use crate::http::Kept;
 use crate::http::rates::Payer;
@@ -16,6 +17,7 @@ use crate::http::request::Request;
 use crate::http::router::{Place, Target};
 use crate::vocabulary::ids::JobId;
 use crate::vocabulary::route::Route;
+use crate::vocabulary::states::BuildState;
 
 /// The endpoint that a request is for, if it is one.
 pub(crate) fn route_of(request: &Request) -> Option<Route> {
@@ -36,6 +38,15 @@ pub(crate) fn asked(engine: &Engine, request: &Request) -> Asked {
     })
 }
 
+/// Whether a request is about a build that only a person moves on.
+pub(crate) fn is_about_a_blocked_build(engine: &Engine, request: &Request) -> bool {
+    let build = with_target(request, |target| match target {
+        Target::Known(_, place) => build_at(engine, place),
+        Target::Unmodelled(_) | Target::Unknown => None,
+    });
+    build.is_some_and(|build| engine.build(build).state == BuildState::Blocked)
+}
+
 fn with_target<T>(request: &Request, look: impl FnOnce(Target<'_>) -> T) -> T {
     let segments = router::segments(&request.path);
     let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
@@ -45,17 +56,21 @@ fn with_target<T>(request: &Request, look: impl FnOnce(Target<'_>) -> T) -> T {
 fn about(engine: &Engine, place: Place<'_>) -> Asked {
     let job = place.job.parse::<Uuid>().ok().map(JobId);
     let job = job.and_then(|id| engine.job_by_id(id));
-    let build = || {
-        let organization = engine.organization_by_slug(place.organization)?;
-        let pipeline = engine.pipeline_by_slug(organization, place.pipeline)?;
-        engine.build_by_number(pipeline, rest::build_number(place.build)?)
-    };
-    let build = job.map_or_else(build, |job| Some(engine.job(job).build));
+    let build = job.map_or_else(
+        || build_at(engine, place),
+        |job| Some(engine.job(job).build),
+    );
     Asked {
         route: None,
         build: build.map(|build| engine.build(build).id),
         job: job.map(|job| engine.job(job).id),
     }
+}
+
+fn build_at(engine: &Engine, place: Place<'_>) -> Option<BuildKey> {
+    let organization = engine.organization_by_slug(place.organization)?;
+    let pipeline = engine.pipeline_by_slug(organization, place.pipeline)?;
+    engine.build_by_number(pipeline, rest::build_number(place.build)?)
 }
 
 /// What comes of a request that a fault keeps from what it asks for.

@@ -60,7 +60,9 @@ use crate::wire::shelf::Shelf;
 use crate::wire::{self, View, Waiters};
 
 pub(crate) use failures::panic_text;
-pub(crate) use faults::{asked, delivery, instead, is_said_instead, kept_away, route_of};
+pub(crate) use faults::{
+    asked, delivery, instead, is_about_a_blocked_build, is_said_instead, kept_away, route_of,
+};
 pub(crate) use kept::Kept;
 pub(crate) use rates::{RateLimits, Rates};
 pub(crate) use tags::Tags;

@@ -63,6 +63,41 @@ fn a_program_that_polls_in_vain_is_told_of_once_while_it_does() {
 }
 
 #[test]
+fn a_program_that_waits_for_a_blocked_build_is_told_of_too() {
+    let said = said(
+        "a_program_that_waits_for_a_blocked_build_is_told_of_too",
+        || {
+            let builder = FakeBuildkite::builder().clock(Clock::StepPerPoll);
+            let fake = builder.start();
+            let steps = "steps: [{block: Ship?, key: gate}, {command: ship, key: ship}]";
+            let build = fake.pipeline("app").steps(steps).create_build();
+            let client = client(&fake);
+            let poll = || drop(client.get(BUILD).expect(200));
+            (0..12).for_each(|_| poll());
+            assert!(build.is_blocked());
+            let noted = fake.requests()[9].note.clone();
+            assert!(noted.is_some_and(|note| note.starts_with("seen 10 times at this instant; ")));
+            // A build that is over may be looked at as often as somebody likes.
+            build.job("gate").unblock();
+            while !build.is_finished() {
+                poll();
+            }
+            (0..12).for_each(|_| poll());
+            let noted = fake
+                .requests()
+                .iter()
+                .filter(|it| it.note.is_some())
+                .count();
+            assert_eq!(noted, 1);
+        },
+    );
+    let Some(said) = said else { return };
+    let wanted =
+        "the build is blocked: it waits for a person, whom the test plays with `unblock`\n";
+    assert_eq!(said, format!("{HINT}{wanted}"));
+}
+
+#[test]
 fn whoever_sees_something_new_or_asks_not_to_be_told_is_not() {
     let said = said(
         "whoever_sees_something_new_or_asks_not_to_be_told_is_not",
