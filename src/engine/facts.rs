@@ -213,23 +213,6 @@ impl BuildFacts<'_> {
     }
 }
 
-/// What the server fills into the steps saved with a pipeline.
-pub(crate) const CONFIGURATION_VARIABLES: &[&str] = &[
-    "BUILDKITE_BRANCH",
-    "BUILDKITE_TAG",
-    "BUILDKITE_MESSAGE",
-    "BUILDKITE_COMMIT",
-    "BUILDKITE_PIPELINE_SLUG",
-    "BUILDKITE_PIPELINE_NAME",
-    "BUILDKITE_PIPELINE_ID",
-    "BUILDKITE_ORGANIZATION_SLUG",
-    "BUILDKITE_TRIGGERED_FROM_BUILD_PIPELINE_SLUG",
-    "BUILDKITE_REPO",
-    "BUILDKITE_PULL_REQUEST",
-    "BUILDKITE_PULL_REQUEST_BASE_BRANCH",
-    "BUILDKITE_PULL_REQUEST_REPO",
-];
-
 fn text(value: &str) -> Fact {
     Fact::String(value.to_owned())
 }

@@ -54,8 +54,9 @@ impl<'a> Interpolation<'a> {
     }
 }
 
-/// What the server fills in; besides these, whatever starts with `MERGE_QUEUE`.
-const SERVER_VARIABLES: [&str; 13] = [
+/// What the server fills into the steps saved with a pipeline; besides these, what begins with
+/// [`SERVER_VARIABLE_PREFIX`], of which no build here has any.
+pub(crate) const SERVER_VARIABLES: [&str; 13] = [
     "BUILDKITE_BRANCH",
     "BUILDKITE_TAG",
     "BUILDKITE_MESSAGE",

@@ -69,7 +69,7 @@ pub(crate) use error::{PipelineError, Refusal};
 pub(crate) use filters::IfChangedText;
 pub(crate) use group::GroupStep;
 pub(crate) use if_changed::IfChanged;
-pub(crate) use interpolate::Interpolation;
+pub(crate) use interpolate::{Interpolation, SERVER_VARIABLES};
 pub(crate) use manual::BlockedState;
 pub(crate) use matrix::{DimensionOrder, MatrixJob};
 pub(crate) use notify::Notification;

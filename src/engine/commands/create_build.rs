@@ -9,12 +9,14 @@ use crate::engine::admission::Closed;
 use crate::engine::build::{Build, BuildKey, Head, Progress};
 use crate::engine::change::build_counts;
 use crate::engine::expand;
-use crate::engine::facts::{BuildFacts, CONFIGURATION_VARIABLES};
+use crate::engine::facts::BuildFacts;
 use crate::engine::graph;
 use crate::engine::grow::Growth;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::{Command, Engine};
-use crate::pipeline::{ConditionalError, Interpolation, Notification, PipelineError};
+use crate::pipeline::{
+    ConditionalError, Interpolation, Notification, Pipeline, PipelineError, SERVER_VARIABLES,
+};
 use crate::vocabulary::event::EventKind;
 use crate::vocabulary::ids::{BuildId, Kind};
 use crate::vocabulary::states::BuildState;
@@ -116,7 +118,7 @@ impl Engine {
             state: BuildState::Creating,
         };
         let filled_in = if pipeline.definition.has_dollars() {
-            let known = CONFIGURATION_VARIABLES.iter();
+            let known = SERVER_VARIABLES.iter();
             let environment = known
                 .filter_map(|name| Some(((*name).to_owned(), facts.builtin(name)?)))
                 .collect();
@@ -133,7 +135,7 @@ impl Engine {
             .transpose()
             .map_err(CreateBuildRefused::Configuration)?;
         let beyond = filled_in.as_ref().filter(|_| self.enforces_limits);
-        if let Some(sentence) = beyond.and_then(crate::pipeline::Pipeline::beyond_limits) {
+        if let Some(sentence) = beyond.and_then(Pipeline::beyond_limits) {
             return Err(CreateBuildRefused::Limit(sentence));
         }
         let (steps, notify) = match filled_in {
