@@ -34,7 +34,7 @@ pub(crate) const AGENT_LOSS: TimeDelta = TimeDelta::minutes(3);
 pub(crate) const PAUSE_MINUTES: u32 = 5;
 
 /// The version agents have unless a test says otherwise. A literal, so that bodies never change under a test.
-pub(crate) const VERSION: &str = "3.115.0";
+const VERSION: &str = "3.115.0";
 
 /// What Buildkite knows of an agent's life.
 #[derive(Debug, Clone, PartialEq, Eq)]

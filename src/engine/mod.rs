@@ -54,7 +54,7 @@ pub(crate) mod schedule;
 mod settle;
 pub(crate) mod step_upload;
 pub(crate) mod table;
-pub(crate) mod tally;
+mod tally;
 pub(crate) mod team;
 #[cfg(test)]
 mod tests;

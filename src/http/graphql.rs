@@ -27,7 +27,7 @@ use crate::wire::View;
 use crate::wire::graphql::command_job;
 
 /// The operations that are served, as a report names them.
-pub(super) const SERVED: &str = "mutation jobTypeCommandCancel";
+const SERVED: &str = "mutation jobTypeCommandCancel";
 
 /// What became of a request.
 pub(super) struct Answered {

@@ -24,7 +24,7 @@ impl MatrixJob {
 impl Matrix {
     /// `step` with its tokens replaced, and no matrix any more. The fields are those the documentation lists; keys,
     /// conditions, dependencies and concurrency groups are not among them.
-    pub(crate) fn substitute(step: &CommandStep, values: &[(String, String)]) -> CommandStep {
+    fn substitute(step: &CommandStep, values: &[(String, String)]) -> CommandStep {
         let fill = |text: &str| replaced(text, values, str::to_owned);
         let inside_json = |value: &str| {
             let quoted = json_string(value);

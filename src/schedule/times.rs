@@ -6,7 +6,7 @@ use super::numbers::Numbers;
 
 /// The shortest interval Buildkite supports, in minutes. Builds come within ten minutes of their time.
 /// Source: Buildkite docs, "Scheduled builds", section "Interval granularity", read 2026-11-26.
-pub(super) const SHORTEST_INTERVAL: u32 = 10;
+const SHORTEST_INTERVAL: u32 = 10;
 
 /// Every minute of `minutes` in every hour of `hours`. Neither is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

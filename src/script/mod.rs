@@ -28,10 +28,10 @@ pub(crate) use matcher::{Predicate, is_meant};
 pub use upload::PipelineUpload;
 
 /// How long a job waits for the default fleet: 1 second.
-pub(crate) const DEFAULT_PICK_UP: TimeDelta = TimeDelta::seconds(1);
+const DEFAULT_PICK_UP: TimeDelta = TimeDelta::seconds(1);
 
 /// How long a command runs when no script says otherwise: 10 seconds.
-pub(crate) const DEFAULT_DURATION: TimeDelta = TimeDelta::seconds(10);
+const DEFAULT_DURATION: TimeDelta = TimeDelta::seconds(10);
 
 /// When an agent takes the job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
