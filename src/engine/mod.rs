@@ -6,15 +6,21 @@
 //!
 //! Every table is persistent, so a clone is a snapshot and costs nothing.
 //!
-//! The map: [`table`] stores, in a [`list`], and [`index`] finds; [`account`] says who may ask and [`team`] who sees
-//! what; [`pipeline`], [`build`], [`job`], [`agent`], [`artifact`], [`annotation`], [`step_upload`] say what a thing
-//! is; [`graph`] and [`plan`] say what waits for what; [`grow`] gives a build its steps; [`tally`] counts; [`catalog`]
-//! knows which builds have what; [`change`] makes one job's transition and what belongs to it; [`settle`] follows the
-//! consequences, of which [`trigger`] makes builds; [`recipe`] is what builds are made of and [`admission`] which are;
-//! [`fleet`] is how agents come and go; [`cluster`] is in which queue jobs wait for them; [`dispatch`] is who runs jobs
-//! and [`acts`] what their commands do meanwhile, [`log`] what they print; [`notify`] is who would be told;
-//! [`schedule`] is what makes builds by itself; [`webhook`] is who wants to hear of it; [`timers`] is what is due;
-//! [`commands`] is what can be asked for; [`invariants`] is what must always hold.
+//! The map:
+//!
+//! - What there is: [`account`] says who may ask and [`team`] who sees what; [`pipeline`] with its [`provider`],
+//!   [`cluster`], [`schedule`], [`build`], [`job`], [`agent`], [`artifact`], [`annotation`] (in [`markdown`]), [`log`],
+//!   [`step_upload`], [`webhook`].
+//! - How it is kept: [`table`] stores, in a [`list`]; [`index`] finds; [`timers`] is what is due.
+//! - How a build comes to be: [`recipe`] is what it is made of, [`admission`] which are, [`intermediate`] what it does to
+//!   older ones; [`facts`] is what conditions may know, [`expand`] which jobs its steps become; [`grow`] gives it steps and
+//!   [`replace`] takes them; [`plan`] says what waits for what, and [`graph`] when a step may go on.
+//! - How it goes on: [`change`] makes one job's transition and what belongs to it, [`settle`] follows the consequences, of
+//!   which [`trigger`] makes builds; [`tally`] counts, [`catalog`] knows which builds have what.
+//! - Who runs jobs: [`fleet`] is how agents come and go, [`concurrency`] whose turn it is, [`dispatch`] which agent gets
+//!   which job; [`judging`] says by which script, [`environment`] what its command finds, [`acts`] what that does meanwhile.
+//! - Who hears of it: [`notify`] is who would be told, [`webhook`] who is.
+//! - How it is moved: [`commands`] is what can be asked for; [`invariants`] is what must hold between two of them.
 
 pub(crate) mod account;
 pub(crate) mod acts;

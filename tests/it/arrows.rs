@@ -222,6 +222,40 @@ fn pure_rooms_know_nothing_of_the_world() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The lines of a file's header, without what makes them comments.
+fn header_of(file: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file);
+    let text = fs::read_to_string(path).expect("a source file");
+    let lines = text.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.map(|line| line.trim_start().to_owned()).collect()
+}
+
+/// Where a room of many files has a map of them, it leaves none out.
+#[test]
+fn the_map_of_a_room_names_every_file_of_it() {
+    let mut wrong = Vec::new();
+    let mut maps = 0;
+    for source in sources() {
+        let header = header_of(&source.file);
+        if !header.iter().any(|line| line.starts_with("The map:")) {
+            continue;
+        }
+        maps += 1;
+        let header = header.join(" ");
+        let known: BTreeSet<_> = named(&header).into_iter().collect();
+        let modules = source.code.lines().filter_map(|line| {
+            let (visibility, name) = line.strip_suffix(';')?.split_once("mod ")?;
+            let is_item = visibility.is_empty() || visibility.starts_with("pub");
+            is_item.then_some(name)
+        });
+        for module in modules.filter(|name| *name != "tests" && !known.contains(name)) {
+            wrong.push(format!("{} says nothing of {module}", source.file));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(maps > 3, "maps are found");
+}
+
 #[test]
 fn this_test_sees_what_it_looks_for() {
     let code = "use crate::engine::{self, job};\nuse crate::{wire::{a, b}, http};\nlet x = crate::clock::now();";
