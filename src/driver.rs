@@ -25,7 +25,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::clock::{self, Clock, Journey, Runaway, Until};
-use crate::driver::edge::{Stage, Turn, is_kept_away};
+use crate::driver::edge::{Stage, Turn};
 use crate::driver::held::Held;
 use crate::driver::post::{Outbox, Postman};
 use crate::driver::vigil::{Seen, Vigil};
@@ -39,7 +39,7 @@ use crate::fault::{Effect, Faults, Plan};
 use crate::http::reply::Answering;
 use crate::http::reply::{Entry, Recorder};
 use crate::http::request::Request;
-use crate::http::{self, Answered, Kept, Options, Rates, Tags};
+use crate::http::{self, Answered, Aside, Desk, Kept, Options, Rates, Tags};
 use crate::journal::{Journal, RequestRecord};
 use crate::vocabulary::event::Event;
 use crate::vocabulary::route::Route;
@@ -469,39 +469,25 @@ impl Driver {
             }
             self.go(&mut world, Until::Instant(due));
         }
-        let World {
-            engine,
-            journal,
-            rates,
-            tags,
-            requests,
-            vigil,
-            ..
-        } = &mut *world;
-        *requests += 1;
-        let at = engine.now();
-        let kept_away = fault.filter(|fault| is_kept_away(fault));
-        let answered = if let Some(fault) = kept_away {
-            http::kept_away(engine, rates, &self.options, *requests, request, fault)
-        } else {
-            let kept = &mut self.kept.lock();
-            http::answer(engine, kept, rates, tags, &self.options, *requests, request)
-        };
+        let at = world.engine.now();
         let Answered {
-            mut reply,
+            reply,
             route,
             events,
+            aside,
+            unserved,
+        } = self.look_up(&mut world, request, fault);
+        let Aside {
             polled,
             tailed,
             note,
-            unserved,
-        } = answered;
-        if let Some(fault) = fault {
-            if kept_away.is_none() && http::is_said_instead(&fault.verdict) {
-                let verdict = &fault.verdict;
-                reply = http::instead(engine, rates, &self.options, *requests, request, verdict);
-            }
-        }
+        } = aside;
+        let World {
+            engine,
+            journal,
+            vigil,
+            ..
+        } = &mut *world;
         if let Some(sentence) = unserved.filter(|_| !self.options.allow_unknown_routes) {
             self.note_unserved(sentence);
         }
@@ -551,6 +537,23 @@ impl Driver {
             vigil::say(&hint);
         }
         Turn::Answered(reply, plan, at, entry)
+    }
+
+    /// What a request is answered with, and what else came of it.
+    fn look_up(&self, world: &mut World, request: &Request, fault: Option<&Plan>) -> Answered {
+        world.requests += 1;
+        let mut desk = Desk {
+            engine: &mut world.engine,
+            kept: &mut self.kept.lock(),
+            rates: &mut world.rates,
+            tags: &mut world.tags,
+            options: &self.options,
+            ordinal: world.requests,
+        };
+        match fault {
+            Some(fault) => desk.answer_despite(request, fault),
+            None => desk.answer(request),
+        }
     }
 
     /// How far a request that came at this instant moves the clock.

@@ -275,6 +275,11 @@ impl Plan {
         }
     }
 
+    /// Whether it keeps a request from what it asks for, however long that waits.
+    pub(crate) fn keeps_away(&self) -> bool {
+        self.effect == Effect::Before && self.delay().is_none()
+    }
+
     /// By how much it makes a request late.
     pub(crate) fn delay(&self) -> Option<Duration> {
         match self.verdict {

@@ -13,7 +13,7 @@ use parking_lot::MutexGuard;
 use super::{Driver, World};
 use crate::clock::{self, Clock, Journey, Until};
 use crate::engine::Engine;
-use crate::fault::{Effect, Plan, Predicate};
+use crate::fault::{Plan, Predicate};
 use crate::http;
 use crate::http::reply::{Answering, Delivery, Entry, Receipt, Recorder, Reply, Served};
 use crate::http::request::Request;
@@ -200,12 +200,7 @@ impl World {
     }
 }
 
-/// Whether a fault keeps a request from what it asks for, however long it waits.
-pub(super) fn is_kept_away(plan: &Plan) -> bool {
-    plan.effect == Effect::Before && plan.delay().is_none()
-}
-
-/// A request that has no answer yet, as it may be kept.
+/// A request that has no answer yet.
 fn record(request: &Request, at: DateTime<Utc>, route: Option<Route>) -> RequestRecord {
     record_of(request, at, route).kept()
 }

@@ -10,7 +10,7 @@ use crate::engine::judging::Question;
 use crate::fake::FakeBuildkite;
 use crate::http::reply::Reply;
 use crate::http::request::{Method, Request};
-use crate::http::{self, Kept, Options, Rates, Tags};
+use crate::http::{Desk, Kept, Options, Rates, Tags};
 use crate::script::Annotation;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::role::MemberRole;
@@ -117,25 +117,25 @@ impl World {
     pub(super) fn answer(&mut self, request: &Request) -> Reply {
         self.asked += 1;
         let fresh = (request.method == Method::Get).then(|| {
-            http::answer(
-                &mut self.engine.clone(),
-                &mut Kept::default(),
-                &mut self.rates.clone(),
-                &mut self.tags.clone(),
-                &self.options,
-                self.asked,
-                request,
-            )
+            let mut desk = Desk {
+                engine: &mut self.engine.clone(),
+                kept: &mut Kept::default(),
+                rates: &mut self.rates.clone(),
+                tags: &mut self.tags.clone(),
+                options: &self.options,
+                ordinal: self.asked,
+            };
+            desk.answer(request)
         });
-        let answered = http::answer(
-            &mut self.engine,
-            &mut self.kept,
-            &mut self.rates,
-            &mut self.tags,
-            &self.options,
-            self.asked,
-            request,
-        );
+        let mut desk = Desk {
+            engine: &mut self.engine,
+            kept: &mut self.kept,
+            rates: &mut self.rates,
+            tags: &mut self.tags,
+            options: &self.options,
+            ordinal: self.asked,
+        };
+        let answered = desk.answer(request);
         if let Some(fresh) = fresh {
             assert_eq!(answered.reply, fresh.reply, "kept, and fresh");
         }

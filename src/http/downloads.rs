@@ -17,12 +17,12 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::engine::Engine;
 use crate::engine::artifact::ArtifactKey;
 use crate::engine::table::Key as _;
+use crate::http::Options;
 use crate::http::error::ApiError;
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::request::{Method, Request, Via};
 use crate::http::router::Place;
-use crate::http::{Options, origin_of};
 use crate::script::ArtifactFile;
 use crate::vocabulary::ids::{self, ArtifactId, Kind};
 use crate::vocabulary::states::ArtifactState;
@@ -84,7 +84,7 @@ pub(super) fn answer(
     };
     let brings_token = request.header("authorization").is_some();
     // Chosen: where there is no other host, a client that follows a redirect does nothing wrong.
-    let (_, is_no_other) = origin(&origin_of(options, request), request);
+    let (_, is_no_other) = origin(&options.origin_for(request), request);
     if brings_token && is_no_other.is_none() {
         return refuse(
             400,

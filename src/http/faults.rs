@@ -6,15 +6,15 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use super::{Answered, Options, Rates, auth, error::ApiError, finish, rest, router};
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
 use crate::fault::{Asked, Plan, Verdict};
-use crate::http::Kept;
+use crate::http::error::ApiError;
 use crate::http::rates::Payer;
 use crate::http::reply::{Delivery, Reply};
 use crate::http::request::Request;
-use crate::http::router::{Place, Target};
+use crate::http::router::{self, Place, Target};
+use crate::http::{Answered, Desk, auth, rest};
 use crate::vocabulary::ids::JobId;
 use crate::vocabulary::route::Route;
 use crate::vocabulary::states::BuildState;
@@ -73,59 +73,63 @@ fn build_at(engine: &Engine, place: Place<'_>) -> Option<BuildKey> {
     engine.build_by_number(pipeline, rest::build_number(place.build)?)
 }
 
-/// What comes of a request that a fault keeps from what it asks for.
-pub(crate) fn kept_away(
-    engine: &Engine,
-    rates: &mut Rates,
-    options: &Options,
-    ordinal: u64,
-    request: &Request,
-    fault: &Plan,
-) -> Answered {
-    Answered {
-        reply: instead(engine, rates, options, ordinal, request, &fault.verdict),
-        route: route_of(request),
-        events: Vec::new(),
-        polled: Vec::new(),
-        tailed: None,
-        note: None,
-        unserved: None,
+impl Desk<'_> {
+    /// Answers the request as far as a fault that came to it lets it.
+    pub(crate) fn answer_despite(&mut self, request: &Request, fault: &Plan) -> Answered {
+        if fault.keeps_away() {
+            return Answered {
+                route: route_of(request),
+                ..self.instead(request, &fault.verdict).into()
+            };
+        }
+        let mut answered = self.answer(request);
+        if is_said_instead(&fault.verdict) {
+            answered.reply = self.instead(request, &fault.verdict);
+        }
+        answered
+    }
+
+    /// What a client gets that gets no answer of the API.
+    fn instead(&mut self, request: &Request, verdict: &Verdict) -> Reply {
+        let reply = match verdict {
+            Verdict::Status(429) => self.rate_limited(request, None),
+            Verdict::RateLimited { reset } => self.rate_limited(request, *reset),
+            Verdict::Status(status) => error(*status, request),
+            Verdict::Answer { status, body } => {
+                let mut reply = Reply::new(*status).with_header("content-type", kind_of(body));
+                reply.body = body.clone().into();
+                reply
+            }
+            // Nobody sees it.
+            Verdict::Delay(_)
+            | Verdict::Reset
+            | Verdict::HalfClose
+            | Verdict::Stall
+            | Verdict::Garbage
+            | Verdict::Truncate { .. }
+            | Verdict::WrongLength { .. }
+            | Verdict::Slow { .. } => Reply::new(200),
+        };
+        self.finish(reply)
+    }
+
+    fn rate_limited(&mut self, request: &Request, reset: Option<u64>) -> Reply {
+        let engine = &*self.engine;
+        let payer = auth::token(engine, request).map(|token| {
+            with_target(request, |target| match target {
+                Target::Known(_, place) => Payer::new(engine, token, place.organization),
+                Target::Unmodelled(_) | Target::Unknown => Payer::new(engine, token, ""),
+            })
+        });
+        let usage = self.rates.count(engine.now(), payer, self.options.rates);
+        let usage = usage.exceeded(reset);
+        let reply = usage.refusal().expect("it is said to be exceeded");
+        usage.write_on(reply)
     }
 }
 
-/// What a client gets that gets no answer of the API. `ordinal` counts requests and names this one.
-pub(crate) fn instead(
-    engine: &Engine,
-    rates: &mut Rates,
-    options: &Options,
-    ordinal: u64,
-    request: &Request,
-    verdict: &Verdict,
-) -> Reply {
-    let reply = match verdict {
-        Verdict::Status(429) => rate_limited(engine, rates, options, request, None),
-        Verdict::RateLimited { reset } => rate_limited(engine, rates, options, request, *reset),
-        Verdict::Status(status) => error(*status, request),
-        Verdict::Answer { status, body } => {
-            let mut reply = Reply::new(*status).with_header("content-type", kind_of(body));
-            reply.body = body.clone().into();
-            reply
-        }
-        // Nobody sees it.
-        Verdict::Delay(_)
-        | Verdict::Reset
-        | Verdict::HalfClose
-        | Verdict::Stall
-        | Verdict::Garbage
-        | Verdict::Truncate { .. }
-        | Verdict::WrongLength { .. }
-        | Verdict::Slow { .. } => Reply::new(200),
-    };
-    finish(engine, &mut Kept::default(), ordinal, reply)
-}
-
 /// Whether a fault says something in place of an answer.
-pub(crate) fn is_said_instead(verdict: &Verdict) -> bool {
+fn is_said_instead(verdict: &Verdict) -> bool {
     matches!(
         verdict,
         Verdict::Status(_) | Verdict::Answer { .. } | Verdict::RateLimited { .. }
@@ -147,25 +151,6 @@ pub(crate) fn delivery(verdict: &Verdict) -> Delivery {
         Verdict::WrongLength { by } => Delivery::WrongLength { by },
         Verdict::Slow { pieces, pause } => Delivery::Slow { pieces, pause },
     }
-}
-
-fn rate_limited(
-    engine: &Engine,
-    rates: &mut Rates,
-    options: &Options,
-    request: &Request,
-    reset: Option<u64>,
-) -> Reply {
-    let payer = auth::token(engine, request).map(|token| {
-        with_target(request, |target| match target {
-            Target::Known(_, place) => Payer::new(engine, token, place.organization),
-            Target::Unmodelled(_) | Target::Unknown => Payer::new(engine, token, ""),
-        })
-    });
-    let usage = rates.count(engine.now(), payer, options.rates);
-    let usage = usage.exceeded(reset);
-    let reply = usage.refusal().expect("it is said to be exceeded");
-    usage.write_on(reply)
 }
 
 /// An error in Buildkite's shape and, where they are known, in its words.

@@ -14,6 +14,7 @@ use crate::engine::Engine;
 use crate::engine::account::TokenKey;
 use crate::engine::commands::{MakeMove, Move};
 use crate::engine::job::JobKey;
+use crate::http::Answered;
 use crate::http::error::ApiError;
 use crate::http::graphql::document::{Field, Kind, Operation, Selection, Value};
 use crate::http::json::{Fields, Json};
@@ -28,14 +29,6 @@ use crate::wire::graphql::command_job;
 
 /// The operations that are served, as a report names them.
 const SERVED: &str = "mutation jobTypeCommandCancel";
-
-/// What became of a request.
-pub(super) struct Answered {
-    pub(super) reply: Reply,
-    pub(super) events: Vec<Event>,
-    /// In a sentence, that it was for something nobody serves.
-    pub(super) unserved: Option<String>,
-}
 
 /// Why there is no answer.
 enum Refused {
@@ -61,7 +54,6 @@ pub(super) struct Call<'a> {
 
 impl Call<'_> {
     pub(super) fn answer(mut self) -> Answered {
-        let mut events = Vec::new();
         // Chosen: the words of REST; what is said without this permission is documented nowhere.
         if !self
             .engine
@@ -69,13 +61,9 @@ impl Call<'_> {
             .scopes
             .contains(&Scope::GraphQl)
         {
-            let reply = ApiError::missing_scope(Scope::GraphQl).into_reply();
-            return Answered {
-                reply,
-                events,
-                unserved: None,
-            };
+            return ApiError::missing_scope(Scope::GraphQl).into();
         }
+        let mut events = Vec::new();
         let (reply, unserved) = match self.execute(&mut events) {
             Ok(entries) => {
                 let body = Json::Object(entries);
@@ -92,9 +80,9 @@ impl Call<'_> {
             }
         };
         Answered {
-            reply,
             events,
-            unserved,
+            unserved: unserved.clone(),
+            ..Answered::from(reply).noted(unserved)
         }
     }
 

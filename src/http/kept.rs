@@ -11,9 +11,8 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
 use crate::engine::account::TokenKey;
-use crate::engine::build::BuildKey;
-use crate::engine::job::JobKey;
 use crate::engine::table::Key as _;
+use crate::http::Aside;
 use crate::http::reply::Reply;
 use crate::http::request::{Method, Request};
 use crate::vocabulary::route::Route;
@@ -55,9 +54,7 @@ pub(super) struct Question {
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) reply: Reply,
-    pub(super) polled: Vec<BuildKey>,
-    pub(super) tailed: Option<JobKey>,
-    pub(super) note: Option<String>,
+    pub(super) aside: Aside,
 }
 
 impl Question {
@@ -153,9 +150,7 @@ mod tests {
             };
             let answer = Answer {
                 reply: Reply::json(200, "[]\n"),
-                polled: Vec::new(),
-                tailed: None,
-                note: None,
+                aside: Aside::default(),
             };
             kept.put(question, answer);
             assert!(kept.answers.len() <= most && kept.bytes <= LIMIT);

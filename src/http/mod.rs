@@ -1,9 +1,21 @@
 //! How things are asked for: a request becomes a route, a command or a look, and a reply.
 //!
-//! [`answer`] keeps nothing and never waits: it is synchronous and runs under the lock of whoever calls it, so that
-//! every endpoint can be exercised without a socket. The edge around it (`server`, `connection`, `io`, `wreck`,
-//! `failures`) is where threads, sockets and hyper are; hyper types stop in `connection`. What a fault does to a reply
-//! there is `wreck`'s, what it says in place of one is `faults`'.
+//! [`Desk::answer`] keeps nothing and never waits: it is synchronous and runs under the lock of whoever calls it, so that
+//! every endpoint can be exercised without a socket. The edge around it is where threads, sockets and hyper are; hyper types
+//! stop in `connection`.
+//!
+//! The map:
+//!
+//! - The edge: `server` is a port and its thread, `connection` one connection, `io` the bytes under it, `spelling` the
+//!   headers of replies as HTTP has them; `wreck` is what a fault does to a reply on its way out, `failures` what went wrong
+//!   on our side.
+//! - What comes and what goes: `request` and `reply`; `query` and `json` are how a request speaks.
+//! - The way: `router` says which endpoint it is, and `unmodelled` which ones are Buildkite's and not ours; `auth` who asks,
+//!   `rates` how often; `rest` has a function for each endpoint, with `pagination` and `cursor` for lists and `accept` for
+//!   forms; `graphql`, `pages` and `downloads` go their own ways; `error` is every refusal, word for word, and `faults` what
+//!   a fault says in place of an answer.
+//! - What all have: `headers`; `options` are what a test can choose; `tags` spare a client what it has, and `kept` us what we
+//!   said already.
 //!
 //! Order of checks: page (`pages`; they are for people and need no token), the bytes of an artifact (`downloads`; at
 //! another host they refuse one), route, token (401), rate limit (429), scope (403), organization, pipeline, build,
@@ -20,9 +32,11 @@ mod error;
 pub(crate) mod failures;
 mod faults;
 mod graphql;
+mod headers;
 mod io;
 mod json;
 mod kept;
+mod options;
 mod pages;
 mod pagination;
 pub(crate) mod query;
@@ -39,13 +53,13 @@ mod wreck;
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::sync::OnceLock;
 
 use crate::engine::account::{TokenKey, UserKey};
 use crate::engine::build::BuildKey;
 use crate::engine::job::JobKey;
 use crate::engine::{Applied, Command, Engine};
 use crate::http::error::ApiError;
+use crate::http::headers::HEADERS;
 use crate::http::kept::{Answer, Question};
 use crate::http::query::Query;
 use crate::http::rates::{Payer, Usage};
@@ -53,62 +67,31 @@ use crate::http::reply::Reply;
 use crate::http::request::{Method, Request};
 use crate::http::router::{Place, Target};
 use crate::vocabulary::event::Event;
-use crate::vocabulary::ids::{self, Kind};
 use crate::vocabulary::route::Route;
 use crate::vocabulary::scope::Scope;
 use crate::wire::shelf::Shelf;
-use crate::wire::{self, View, Waiters};
+use crate::wire::{self, View};
 
 pub(crate) use failures::panic_text;
-pub(crate) use faults::{
-    asked, delivery, instead, is_about_a_blocked_build, is_said_instead, kept_away, route_of,
-};
+pub(crate) use faults::{asked, delivery, is_about_a_blocked_build, route_of};
 pub(crate) use kept::Kept;
+pub(crate) use options::{Clusters, Options};
 pub(crate) use rates::{RateLimits, Rates};
 pub(crate) use tags::Tags;
-
-/// Whether a new pipeline has to name its cluster.
-///
-/// Chosen: the documentation says so, recordings do without, and new organizations are said to refuse it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Clusters {
-    #[default]
-    Optional,
-    Required,
-}
-
-/// What a test can choose about answers.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Options {
-    /// Where URLs begin; by default where the client reached the fake.
-    pub(crate) origin: Option<String>,
-    pub(crate) waiters: Waiters,
-    pub(crate) clusters: Clusters,
-    /// Requests for what nobody serves do not fail the test.
-    pub(crate) allow_unknown_routes: bool,
-    /// Programs that poll in vain are not told of while they do.
-    pub(crate) no_hints: bool,
-    pub(crate) rates: RateLimits,
-    /// Where the fake listens, for requests that do not say how they reached it.
-    pub(crate) own_origin: OnceLock<String>,
-}
-
-impl Options {
-    /// The same, for a server that listens elsewhere.
-    pub(crate) fn elsewhere(&self) -> Self {
-        Self {
-            origin: self.origin.clone(),
-            own_origin: OnceLock::new(),
-            ..*self
-        }
-    }
-}
 
 /// How much of a path that is no route a report names: 200 characters.
 const NAMED_PATH: usize = 200;
 
-/// How many headers an answer gets beside those of its handler: room for them is made at once.
-const HEADERS: usize = 24;
+/// Where one request is answered: all that has a say in its answer.
+pub(crate) struct Desk<'a> {
+    pub(crate) engine: &'a mut Engine,
+    pub(crate) kept: &'a mut Kept,
+    pub(crate) rates: &'a mut Rates,
+    pub(crate) tags: &'a mut Tags,
+    pub(crate) options: &'a Options,
+    /// Counts requests, and names this one.
+    pub(crate) ordinal: u64,
+}
 
 /// An answer, and what else came of the request.
 #[derive(Debug)]
@@ -116,14 +99,51 @@ pub(crate) struct Answered {
     pub(crate) reply: Reply,
     pub(crate) route: Option<Route>,
     pub(crate) events: Vec<Event>,
+    pub(crate) aside: Aside,
+    /// In a sentence, that it was for something nobody serves.
+    pub(crate) unserved: Option<String>,
+}
+
+/// What goes with an answer and is not for the client.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Aside {
     /// The builds it showed that were not over: a poll.
     pub(crate) polled: Vec<BuildKey>,
     /// The job whose log it showed, if that is what the poll was for.
     pub(crate) tailed: Option<JobKey>,
     /// What the test should know about how it was answered.
     pub(crate) note: Option<String>,
-    /// In a sentence, that it was for something nobody serves.
-    pub(crate) unserved: Option<String>,
+}
+
+/// Nothing else came of it.
+impl From<Reply> for Answered {
+    fn from(reply: Reply) -> Self {
+        Self {
+            reply,
+            route: None,
+            events: Vec::new(),
+            aside: Aside::default(),
+            unserved: None,
+        }
+    }
+}
+
+impl From<ApiError> for Answered {
+    fn from(error: ApiError) -> Self {
+        error.into_reply().into()
+    }
+}
+
+impl Answered {
+    fn noted(mut self, note: Option<String>) -> Self {
+        self.aside.note = note;
+        self
+    }
+
+    fn at(mut self, route: Route) -> Self {
+        self.route = Some(route);
+        self
+    }
 }
 
 /// What a handler works with.
@@ -140,258 +160,167 @@ struct Cx<'a> {
     query: Query,
     place: Place<'a>,
     events: Vec<Event>,
-    polled: Vec<BuildKey>,
-    tailed: Option<JobKey>,
-    note: Option<String>,
+    aside: Aside,
 }
 
-/// Answers one request. `ordinal` counts requests and names this one.
-pub(crate) fn answer(
-    engine: &mut Engine,
-    kept: &mut Kept,
-    rates: &mut Rates,
-    tags: &mut Tags,
-    options: &Options,
-    ordinal: u64,
-    request: &Request,
-) -> Answered {
-    let segments = router::segments(&request.path);
-    let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
-    let mut answered = Answered {
-        reply: Reply::new(200),
-        route: None,
-        events: Vec::new(),
-        polled: Vec::new(),
-        tailed: None,
-        note: None,
-        unserved: None,
-    };
-    if request.method == Method::Options {
-        answered.reply = finish(engine, kept, ordinal, answered.reply);
-        return answered;
-    }
-    let target = router::find(&request.method, &segments);
-    let page = match target {
-        Target::Known(route, place) if route.is_page() => {
-            pages::answer(engine, route, place).map(|page| (route, page))
+impl Desk<'_> {
+    /// Answers the request.
+    pub(crate) fn answer(&mut self, request: &Request) -> Answered {
+        if request.method == Method::Options {
+            return self.finish(Reply::new(200)).into();
         }
-        Target::Known(..) | Target::Unmodelled(_) | Target::Unknown => None,
-    };
-    if let Some((route, (reply, note))) = page {
-        answered.route = Some(route);
-        answered.note = note;
-        answered.reply = stamp(engine, kept, ordinal, pages::finish(reply));
-        return answered;
-    }
-    if let Target::Known(route @ Route::ArtifactContent, place) = target {
-        let (reply, note) = downloads::answer(engine, options, request, place);
-        answered.route = Some(route);
-        answered.note = note;
-        answered.reply = stamp(engine, kept, ordinal, reply);
-        return answered;
-    }
-    answered.reply = match target {
-        Target::Known(route, _) if route.is_page() => no_route(request, &segments, &mut answered),
-        Target::Unknown => no_route(request, &segments, &mut answered),
-        Target::Unmodelled(template) => {
-            answered.note = Some(format!("{template} is not modelled"));
-            answered.unserved = Some(format!(
-                "{} {template} is not modelled by this fake",
-                request.method
-            ));
-            ApiError::unmodelled(&format!("{} {template}", request.method)).into_reply()
+        let segments = router::segments(&request.path);
+        let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
+        let target = router::find(&request.method, &segments);
+        let answered = match target {
+            Target::Known(route, place) if route.is_page() => self.page(route, place),
+            Target::Known(route @ Route::ArtifactContent, place) => {
+                Some(self.bytes(request, place).at(route))
+            }
+            Target::Known(..) | Target::Unmodelled(_) | Target::Unknown => None,
+        };
+        if let Some(answered) = answered {
+            return answered;
         }
-        Target::Known(route, place) => {
-            answered.route = Some(route);
-            let target = (route, place);
-            known(engine, kept, rates, options, request, target, &mut answered)
+        let mut answered = match target {
+            Target::Known(route, _) if route.is_page() => no_route(request, &segments),
+            Target::Unknown => no_route(request, &segments),
+            Target::Unmodelled(template) => unmodelled(request, template),
+            Target::Known(route, place) => self.endpoint(request, route, place).at(route),
+        };
+        let reply = self.tags.spare(request, answered.reply);
+        answered.reply = self.finish(reply);
+        answered
+    }
+
+    /// A page for people, if the path leads to one.
+    fn page(&mut self, route: Route, place: Place<'_>) -> Option<Answered> {
+        let (reply, note) = pages::answer(self.engine, route, place)?;
+        let reply = self.stamp(pages::finish(reply));
+        Some(Answered::from(reply).noted(note).at(route))
+    }
+
+    /// The bytes of an artifact.
+    fn bytes(&mut self, request: &Request, place: Place<'_>) -> Answered {
+        let (reply, note) = downloads::answer(self.engine, self.options, request, place);
+        Answered::from(self.stamp(reply)).noted(note)
+    }
+
+    /// What an endpoint of the API says, the limits of its caller included.
+    fn endpoint(&mut self, request: &Request, route: Route, place: Place<'_>) -> Answered {
+        let origin = self.options.origin_for(request);
+        if route == Route::Root {
+            return rest::root(&View::new(self.engine, &origin)).into();
         }
-    };
-    answered.reply = finish(engine, kept, ordinal, tags.spare(request, answered.reply));
-    answered
+        if route == Route::GetMeta {
+            return rest::meta(&View::new(self.engine, &origin)).into();
+        }
+        let Some(token) = auth::token(self.engine, request) else {
+            return ApiError::unauthorized().into();
+        };
+        if route == Route::GraphQl {
+            // It has limits of its own, which nobody is held to.
+            let call = graphql::Call {
+                engine: self.engine,
+                origin: &origin,
+                token,
+                request,
+            };
+            let mut answered = call.answer();
+            answered.reply = self.with_scopes(token, route, answered.reply);
+            return answered;
+        }
+        let payer = Payer::new(self.engine, token, place.organization);
+        let now = self.engine.now();
+        let usage = self.rates.count(now, Some(payer), self.options.rates);
+        let mut answered = match usage.refusal() {
+            Some(reply) => reply.into(),
+            None => self.rest(request, (route, place), token, usage, origin),
+        };
+        answered.reply.headers.reserve(HEADERS);
+        let reply = self.with_scopes(token, route, answered.reply);
+        answered.reply = usage.write_on(reply);
+        answered
+    }
+
+    /// What the handler of an endpoint says, or said already.
+    fn rest(
+        &mut self,
+        request: &Request,
+        (route, place): (Route, Place<'_>),
+        token: TokenKey,
+        usage: Usage,
+        origin: String,
+    ) -> Answered {
+        if let Err(refused) = auth::check_scope(self.engine, token, route) {
+            return refused.into();
+        }
+        let question = Question::of(route, request, token, &origin);
+        let known = question
+            .as_ref()
+            .and_then(|question| self.kept.find(self.engine, question));
+        if let Some(Answer { reply, aside }) = known {
+            return Answered {
+                aside,
+                ..reply.into()
+            };
+        }
+        self.kept.shelf.get_mut().turn_to(&origin);
+        let mut cx = Cx {
+            user: self.engine.token(token).user,
+            engine: self.engine,
+            options: self.options,
+            shelf: &self.kept.shelf,
+            token,
+            usage,
+            origin,
+            request,
+            query: Query::parse(&request.query),
+            place,
+            events: Vec::new(),
+            aside: Aside::default(),
+        };
+        let result = rest::handle(&mut cx, route);
+        let Cx { events, aside, .. } = cx;
+        if let (Some(question), Ok(reply)) = (question, &result) {
+            let answer = Answer {
+                reply: reply.clone(),
+                aside: aside.clone(),
+            };
+            self.kept.put(question, answer);
+        }
+        Answered {
+            events,
+            aside,
+            ..result.unwrap_or_else(ApiError::into_reply).into()
+        }
+    }
 }
 
-fn no_route(request: &Request, segments: &[&str], answered: &mut Answered) -> Reply {
+/// Buildkite has no such path.
+fn no_route(request: &Request, segments: &[&str]) -> Answered {
     let (nearest, hint) = router::nearest(&request.method, segments);
     let path: String = request.path.chars().take(NAMED_PATH).collect();
     let asked = format!("{} {path}", request.method);
-    answered.note = Some(format!("no such route; nearest: {nearest}{hint}"));
-    answered.unserved = Some(format!(
-        "{asked} is no route of Buildkite's; nearest: {nearest}{hint}"
-    ));
     let reply = ApiError::no_route(&request.path).into_reply();
-    reply.with_header("x-fake-buildkite-nearest-route", nearest.to_string())
-}
-
-fn known(
-    engine: &mut Engine,
-    kept: &mut Kept,
-    rates: &mut Rates,
-    options: &Options,
-    request: &Request,
-    (route, place): (Route, Place<'_>),
-    answered: &mut Answered,
-) -> Reply {
-    let origin = origin_of(options, request);
-    if route == Route::Root {
-        return rest::root(&View::new(engine, &origin));
-    }
-    if route == Route::GetMeta {
-        return rest::meta(&View::new(engine, &origin));
-    }
-    let Some(token) = auth::token(engine, request) else {
-        return ApiError::unauthorized().into_reply();
-    };
-    if route == Route::GraphQl {
-        // It has limits of its own, which nobody is held to.
-        let call = graphql::Call {
-            engine,
-            origin: &origin,
-            token,
-            request,
-        };
-        let graphql::Answered {
-            reply,
-            events,
-            unserved,
-        } = call.answer();
-        answered.note.clone_from(&unserved);
-        answered.events = events;
-        answered.unserved = unserved;
-        return with_scopes(engine, kept, token, route, reply);
-    }
-    let user = engine.token(token).user;
-    let payer = Payer::new(engine, token, place.organization);
-    let usage = rates.count(engine.now(), Some(payer), options.rates);
-    let question = Question::of(route, request, token, &origin);
-    let mut handle = |engine: &mut Engine, answered: &mut Answered| {
-        auth::check_scope(engine, token, route)?;
-        let known = question
-            .as_ref()
-            .and_then(|question| kept.find(engine, question));
-        if let Some(answer) = known {
-            answered.polled = answer.polled;
-            answered.tailed = answer.tailed;
-            answered.note = answer.note;
-            return Ok(answer.reply);
-        }
-        kept.shelf.get_mut().turn_to(&origin);
-        let query = Query::parse(&request.query);
-        let mut cx = Cx {
-            engine,
-            options,
-            shelf: &kept.shelf,
-            token,
-            user,
-            usage,
-            origin: origin.clone(),
-            request,
-            query,
-            place,
-            events: Vec::new(),
-            polled: Vec::new(),
-            tailed: None,
-            note: None,
-        };
-        let result = rest::handle(&mut cx, route);
-        answered.events = cx.events;
-        answered.polled = cx.polled;
-        answered.tailed = cx.tailed;
-        answered.note = cx.note;
-        if let (Some(question), Ok(reply)) = (question.clone(), &result) {
-            let answer = Answer {
-                reply: reply.clone(),
-                polled: answered.polled.clone(),
-                tailed: answered.tailed,
-                note: answered.note.clone(),
-            };
-            kept.put(question, answer);
-        }
-        result
-    };
-    let mut reply = usage.refusal().unwrap_or_else(|| {
-        let result = handle(engine, answered);
-        result.unwrap_or_else(ApiError::into_reply)
-    });
-    reply.headers.reserve(HEADERS);
-    reply = with_scopes(engine, kept, token, route, reply);
-    usage.write_on(reply)
-}
-
-/// Which scopes the token has, and which one was needed.
-fn with_scopes(
-    engine: &Engine,
-    kept: &mut Kept,
-    token: TokenKey,
-    route: Route,
-    reply: Reply,
-) -> Reply {
-    let scopes = kept.scopes(&engine.token(token).scopes);
-    let reply = reply.with_header("x-oauth-scopes", scopes);
-    match route.scope() {
-        Some(scope) => reply.with_header("x-accepted-oauth-scopes", scope.as_str()),
-        None => reply,
+    let reply = reply.with_header("x-fake-buildkite-nearest-route", nearest.to_string());
+    let note = format!("no such route; nearest: {nearest}{hint}");
+    Answered {
+        unserved: Some(format!(
+            "{asked} is no route of Buildkite's; nearest: {nearest}{hint}"
+        )),
+        ..Answered::from(reply).noted(Some(note))
     }
 }
 
-/// Where the client reached the fake: URLs in bodies lead back there, or clients that follow them leave.
-fn origin_of(options: &Options, request: &Request) -> String {
-    match (&options.origin, request.header("host")) {
-        (None, Some(host)) => format!("http://{host}"),
-        // HTTP/1.0 may do without.
-        (Some(_), _) | (None, None) => options.origin().to_owned(),
+/// Buildkite has it, and this fake does not.
+fn unmodelled(request: &Request, template: &str) -> Answered {
+    let asked = format!("{} {template}", request.method);
+    Answered {
+        unserved: Some(format!("{asked} is not modelled by this fake")),
+        ..Answered::from(ApiError::unmodelled(&asked))
+            .noted(Some(format!("{template} is not modelled")))
     }
-}
-
-impl Options {
-    /// Where URLs begin for whoever did not come by one.
-    pub(crate) fn origin(&self) -> &str {
-        let own = || {
-            self.own_origin
-                .get()
-                .map_or("http://127.0.0.1", String::as_str)
-        };
-        self.origin.as_deref().unwrap_or_else(own)
-    }
-}
-
-/// Who it was and when, which everything that is answered says.
-fn stamp(engine: &Engine, kept: &mut Kept, ordinal: u64, reply: Reply) -> Reply {
-    let now = engine.now();
-    let id = ids::mint(engine.seed(), Kind::Request, ordinal, now);
-    reply
-        .with_header("x-request-id", id.to_string())
-        .with_header("x-runtime", "0.001000")
-        .with_header("date", kept.date(now))
-}
-
-/// The headers every answer of the API has.
-fn finish(engine: &Engine, kept: &mut Kept, ordinal: u64, mut reply: Reply) -> Reply {
-    let cache = match reply.header("etag") {
-        Some(_) => "max-age=0, private, must-revalidate",
-        None => "no-cache",
-    };
-    // What is done and has nothing to show is the same whatever is accepted: recorded with 204, and with the 201 of a
-    // webhook.
-    let is_bare = matches!(reply.status, 201 | 204) && reply.body.is_empty();
-    if !is_bare {
-        reply = reply.with_header("vary", "Accept");
-    }
-    let reply = reply
-        .with_header("cache-control", cache)
-        .with_header("access-control-allow-origin", "*")
-        .with_header(
-            "access-control-allow-methods",
-            "GET, POST, PUT, DELETE, OPTIONS",
-        )
-        .with_header(
-            "access-control-expose-headers",
-            "Link, RateLimit-Remaining, RateLimit-Limit, RateLimit-Reset, X-OAuth-Scopes",
-        )
-        .with_header("x-frame-options", "SAMEORIGIN")
-        .with_header("x-content-type-options", "nosniff")
-        .with_header("referrer-policy", "strict-origin-when-cross-origin");
-    stamp(engine, kept, ordinal, reply)
 }
 
 impl Cx<'_> {

@@ -46,11 +46,11 @@ pub(super) fn download(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let artifact = cx.artifact()?;
     let state = cx.engine.artifact(artifact).state;
     if state != ArtifactState::Finished {
-        cx.note = Some(format!("this artifact is `{state}`"));
+        cx.aside.note = Some(format!("this artifact is `{state}`"));
         return Err(ApiError::not_found("artifact"));
     }
     let (origin, note) = downloads::origin(&cx.origin, cx.request);
-    cx.note = note;
+    cx.aside.note = note;
     let url = format!("{origin}{}", downloads::path_to(cx.engine, artifact));
     let reply = Reply::json(302, wire::body(&DownloadJson { url: &url }));
     Ok(reply.with_header("location", url))

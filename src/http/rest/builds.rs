@@ -59,7 +59,8 @@ pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         with_test_engine: cx.query.flag("include_test_engine") == Some(true),
         ..Parts::default()
     };
-    cx.polled
+    cx.aside
+        .polled
         .extend(is_unfinished(cx.engine.build(build).state).then_some(build));
     let view = cx.view();
     let text = wire::build::text(&view, build, &parts);
@@ -225,7 +226,7 @@ fn list(cx: &mut Cx<'_>, scope: Scope) -> Result<Reply, ApiError> {
     let unfinished = shown
         .iter()
         .filter(|key| is_unfinished(cx.engine.build(**key).state));
-    cx.polled = unfinished.copied().collect();
+    cx.aside.polled = unfinished.copied().collect();
     let paused = paused(&cx.query);
     let attempts = attempts(&cx.query);
     let view = cx.view();

@@ -415,7 +415,7 @@ impl Cx<'_> {
                 let cluster = self.engine.cluster(key);
                 format!("{} (`{}`)", cluster.id, cluster.settings.name)
             });
-            self.note = Some(format!(
+            self.aside.note = Some(format!(
                 "there is no such cluster; this fake has {}",
                 listed(known)
             ));
@@ -446,7 +446,7 @@ impl Cx<'_> {
                 let queue = self.engine.cluster_queue(key);
                 format!("{} (`{}`)", queue.id, queue.key)
             });
-            self.note = Some(format!(
+            self.aside.note = Some(format!(
                 "there is no such queue; the cluster has {}",
                 listed(known)
             ));

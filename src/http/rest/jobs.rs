@@ -34,7 +34,8 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         .map(|(key, _)| (u64::from(key.row()), key))
         .collect();
     all.sort_unstable();
-    cx.polled
+    cx.aside
+        .polled
         .extend(is_unfinished(cx.engine.build(build).state).then_some(build));
     let view = cx.view();
     let shape = |key| job::piece(&view, key).front.clone();
@@ -154,7 +155,7 @@ impl Cx<'_> {
         let of = self.engine.job(job);
         let goes_on = !of.state.reported().is_terminal();
         if goes_on && is_unfinished(self.engine.build(of.build).state) {
-            self.polled.push(of.build);
+            self.aside.polled.push(of.build);
         }
     }
 

@@ -155,7 +155,7 @@ impl Cx<'_> {
         let job = self.job()?;
         let kind = self.engine.job(job).kind;
         if kind != JobType::Script {
-            self.note = Some(format!(
+            self.aside.note = Some(format!(
                 "this is a {kind} job; only script jobs have a log and an environment"
             ));
             return Err(ApiError::not_found("job"));
@@ -166,7 +166,7 @@ impl Cx<'_> {
     /// The client looks at a log that may still grow: that is a poll of its build.
     fn sees_log(&mut self, job: JobKey) {
         self.polls(job);
-        self.tailed = (!self.polled.is_empty()).then_some(job);
+        self.aside.tailed = (!self.aside.polled.is_empty()).then_some(job);
     }
 }
 

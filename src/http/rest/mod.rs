@@ -239,7 +239,7 @@ impl Cx<'_> {
         if let Some(key) = found.filter(|key| self.engine.opens(self.token, *key)) {
             return Ok(key);
         }
-        self.note = Some(if let Some(key) = found {
+        self.aside.note = Some(if let Some(key) = found {
             if self.engine.is_member(key, self.user) {
                 "the token was not granted this organization".to_owned()
             } else {
@@ -267,7 +267,7 @@ impl Cx<'_> {
         if let Some(key) = found.filter(|key| self.sees(*key)) {
             return Ok(key);
         }
-        self.note = Some(if found.is_some() {
+        self.aside.note = Some(if found.is_some() {
             "the user of the token has no team with this pipeline".to_owned()
         } else {
             let pipelines = self.engine.organization(organization).pipelines.iter();
@@ -310,7 +310,7 @@ impl Cx<'_> {
         let found = match self.id_of_build() {
             Some(id) => {
                 let note = "a build was asked for by its id; Buildkite documents numbers only";
-                self.note = Some(note.to_owned());
+                self.aside.note = Some(note.to_owned());
                 let mut builds = self.engine.activity(pipeline).builds.iter().copied();
                 builds.find(|key| self.engine.build(*key).id.0 == id)
             }
@@ -319,7 +319,7 @@ impl Cx<'_> {
         };
         found.ok_or_else(|| {
             let last = self.engine.activity(pipeline).last_number;
-            self.note = Some(format!(
+            self.aside.note = Some(format!(
                 "there is no such build; the pipeline has got as far as number {last}"
             ));
             ApiError::not_found("build")
