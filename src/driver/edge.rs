@@ -2,7 +2,7 @@
 //!
 //! Whatever waits holds neither the lock nor the fake, and looks again when something has changed.
 //!
-//! Elsewhere: who waits (`held`), the rules (`fault`), the answer itself (`driver`).
+//! Elsewhere: who waits (`held`), the rules (`fault`), the answer itself (`answer`).
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -200,7 +200,7 @@ impl World {
     }
 }
 
-/// A request that has no answer yet.
+/// A request that has no answer yet, as it may be kept.
 fn record(request: &Request, at: DateTime<Utc>, route: Option<Route>) -> RequestRecord {
     record_of(request, at, route).kept()
 }

@@ -10,9 +10,11 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 
-use super::PATIENCE;
 use crate::http::request::Request;
 use crate::vocabulary::span::instant;
+
+/// After how many polls at one instant a request is noted as one that waits in vain: 10.
+pub(super) const PATIENCE: usize = 10;
 
 /// Who asks for the same again and again while nothing happens. Part of the world: whoever goes back begins anew.
 #[derive(Debug, Clone, Default)]
