@@ -6,6 +6,9 @@ mod annotations;
 mod artifacts;
 mod build_lists;
 mod builds;
+mod cluster_maintainers;
+mod cluster_queues;
+mod cluster_tokens;
 mod clusters;
 mod jobs;
 mod logs;
@@ -129,22 +132,22 @@ pub(super) fn handle(cx: &mut Cx<'_>, route: Route) -> Result<Reply, ApiError> {
         Route::CreateCluster => clusters::create(cx),
         Route::UpdateCluster => clusters::update(cx),
         Route::DeleteCluster => clusters::delete(cx),
-        Route::ListClusterQueues => clusters::list_queues(cx),
-        Route::GetClusterQueue => clusters::get_queue(cx),
-        Route::CreateClusterQueue => clusters::create_queue(cx),
-        Route::UpdateClusterQueue => clusters::update_queue(cx),
-        Route::DeleteClusterQueue => clusters::delete_queue(cx),
-        Route::PauseQueueDispatch => clusters::pause_queue(cx),
-        Route::ResumeQueueDispatch => clusters::resume_queue(cx),
-        Route::ListClusterTokens => clusters::list_tokens(cx),
-        Route::GetClusterToken => clusters::get_token(cx),
-        Route::CreateClusterToken => clusters::create_token(cx),
-        Route::UpdateClusterToken => clusters::update_token(cx),
-        Route::RevokeClusterToken => clusters::revoke_token(cx),
-        Route::ListClusterMaintainers => clusters::list_maintainers(cx),
-        Route::GetClusterMaintainer => clusters::get_maintainer(cx),
-        Route::AddClusterMaintainer => clusters::add_maintainer(cx),
-        Route::RemoveClusterMaintainer => clusters::remove_maintainer(cx),
+        Route::ListClusterQueues => cluster_queues::list(cx),
+        Route::GetClusterQueue => cluster_queues::get(cx),
+        Route::CreateClusterQueue => cluster_queues::create(cx),
+        Route::UpdateClusterQueue => cluster_queues::update(cx),
+        Route::DeleteClusterQueue => cluster_queues::delete(cx),
+        Route::PauseQueueDispatch => cluster_queues::pause(cx),
+        Route::ResumeQueueDispatch => cluster_queues::resume(cx),
+        Route::ListClusterTokens => cluster_tokens::list(cx),
+        Route::GetClusterToken => cluster_tokens::get(cx),
+        Route::CreateClusterToken => cluster_tokens::create(cx),
+        Route::UpdateClusterToken => cluster_tokens::update(cx),
+        Route::RevokeClusterToken => cluster_tokens::revoke(cx),
+        Route::ListClusterMaintainers => cluster_maintainers::list(cx),
+        Route::GetClusterMaintainer => cluster_maintainers::get(cx),
+        Route::AddClusterMaintainer => cluster_maintainers::add(cx),
+        Route::RemoveClusterMaintainer => cluster_maintainers::remove(cx),
     }
 }
 
