@@ -18,9 +18,11 @@
 //! - How it goes on: [`change`] makes one job's transition and what belongs to it, [`settle`] follows the consequences, of
 //!   which [`trigger`] makes builds; [`tally`] counts, [`catalog`] knows which builds have what.
 //! - Who runs jobs: [`fleet`] is how agents come and go, [`concurrency`] whose turn it is, [`dispatch`] which agent gets
-//!   which job; [`judging`] says by which script, [`environment`] what its command finds, [`acts`] what that does meanwhile.
+//!   which job; [`attempts`] says by which script it goes, [`judging`] if a test is asked, [`environment`] what its command
+//!   finds, [`acts`] what that does meanwhile.
 //! - Who hears of it: [`notify`] is who would be told, [`webhook`] who is.
-//! - How it is moved: [`commands`] is what can be asked for; [`invariants`] is what must hold between two of them.
+//! - From outside: [`commands`] is what can be asked for and [`looks`] what can be looked at; [`invariants`] is what must hold
+//!   whenever somebody looks.
 
 pub(crate) mod account;
 pub(crate) mod acts;
@@ -28,6 +30,7 @@ pub(crate) mod admission;
 pub(crate) mod agent;
 pub(crate) mod annotation;
 pub(crate) mod artifact;
+mod attempts;
 pub(crate) mod build;
 pub(crate) mod catalog;
 pub(crate) mod change;
@@ -49,6 +52,7 @@ pub(crate) mod job;
 pub(crate) mod judging;
 pub(crate) mod list;
 pub(crate) mod log;
+mod looks;
 pub(crate) mod markdown;
 mod notify;
 pub(crate) mod pipeline;
@@ -86,7 +90,6 @@ use crate::engine::change::Expiry;
 use crate::engine::cluster::Clusters;
 use crate::engine::concurrency::{GroupKey, Place};
 use crate::engine::dispatch::Turn;
-use crate::engine::graph::StepRun;
 use crate::engine::index::Index;
 use crate::engine::job::{Job, JobKey};
 use crate::engine::judging::Judging;
@@ -95,13 +98,12 @@ use crate::engine::pipeline::{Activity, Pipeline, PipelineKey};
 use crate::engine::schedule::{Schedule, ScheduleKey};
 use crate::engine::step_upload::StepUploads;
 use crate::engine::table::Table;
-use crate::engine::tally::Tally;
 use crate::engine::team::Teams;
-use crate::engine::timers::{Subject, Timer, Timers};
+use crate::engine::timers::{Timer, Timers};
 use crate::engine::webhook::{Notice, Webhook, WebhookKey};
 use crate::script::Scripts;
-use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
-use crate::vocabulary::ids::{self, AnnotationId, ArtifactId, JobId, Kind, ScheduleId, UserId};
+use crate::vocabulary::event::{Event, EventKind};
+use crate::vocabulary::ids::{self, AnnotationId, ArtifactId, JobId, Kind, ScheduleId};
 use crate::vocabulary::webhook::WebhookEvents;
 
 /// How many jobs a build can have where limits are enforced: 4,000.
@@ -348,221 +350,6 @@ impl Engine {
 
     pub(crate) fn timers(&self) -> &Timers {
         &self.timers
-    }
-
-    // --- Reading -----------------------------------------------------------------------------------------------------
-
-    pub(crate) fn organizations(&self) -> impl Iterator<Item = (OrganizationKey, &Organization)> {
-        self.organizations.iter()
-    }
-
-    pub(crate) fn organization(&self, key: OrganizationKey) -> &Organization {
-        self.organizations.get(key)
-    }
-
-    pub(crate) fn organization_by_slug(&self, slug: &str) -> Option<OrganizationKey> {
-        self.organizations
-            .iter()
-            .find(|(_, organization)| &*organization.slug == slug)
-            .map(|(key, _)| key)
-    }
-
-    pub(crate) fn user(&self, key: UserKey) -> &User {
-        self.users.get(key)
-    }
-
-    pub(crate) fn user_by_id(&self, id: UserId) -> Option<UserKey> {
-        self.users
-            .iter()
-            .find(|(_, user)| user.id == id)
-            .map(|(key, _)| key)
-    }
-
-    pub(crate) fn token(&self, key: TokenKey) -> &Token {
-        self.tokens.get(key)
-    }
-
-    pub(crate) fn token_by_secret(&self, secret: &str) -> Option<TokenKey> {
-        self.tokens
-            .iter()
-            .find(|(_, token)| token.secret == secret)
-            .map(|(key, _)| key)
-    }
-
-    pub(crate) fn pipeline(&self, key: PipelineKey) -> &Pipeline {
-        self.pipelines.get(key)
-    }
-
-    pub(crate) fn find_pipeline(&self, key: PipelineKey) -> Option<&Pipeline> {
-        self.pipelines.find(key)
-    }
-
-    pub(crate) fn scripts_of(&self, key: PipelineKey) -> &Scripts {
-        self.scripts.get(key)
-    }
-
-    pub(crate) fn pipeline_version(&self, key: PipelineKey) -> u64 {
-        self.pipelines.version(key)
-    }
-
-    /// Changes with everything that names and addresses may depend on: which pipelines, clusters and queues there are,
-    /// and what is set on them.
-    pub(crate) fn places_version(&self) -> u64 {
-        self.pipelines.writes() + self.clusters.writes()
-    }
-
-    pub(crate) fn activity(&self, key: PipelineKey) -> &Activity {
-        self.activity.get(key)
-    }
-
-    pub(crate) fn activity_version(&self, key: PipelineKey) -> u64 {
-        self.activity.version(key)
-    }
-
-    pub(crate) fn pipeline_by_slug(
-        &self,
-        organization: OrganizationKey,
-        slug: &str,
-    ) -> Option<PipelineKey> {
-        self.slugs.get(&(organization, Arc::from(slug))).copied()
-    }
-
-    pub(crate) fn build(&self, key: BuildKey) -> &Build {
-        self.builds.get(key)
-    }
-
-    pub(crate) fn find_build(&self, key: BuildKey) -> Option<&Build> {
-        self.builds.find(key)
-    }
-
-    pub(crate) fn build_version(&self, key: BuildKey) -> u64 {
-        self.builds.version(key)
-    }
-
-    /// All builds, oldest first.
-    pub(crate) fn builds(&self) -> impl DoubleEndedIterator<Item = BuildKey> + '_ {
-        self.builds.iter().map(|(key, _)| key)
-    }
-
-    /// The builds of a pipeline that are not over, oldest first.
-    pub(crate) fn open_builds(&self, pipeline: PipelineKey) -> impl Iterator<Item = BuildKey> + '_ {
-        let first = (pipeline, table::Key::from_row(0));
-        let all = self.open.iter_from(&first).map(|(place, ())| *place);
-        all.take_while(move |(of, _)| *of == pipeline)
-            .map(|(_, build)| build)
-    }
-
-    /// All builds that are not over, oldest first.
-    pub(crate) fn all_open_builds(&self) -> Vec<BuildKey> {
-        let mut all: Vec<_> = self.open.iter().map(|((_, build), ())| *build).collect();
-        all.sort_unstable();
-        all
-    }
-
-    pub(crate) fn build_by_number(&self, pipeline: PipelineKey, number: u64) -> Option<BuildKey> {
-        let builds = &self.activity.get(pipeline).builds;
-        // Numbers only ever grow, so the list is sorted by them.
-        let (mut low, mut high) = (0, builds.len());
-        while low < high {
-            let middle = usize::midpoint(low, high);
-            let key = *builds.get(middle)?;
-            match self.builds.get(key).number.cmp(&number) {
-                std::cmp::Ordering::Equal => return Some(key),
-                std::cmp::Ordering::Less => low = middle + 1,
-                std::cmp::Ordering::Greater => high = middle,
-            }
-        }
-        None
-    }
-
-    pub(crate) fn job(&self, key: JobKey) -> &Job {
-        self.jobs.get(key)
-    }
-
-    pub(crate) fn find_job(&self, key: JobKey) -> Option<&Job> {
-        self.jobs.find(key)
-    }
-
-    pub(crate) fn job_version(&self, key: JobKey) -> u64 {
-        self.jobs.version(key)
-    }
-
-    pub(crate) fn job_by_id(&self, id: JobId) -> Option<JobKey> {
-        self.job_ids.get(&id).copied()
-    }
-
-    /// Every attempt of every step, in the order of the steps.
-    pub(crate) fn jobs_of(&self, build: BuildKey) -> impl Iterator<Item = (JobKey, &Job)> {
-        let steps = self.steps(build);
-        steps
-            .flat_map(|step| step.jobs.iter())
-            .map(|key| (*key, self.jobs.get(*key)))
-    }
-
-    pub(crate) fn build_ref(&self, key: BuildKey) -> BuildRef {
-        let build = self.builds.get(key);
-        let slug = &self.pipelines.get(build.pipeline).slug;
-        BuildRef {
-            pipeline: Arc::clone(slug),
-            number: build.number,
-            id: build.id,
-        }
-    }
-
-    pub(crate) fn job_ref(&self, key: JobKey) -> JobRef {
-        let job = self.jobs.get(key);
-        let name = self.name_of(job);
-        JobRef {
-            build: self.build_ref(job.build),
-            name,
-            attempt: job.attempt,
-            id: job.id,
-        }
-    }
-
-    /// What happens when a timer fires, as a sentence without an end.
-    pub(crate) fn describe(&self, timer: Timer) -> String {
-        match timer.subject() {
-            Subject::Job(job) => {
-                let job = self.job_ref(job);
-                format!("{} {} {}", job.build, job.name, timer.word())
-            }
-            Subject::Schedule(schedule) => {
-                format!("{} {}", self.schedule_ref(schedule), timer.word())
-            }
-            Subject::Agent(agent) => format!("{} {}", self.agent_ref(agent), timer.word()),
-        }
-    }
-
-    /// How people call a job: as its step, and one of several by what its own label became.
-    pub(crate) fn name_of(&self, job: &Job) -> Arc<str> {
-        let step = self.step_of(job);
-        if Arc::ptr_eq(&job.spec, &step.step) {
-            return Arc::clone(&step.name);
-        }
-        let label = graph::label_of(&job.spec).filter(|label| !label.is_empty());
-        label.unwrap_or_else(|| graph::name_of(&job.spec)).into()
-    }
-
-    pub(crate) fn step_of(&self, job: &Job) -> &StepRun {
-        self.step(job.build, job.step)
-    }
-
-    /// A step of a build that is known to have it.
-    #[track_caller]
-    pub(crate) fn step(&self, build: BuildKey, step: usize) -> &StepRun {
-        let steps = &self.progress.get(build).steps;
-        steps.get(step).expect("a step of the build")
-    }
-
-    /// The steps of a build in the order in which they stand.
-    pub(crate) fn steps(&self, build: BuildKey) -> impl ExactSizeIterator<Item = &StepRun> {
-        let order = self.progress.get(build).order.iter();
-        order.map(move |step| self.step(build, *step))
-    }
-
-    pub(crate) fn tally(&self, build: BuildKey) -> Tally {
-        self.progress.get(build).tally
     }
 
     // --- Setting up --------------------------------------------------------------------------------------------------

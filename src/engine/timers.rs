@@ -1,11 +1,14 @@
-//! Due things, in the one order in which they fire: by instant, then by the order in which they were armed.
+//! Due things, in the one order in which they fire: by instant, then by the order in which they were armed; and what each
+//! is when it does.
 
 use chrono::{DateTime, Utc};
 
-use crate::engine::agent::AgentKey;
+use crate::engine::Engine;
+use crate::engine::agent::{self, AgentKey};
 use crate::engine::index::Index;
-use crate::engine::job::JobKey;
+use crate::engine::job::{Event, JobKey};
 use crate::engine::schedule::ScheduleKey;
+use crate::vocabulary::exit::Exit;
 
 /// Names one armed timer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +160,28 @@ impl Timers {
     #[cfg(any(test, fuzzing))]
     pub(crate) fn progress(&self) -> usize {
         self.progress
+    }
+}
+
+impl Engine {
+    /// Carries out what became due.
+    pub(super) fn fire(&mut self, timer: Timer) {
+        match timer {
+            Timer::PickUp(job) => self.pick_up(job),
+            Timer::Act(job) => self.act(job),
+            Timer::End(job) => self.end(job),
+            Timer::TimeOut(job) => self.must_change(job, Event::TimeOut),
+            Timer::GraceEnds(job) => self.must_finish(job, Exit::stopped()),
+            Timer::Expire(job) => self.must_change(job, Event::Expire),
+            Timer::Slot(schedule) => self.come_due(schedule),
+            Timer::LoseAgent(agent) => self.lose_agent(agent),
+            Timer::Resume(agent) => self.change_agent(agent, agent::Event::Resume),
+        }
+    }
+
+    fn must_finish(&mut self, job: JobKey, exit: Exit) {
+        self.finish(job, exit)
+            .unwrap_or_else(|illegal| panic!("a timer outlived its state: {illegal}"));
     }
 }
 
