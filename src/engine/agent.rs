@@ -1,13 +1,16 @@
 //! Agents: who runs jobs, and every state one can be in. The default fleet is simulated and has no end.
 //!
-//! Elsewhere: which job goes to which agent (`dispatch`); what follows from a transition (`fleet`).
+//! Elsewhere: which jobs it may run (`rules`), and who of them has none (`idle`); which job goes to which agent
+//! (`dispatch`); what follows from a transition (`fleet`).
 //! Not modelled: `never_connected`. Agents are registered and connect in one instant.
 //! Source: Buildkite docs, "Agents API"; "Agent life cycle"; "Pause and resume an agent"; "Agent webhook events".
+
+mod idle;
+mod rules;
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rpds::RedBlackTreeMapSync;
 
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::cluster::QueueKey;
@@ -17,6 +20,9 @@ use crate::engine::table::key;
 use crate::engine::timers::TimerKey;
 use crate::vocabulary::ids::AgentId;
 use crate::vocabulary::states::AgentState;
+
+pub(crate) use idle::Idle;
+pub(crate) use rules::{fits, fits_in_queue, is_queue, tags_for, tags_in_queue};
 
 key! {
     /// An agent, by the order of creation.
@@ -288,137 +294,6 @@ pub(crate) enum Fleet {
     Nobody,
 }
 
-/// The agents that have nothing to do, by what they offer: whoever looks for one looks at the few different offers.
-/// None of them is here without an agent.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Idle(RedBlackTreeMapSync<Offer, Index<AgentKey, ()>>);
-
-impl Idle {
-    pub(crate) fn new() -> Self {
-        Self(RedBlackTreeMapSync::new_sync())
-    }
-
-    pub(crate) fn add(&mut self, offer: Offer, agent: AgentKey) {
-        if let Some(agents) = self.0.get_mut(&offer) {
-            agents.insert(agent, ());
-            return;
-        }
-        let mut agents = Index::new();
-        agents.insert(agent, ());
-        self.0.insert_mut(offer, agents);
-    }
-
-    /// Takes the longest-known idle agent with exactly this offer.
-    pub(crate) fn take(&mut self, offer: &Offer) -> Option<AgentKey> {
-        let (agent, ()) = self.0.get(offer)?.first()?;
-        let agent = *agent;
-        self.remove(offer, agent);
-        Some(agent)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// Every offer, and who makes it.
-    pub(crate) fn by_offer(
-        &self,
-    ) -> impl Iterator<Item = (&Offer, impl Iterator<Item = AgentKey> + '_)> {
-        self.0.iter().map(|(offer, agents)| {
-            let agents = agents.iter().map(|(agent, ())| *agent);
-            (offer, agents)
-        })
-    }
-
-    pub(crate) fn remove(&mut self, offer: &Offer, agent: AgentKey) {
-        let Some(agents) = self.0.get_mut(offer) else {
-            return;
-        };
-        agents.remove(&agent);
-        if agents.is_empty() {
-            self.0.remove_mut(offer);
-        }
-    }
-
-    #[cfg(test)]
-    pub(crate) fn all(&self) -> impl Iterator<Item = AgentKey> + '_ {
-        self.by_offer().flat_map(|(_, agents)| agents)
-    }
-
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn contains(&self, offer: &Offer, agent: AgentKey) -> bool {
-        let agents = self.0.get(offer);
-        agents.is_some_and(|agents| agents.contains(&agent))
-    }
-}
-
-/// Whether an agent with these tags may run a job with these query rules: all of them have to match.
-///
-/// `key=value` asks for that tag, `key=*` and a bare `key` for any value. A job that names no queue is in `default`,
-/// and so is an agent without one.
-pub(crate) fn fits(rules: &[String], tags: &[String]) -> bool {
-    let queue = |of: &[String]| {
-        !of.iter()
-            .any(|one| one == "queue" || one.starts_with("queue="))
-    };
-    let has = |rule: &str| match rule.split_once('=') {
-        Some((key, "*")) => tags
-            .iter()
-            .any(|tag| tag.split_once('=').is_some_and(|(known, _)| known == key)),
-        Some(_) => tags.iter().any(|tag| tag == rule),
-        None => tags
-            .iter()
-            .any(|tag| tag.split_once('=').is_some_and(|(known, _)| known == rule)),
-    };
-    let in_default = queue(tags) || tags.iter().any(|tag| tag == "queue=default");
-    rules
-        .iter()
-        .all(|rule| has(rule) || (rule == "queue=default" && in_default))
-        && (!queue(rules) || in_default)
-}
-
-/// Whether an agent with these tags may run a job with these query rules, once they are in the same queue of a cluster.
-pub(crate) fn fits_in_queue(rules: &[String], tags: &[String]) -> bool {
-    let others: Vec<_> = rules
-        .iter()
-        .filter(|rule| !is_queue(rule))
-        .cloned()
-        .collect();
-    // `default` is where all that name no queue meet.
-    let tags: Vec<_> = tags.iter().filter(|tag| !is_queue(tag)).cloned().collect();
-    fits(&others, &tags)
-}
-
-/// The tags of a simulated agent for these query rules in a queue of a cluster.
-pub(crate) fn tags_in_queue(rules: &[String], key: &str) -> Arc<[String]> {
-    let others = rules.iter().filter(|rule| !is_queue(rule)).cloned();
-    let queue = format!("queue={key}");
-    tags_for(&std::iter::once(queue).chain(others).collect::<Vec<_>>())
-}
-
-/// Whether a rule or a tag is about the queue.
-pub(crate) fn is_queue(text: &str) -> bool {
-    text == "queue" || text.starts_with("queue=")
-}
-
-/// The tags of a simulated agent for these query rules: the rules themselves, in the queue they name or in `default`.
-///
-/// A rule without a value (`key=*`, or a bare key) asks for any, so the agent carries one.
-pub(crate) fn tags_for(rules: &[String]) -> Arc<[String]> {
-    let mut tags: Vec<String> = rules
-        .iter()
-        .map(|rule| match rule.split_once('=') {
-            Some((key, "*")) => format!("{key}=any"),
-            Some(_) => rule.clone(),
-            None => format!("{rule}=any"),
-        })
-        .collect();
-    if !tags.iter().any(|tag| tag.starts_with("queue=")) {
-        tags.insert(0, "queue=default".to_owned());
-    }
-    tags.into()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -537,95 +412,5 @@ mod tests {
             };
             assert_eq!(agent.queue(), queue);
         }
-    }
-
-    #[test]
-    fn an_idle_agent_is_taken_once_and_only_for_its_tags() {
-        let offer = |organization, rules: &[String]| Offer {
-            organization: OrganizationKey::from_row(organization),
-            queue: None,
-            tags: tags_for(rules),
-        };
-        let (deploy, default) = (offer(0, &["queue=deploy".to_owned()]), offer(0, &[]));
-        let elsewhere = offer(1, &["queue=deploy".to_owned()]);
-        let clustered = Offer {
-            queue: Some(QueueKey::from_row(0)),
-            ..deploy.clone()
-        };
-        let mut idle = Idle::new();
-        idle.add(deploy.clone(), AgentKey::from_row(4));
-        assert_eq!(idle.take(&default), None);
-        assert_eq!(idle.take(&elsewhere), None);
-        assert_eq!(idle.take(&clustered), None);
-        assert_eq!(idle.take(&deploy), Some(AgentKey::from_row(4)));
-        assert_eq!(idle.take(&deploy), None);
-    }
-
-    #[test]
-    fn an_agent_takes_what_all_rules_allow() {
-        let table = [
-            ("", "", true),
-            ("", "queue=default", true),
-            ("", "queue=deploy", false),
-            ("queue=deploy", "queue=deploy os=linux", true),
-            ("queue=deploy", "os=linux", false),
-            ("queue=default", "os=linux", true),
-            ("os=linux", "os=linux", true),
-            ("os=linux", "os=linux queue=deploy", false),
-            ("os=linux queue=deploy", "os=linux queue=deploy", true),
-            ("os=*", "os=mac", true),
-            ("os", "os=mac", true),
-            ("os=*", "arch=arm64", false),
-            ("os=l*", "os=linux", false),
-            ("os=linux", "os=mac os=linux", true),
-            ("queue=*", "queue=deploy", true),
-        ];
-        for (rules, tags, expected) in table {
-            let words = |text: &str| {
-                text.split_whitespace()
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            };
-            assert_eq!(
-                fits(&words(rules), &words(tags)),
-                expected,
-                "{rules} on {tags}"
-            );
-        }
-    }
-
-    #[test]
-    fn in_a_queue_the_other_rules_decide() {
-        let words = |text: &str| {
-            text.split_whitespace()
-                .map(str::to_owned)
-                .collect::<Vec<_>>()
-        };
-        for (rules, tags, expected) in [
-            ("", "queue=deploy", true),
-            ("queue=deploy", "queue=deploy os=linux", true),
-            ("queue=*", "queue=deploy", true),
-            ("queue=deploy os=linux", "queue=deploy os=linux", true),
-            ("queue=deploy os=linux", "queue=deploy", false),
-            ("os=*", "os=mac", true),
-        ] {
-            let fits = fits_in_queue(&words(rules), &words(tags));
-            assert_eq!(fits, expected, "{rules} on {tags}");
-        }
-        let tags = tags_in_queue(&words("os=linux queue=* gpu"), "deploy");
-        assert_eq!(tags.join(" "), "queue=deploy os=linux gpu=any");
-    }
-
-    #[test]
-    fn an_agent_without_a_queue_is_in_default() {
-        let tags = |rules: &[&str]| {
-            tags_for(&rules.iter().map(ToString::to_string).collect::<Vec<_>>()).join(" ")
-        };
-        assert_eq!(tags(&[]), "queue=default");
-        assert_eq!(
-            tags(&["os=linux", "gpu=*"]),
-            "queue=default os=linux gpu=any"
-        );
-        assert_eq!(tags(&["queue=deploy"]), "queue=deploy");
     }
 }
