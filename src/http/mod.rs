@@ -9,7 +9,7 @@
 //! - The edge: `server` is a port and its thread, `connection` one connection, `io` the bytes under it, `spelling` the
 //!   headers of replies as HTTP has them; `wreck` is what a fault does to a reply on its way out, `failures` what went wrong
 //!   on our side.
-//! - What comes and what goes: `request` and `reply`; `query` and `json` are how a request speaks.
+//! - What comes and what goes: `request` and `reply`; `query`, `json` and its `fields` are how a request speaks.
 //! - The way: `router` says which endpoint it is, and `unmodelled` which ones are Buildkite's and not ours; `auth` who asks,
 //!   `rates` how often; `rest` has a function for each endpoint, with `pagination` and `cursor` for lists and `accept` for
 //!   forms; `graphql`, `pages` and `downloads` go their own ways; `error` is every refusal, word for word, and `faults` what
@@ -31,6 +31,7 @@ pub(crate) mod downloads;
 mod error;
 pub(crate) mod failures;
 mod faults;
+mod fields;
 mod graphql;
 mod headers;
 mod io;

@@ -8,7 +8,7 @@ use crate::engine::agent::{Agent, AgentKey, PAUSE_MINUTES};
 use crate::engine::commands::{Force, PauseAgent, ResumeAgent, StopAgent};
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::vocabulary::ids::AgentId;

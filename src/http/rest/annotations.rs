@@ -6,7 +6,7 @@ use crate::engine::annotation::{Annotation, AnnotationKey, Subject};
 use crate::engine::commands::{Annotate, DeleteAnnotation};
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::reply::Reply;
 use crate::script;
 use crate::vocabulary::access::Access;

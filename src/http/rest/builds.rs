@@ -12,7 +12,7 @@ use crate::engine::commands::{
 use crate::engine::job::Job;
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::pagination::Page;
 use crate::http::query::Query;
 use crate::http::reply::Reply;

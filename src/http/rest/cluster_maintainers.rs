@@ -7,7 +7,7 @@ use crate::engine::cluster::{Invalid, Maintainer, MaintainerKey, NotValid};
 use crate::engine::commands::{AddMaintainer, RemoveMaintainer};
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::reply::Reply;
 use crate::http::rest::clusters::gone;
 use crate::vocabulary::ids::{TeamId, UserId};

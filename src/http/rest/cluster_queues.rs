@@ -10,7 +10,7 @@ use crate::engine::commands::{
 };
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::reply::Reply;
 use crate::http::rest::clusters::gone;
 use crate::http::rest::listed;

@@ -8,7 +8,7 @@ use crate::engine::cluster::ClusterTokenKey;
 use crate::engine::commands::{CreateClusterToken, RevokeClusterToken, UpdateClusterToken};
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::query;
 use crate::http::reply::Reply;
 use crate::http::rest::clusters::gone;

@@ -14,7 +14,7 @@ use crate::engine::cluster::{ClusterKey, ClusterSettings, NotValid};
 use crate::engine::commands::{CreateCluster, DeleteCluster, UpdateCluster};
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::reply::Reply;
 use crate::http::rest::cluster_maintainers::maintainer;
 use crate::http::rest::listed;

@@ -10,7 +10,7 @@ use crate::engine::table::Key as _;
 use crate::http::Cx;
 use crate::http::cursor::{ListId, Window};
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::http::rest::builds::is_unfinished;

@@ -8,7 +8,7 @@ use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::commands::{RemoveMember, UpdateMember};
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::reply::Reply;
 use crate::vocabulary::ids::UserId;
 use crate::vocabulary::role::{MemberRole, SsoMode};

@@ -7,7 +7,7 @@ use crate::engine::pipeline::PipelineKey;
 use crate::engine::schedule::{Cronline, ScheduleKey, Settings};
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::reply::Reply;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::ScheduleId;

@@ -7,7 +7,7 @@ use crate::engine::commands::{AddTeamMember, NotAdded, RemoveTeamMember, UpdateT
 use crate::engine::team::TeamKey;
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::reply::Reply;
 use crate::vocabulary::ids::UserId;
 use crate::vocabulary::role::TeamRole;

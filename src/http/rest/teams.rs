@@ -8,7 +8,7 @@ use crate::engine::commands::{CreateTeam, DeleteTeam, EnableTeams, UpdateTeam};
 use crate::engine::team::{TeamKey, TeamSettings};
 use crate::http::Cx;
 use crate::http::error::ApiError;
-use crate::http::json::Fields;
+use crate::http::fields::Fields;
 use crate::http::reply::Reply;
 use crate::vocabulary::ids::{TeamId, UserId};
 use crate::vocabulary::role::{TeamPrivacy, TeamRole};
