@@ -3,9 +3,17 @@
 //! Two readers are acted out, one after the other: the agent's (YAML and go-pipeline), which fails before anything is
 //! sent, and the server's, which answers 422. Between them `$` expressions are filled in.
 //!
-//! The way through: `yaml` (with `scalar`, `mapping`, `syntax`) makes a tree (`node`), `agent` refuses what no agent
-//! reads, `definition` keeps it, `interpolate` (with `expansion`) fills it, `steps` (with `kind`, `properties` and a
-//! file for every kind and every larger attribute) makes it a [`Pipeline`].
+//! The map:
+//!
+//! - From text to a tree: `yaml` reads, with `scalar`, `mapping` and `syntax`; `node` is the tree. `agent` refuses what
+//!   no agent reads, `definition` keeps it, `interpolate` fills it, with `expansion` and `interpolate_steps`. `json` is
+//!   what is kept of it as it came, and `written` the tree as YAML again.
+//! - From a tree to steps: `steps`, by their `kind` and its `properties`; `command`, `manual`, `trigger` and `group`
+//!   are kinds, `common` what all of them have, `attributes` how one is read.
+//! - Attributes with a file of their own: `branches`, `concurrency`, `conditional` (the language of `if`), `filters`,
+//!   `if_changed`, `matrix` and its `tokens`, `notify`, `plugins`, `retry`, `secrets`, `skip`, `soft_fail`.
+//! - Besides: `answers` is what people fill into a step, `visual` steps from before YAML, `limits` what some
+//!   organizations are held to, `error` every refusal; `corpus` tries real files.
 //!
 //! Elsewhere: what steps do once they are jobs (`engine`), how a refusal travels (`http`). Merging a group's `if` and
 //! `skip` into its steps, and what `if`, `branches` and `if_changed` mean, are not done here.
@@ -286,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    #[allow(clippy::too_many_lines)] // one long table
+    #[expect(clippy::too_many_lines, reason = "one long table")]
     fn garbage_never_panics() {
         const PIECES: [&str; 62] = [
             "steps",

@@ -4,6 +4,14 @@
 //! Everything a body shows is taken through a [`View`], which remembers the version of each record it was asked for: the
 //! fingerprint of a body is the list of what went into it.
 //!
+//! The map:
+//!
+//! - The shapes of what there is, each called as in the engine: `account`, `agent`, `annotation`, `artifact`, `build`,
+//!   `cluster`, `environment`, `job`, `log`, `pipeline` and its `provider`, `schedule`, `step_upload`, `team`; `graphql` and
+//!   `webhook` show some of it in ways of their own.
+//! - How bytes come about: `writer` writes a shape, `text` puts a body together, `shelf` keeps what was written, and
+//!   `terminal` is a log as HTML.
+//!
 //! Elsewhere: which shape answers which request (`http::rest`).
 //! Source: Buildkite docs, "REST API"; key order from recorded responses.
 
