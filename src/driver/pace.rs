@@ -49,7 +49,7 @@ impl Pace {
     }
 
     /// Exact at a speed of one: nothing is rounded on the way from tokio's clock to the fake's.
-    #[allow(clippy::float_cmp, reason = "one is exact")]
+    #[expect(clippy::float_cmp, reason = "one is exact")]
     fn passed(&self, real: Duration) -> TimeDelta {
         let passed = if self.speed == 1.0 {
             Ok(real)
@@ -60,7 +60,7 @@ impl Pace {
         passed.unwrap_or(TimeDelta::MAX)
     }
 
-    #[allow(clippy::float_cmp, reason = "one is exact")]
+    #[expect(clippy::float_cmp, reason = "one is exact")]
     fn takes(&self, passed: Duration) -> Option<Duration> {
         if self.speed == 1.0 {
             return Some(passed);

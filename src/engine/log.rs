@@ -5,7 +5,7 @@
 //! a copy; what was printed is that without what the agent adds. What a script will print is written out when somebody
 //! first reads it, and once (`stretch`). How long all of it is, is known without looking.
 //!
-//! Elsewhere: how a script's lines are spread over time (`dispatch`), what the API shows (`wire::log`).
+//! Elsewhere: how a script's lines are spread over time (`attempts`), what the API shows (`wire::log`).
 //! Source: recorded logs of 2023 and 2025; buildkite-agent, which sends no header times when it stamps lines.
 
 mod stretch;

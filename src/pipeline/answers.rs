@@ -155,7 +155,7 @@ mod tests {
         let Some(Step::Block(step)) = pipeline.steps.pop() else {
             panic!("a block step")
         };
-        #[allow(clippy::type_complexity)] // key, values
+        #[expect(clippy::type_complexity, reason = "keys with values")]
         let cases: [(&[(&str, &[&str])], &str); 13] = [
             (&[("name", &["x"])], "name=x note= level=5 one=a many="),
             (

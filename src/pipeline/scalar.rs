@@ -40,7 +40,7 @@ fn obey(wanted: &str, text: &str, value: Value) -> Result<Value, String> {
         return Ok(value);
     }
     if let (Value::Int(number), "float") = (&value, wanted) {
-        #[allow(clippy::cast_precision_loss)] // as Go does
+        #[expect(clippy::cast_precision_loss, reason = "as Go does")]
         return Ok(Value::Float(*number as f64));
     }
     Err(format!(

@@ -25,7 +25,7 @@ pub(super) const MAX_JOBS: u32 = 10_000;
 
 /// One item of `steps`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(clippy::large_enum_variant)] // most are commands
+#[expect(clippy::large_enum_variant, reason = "most are commands")]
 pub(crate) enum Step {
     Command(CommandStep),
     Wait(WaitStep),

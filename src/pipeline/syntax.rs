@@ -25,7 +25,6 @@ pub(super) fn syntax_error(error: &ScanError) -> PipelineError {
             let close = if *open == '[' { ']' } else { '}' };
             format!("did not find expected ',' or '{close}'")
         }
-        #[allow(clippy::wildcard_enum_match_arm)] // a foreign enum
         (None, kind) => spelled_out(&format!("{kind:?}")),
     };
     PipelineError::parse(at, format!("line {}: {words}", at.line))

@@ -139,7 +139,7 @@ struct Size {
 
 impl Loader {
     /// Takes one event; gives the root once its document is over.
-    #[allow(clippy::wildcard_enum_match_arm)] // variants behind features
+    #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum")]
     fn take(&mut self, event: Event<'_>, at: Position) -> Result<Option<Node>, PipelineError> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {

@@ -4,7 +4,7 @@
 //! matches a job decides, so a test can override what its set-up said. Attempts count along retries and rebuilds; the
 //! last one of a rule repeats.
 //!
-//! Elsewhere: when a script takes effect and who asks for it (`engine::dispatch`), the methods a test calls (`fake`).
+//! Elsewhere: when a script takes effect and who asks for it (`engine::attempts`), the methods a test calls (`fake`).
 
 mod annotation;
 mod artifact;

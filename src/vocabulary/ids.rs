@@ -79,7 +79,7 @@ pub(crate) fn letters(seed: u64, kind: Kind, ordinal: u64, count: usize) -> Stri
 pub(crate) fn chance(seed: u64, kind: Kind, lane: u64, draw: u64) -> f64 {
     let [state, _] = lanes(mix(seed) ^ lane, kind, draw);
     // The 53 bits that a float holds exactly.
-    #[allow(clippy::cast_precision_loss, reason = "53 bits are exact")]
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
     let numerator = (state >> 11) as f64;
     numerator / 9_007_199_254_740_992.0
 }

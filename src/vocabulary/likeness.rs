@@ -54,7 +54,7 @@ fn jaro_winkler(left: &str, right: &str) -> f64 {
     jaro + prefix * 0.1 * (1.0 - jaro)
 }
 
-#[allow(clippy::cast_precision_loss)] // names are short
+#[expect(clippy::cast_precision_loss, reason = "names are short")]
 fn jaro(left: &str, right: &str) -> f64 {
     let left: Vec<char> = left.chars().take(LONGEST_NAME).collect();
     let right: Vec<char> = right.chars().collect();

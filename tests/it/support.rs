@@ -106,7 +106,6 @@ impl Client {
         }
     }
 
-    /// Gives a redirect as the answer it is.
     /// The same one, who asks where another does.
     pub(crate) fn at(&self, other: &Self) -> Self {
         Self {
@@ -115,6 +114,7 @@ impl Client {
         }
     }
 
+    /// Gives a redirect as the answer it is.
     pub(crate) fn without_redirects(&self) -> Self {
         let builder = reqwest::blocking::Client::builder();
         let builder = builder.redirect(reqwest::redirect::Policy::none());
