@@ -72,7 +72,6 @@ pub(crate) mod timers;
 mod trigger;
 pub(crate) mod webhook;
 
-use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -96,6 +95,7 @@ use crate::engine::judging::Judging;
 use crate::engine::log::{Log, LogForm};
 use crate::engine::pipeline::{Activity, Pipeline, PipelineKey};
 use crate::engine::schedule::{Schedule, ScheduleKey};
+use crate::engine::settle::Agenda;
 use crate::engine::step_upload::StepUploads;
 use crate::engine::table::Table;
 use crate::engine::team::Teams;
@@ -128,30 +128,6 @@ pub(crate) trait Command {
     type Refused;
 
     fn apply(self, engine: &mut Engine) -> Result<Self::Output, Self::Refused>;
-}
-
-/// What a change made necessary and is not done yet. Empty whenever nobody is inside the engine.
-#[derive(Debug, Clone, Default)]
-struct Agenda {
-    /// Steps whose answer may have changed. They are asked in rounds: what a round leads to is for the next one.
-    steps: Vec<(BuildKey, usize)>,
-    /// What is left of a round, in the order in which the steps stand in their builds.
-    round: VecDeque<(BuildKey, usize)>,
-    /// Steps that seem to have nothing left to do.
-    finished: VecDeque<(BuildKey, usize)>,
-    builds: BTreeSet<BuildKey>,
-    /// New builds, which older ones of their branch may make way for.
-    newer: VecDeque<BuildKey>,
-    /// Trigger jobs whose turn it is.
-    triggers: VecDeque<JobKey>,
-    /// Trigger jobs that were canceled.
-    cancels: VecDeque<JobKey>,
-    /// Concurrency groups in which something changed.
-    groups: BTreeSet<GroupKey>,
-    /// An agent has nothing to do.
-    offer_jobs: bool,
-    /// How many builds were triggered at once.
-    triggered: usize,
 }
 
 /// The world.

@@ -1,10 +1,11 @@
 //! What follows from a change: dependents go on or give up, and the build becomes what its jobs amount to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::engine::Engine;
 use crate::engine::build::{self, BuildKey};
 use crate::engine::change::build_counts;
+use crate::engine::concurrency::GroupKey;
 use crate::engine::graph::Readiness;
 use crate::engine::job::{Event, Job, JobKey, State, next};
 use crate::engine::notify::Occasion;
@@ -12,6 +13,30 @@ use crate::engine::tally::Tally;
 use crate::pipeline::{BlockedState, Step};
 use crate::vocabulary::event::EventKind;
 use crate::vocabulary::states::{BuildState, JobType};
+
+/// What a change made necessary and is not done yet. Empty whenever nobody is inside the engine.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Agenda {
+    /// Steps whose answer may have changed. They are asked in rounds: what a round leads to is for the next one.
+    pub(super) steps: Vec<(BuildKey, usize)>,
+    /// What is left of a round, in the order in which the steps stand in their builds.
+    pub(super) round: VecDeque<(BuildKey, usize)>,
+    /// Steps that seem to have nothing left to do.
+    pub(super) finished: VecDeque<(BuildKey, usize)>,
+    pub(super) builds: BTreeSet<BuildKey>,
+    /// New builds, which older ones of their branch may make way for.
+    pub(super) newer: VecDeque<BuildKey>,
+    /// Trigger jobs whose turn it is.
+    pub(super) triggers: VecDeque<JobKey>,
+    /// Trigger jobs that were canceled.
+    pub(super) cancels: VecDeque<JobKey>,
+    /// Concurrency groups in which something changed.
+    pub(super) groups: BTreeSet<GroupKey>,
+    /// An agent has nothing to do.
+    pub(super) offer_jobs: bool,
+    /// How many builds were triggered at once.
+    pub(super) triggered: usize,
+}
 
 impl Engine {
     /// Carries out everything on the agenda, and what that adds to it, until nothing is left.
