@@ -223,11 +223,7 @@ mod tests {
                     )
                     | None => "another step".to_owned(),
                 },
-                Err(error) => {
-                    let message = error.message();
-                    let prefix = "One of the steps you provided was invalid: ";
-                    format!("! {}", message.strip_prefix(prefix).unwrap_or(message))
-                }
+                Err(error) => error.in_a_table(),
             };
             assert_eq!(shown, *expected, "for `{written}`");
         }

@@ -43,6 +43,9 @@ pub(crate) struct PipelineError {
     step: Option<StepPlace>,
 }
 
+/// How the server begins when a step does not validate.
+const INVALID: &str = "One of the steps you provided was invalid: ";
+
 impl PipelineError {
     pub(super) fn parse(position: Position, message: impl Into<String>) -> Self {
         Self::new(Refusal::Parse, position, message.into())
@@ -54,13 +57,20 @@ impl PipelineError {
 
     /// The step was understood, but its model does not validate: the server's prefix, then `reason`.
     pub(super) fn invalid(position: Position, reason: impl fmt::Display) -> Self {
-        let message = format!("One of the steps you provided was invalid: {reason}");
+        let message = format!("{INVALID}{reason}");
         Self::new(Refusal::Rejected, position, message)
     }
 
     pub(super) fn unmodelled(position: Position, what: impl fmt::Display) -> Self {
         let message = format!("This fake does not model {what} yet");
         Self::new(Refusal::Unmodelled, position, message)
+    }
+
+    /// As the tables of tests show a refusal: the reason alone.
+    #[cfg(test)]
+    pub(super) fn in_a_table(&self) -> String {
+        let reason = self.message.strip_prefix(INVALID);
+        format!("! {}", reason.unwrap_or(&self.message))
     }
 
     fn new(refusal: Refusal, position: Position, message: String) -> Self {

@@ -136,10 +136,7 @@ mod tests {
                     let changed = step.if_changed().map(|one| (&one.include, &one.exclude));
                     format!("{condition:?} {:?} {changed:?}", step.branches())
                 }
-                Err(error) => {
-                    let prefix = "One of the steps you provided was invalid: ";
-                    format!("! {}", error.message().replacen(prefix, "", 1))
-                }
+                Err(error) => error.in_a_table(),
             };
             assert_eq!(shown, expected, "for `{written}`");
         }

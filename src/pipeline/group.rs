@@ -134,10 +134,7 @@ mod tests {
                         group.label, group.common.key, group.skip
                     )
                 }
-                Err(error) => {
-                    let prefix = "One of the steps you provided was invalid: ";
-                    format!("! {}", error.message().replacen(prefix, "", 1))
-                }
+                Err(error) => error.in_a_table(),
             };
             assert_eq!(shown, expected, "for `{written}`");
         }

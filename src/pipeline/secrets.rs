@@ -66,7 +66,6 @@ mod tests {
 
     #[test]
     fn a_steps_secrets_and_the_files() {
-        let prefix = "One of the steps you provided was invalid: ";
         for (file, step, expected) in [
             (
                 "[a]",
@@ -98,7 +97,7 @@ mod tests {
                     all.join(" ")
                 }
                 Ok(other) => panic!("{other:?}"),
-                Err(error) => error.message().replacen(prefix, "! ", 1),
+                Err(error) => error.in_a_table(),
             };
             assert_eq!(shown, expected, "for {text}");
         }

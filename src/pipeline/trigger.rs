@@ -131,10 +131,7 @@ mod tests {
             let shown = match Pipeline::parse(&text).map(|mut pipeline| pipeline.steps.pop()) {
                 Ok(Some(Step::Trigger(step))) => format!("{:?}", part(step)),
                 Ok(other) => panic!("{other:?}"),
-                Err(error) => {
-                    let prefix = "One of the steps you provided was invalid: ";
-                    format!("! {}", error.message().replacen(prefix, "", 1))
-                }
+                Err(error) => error.in_a_table(),
             };
             assert_eq!(shown, *expected, "for `{written}`");
         }
