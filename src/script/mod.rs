@@ -4,6 +4,8 @@
 //! matches a job decides, so a test can override what its set-up said. Attempts count along retries and rebuilds; the
 //! last one of a rule repeats.
 //!
+//! The map: `matcher` says which jobs a rule is for; `annotation`, `artifact` and `upload` are what a job can leave.
+//!
 //! Elsewhere: when a script takes effect and who asks for it (`engine::attempts`), the methods a test calls (`fake`).
 
 mod annotation;

@@ -35,7 +35,7 @@ const WORLDLY: &[&str] = &[
 
 /// tokio and hyper live at the edge of the edge, and tokio where something waits, or looks at a real clock.
 const EDGE_FILES: &[&str] = &[
-    "driver.rs",
+    "driver/mod.rs",
     "driver/held.rs",
     "driver/follow.rs",
     "driver/pace.rs",

@@ -279,7 +279,7 @@ impl Default for Progress {
 mod tests {
     use super::*;
 
-    const TABLE: &str = include_str!("transitions.md");
+    const TABLE: &str = include_str!("build/transitions.md");
 
     #[test]
     fn every_pair_of_state_and_event_is_what_the_printed_table_says() {

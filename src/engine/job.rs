@@ -369,7 +369,7 @@ mod tests {
     use super::*;
 
     /// The tables that the documentation prints.
-    const TABLE: &str = include_str!("transitions.md");
+    const TABLE: &str = include_str!("job/transitions.md");
 
     fn by_word<T: Copy>(all: &[T], word: &str, word_of: impl Fn(T) -> &'static str) -> T {
         let found = all.iter().copied().find(|one| word_of(*one) == word);
