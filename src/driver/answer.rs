@@ -184,8 +184,8 @@ impl Driver {
         (note, hint)
     }
 
-    /// The same of a build that is blocked. It is no poll, because no clock moves it on; who waits for its end waits for ever,
-    /// too.
+    /// The same of a build that is blocked. It is no poll, because no clock moves it on; who waits for its end waits
+    /// for ever, too.
     fn in_vain_before_a_person(
         &self,
         vigil: &mut Vigil,

@@ -4,8 +4,8 @@
 //! own instant.
 //!
 //! The map: `world` is what is locked; `edge` is a request's way here, past gates and faults, `held` who waits on it,
-//! and `answer` how it ends; `vigil` sees who polls in vain; `pace` is what a real clock says, and `follow` who waits for
-//! it; `post` is what webhooks are told; `watchdog` bounds what waits in real time.
+//! and `answer` how it ends; `vigil` sees who polls in vain; `pace` is what a real clock says, and `follow` who waits
+//! for it; `post` is what webhooks are told; `watchdog` bounds what waits in real time.
 //!
 //! Elsewhere: what the clock does (`crate::clock`), what a request means (`http`).
 

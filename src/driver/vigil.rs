@@ -1,7 +1,7 @@
 //! Programs that poll in vain: found out while they hang, because nobody sees a record before its test is over.
 //!
-//! One line, once in the life of a fake, on the standard error of the process. It is written there and not printed, because
-//! what a test prints is kept from view until the test has ended, and this one does not end.
+//! One line, once in the life of a fake, on the standard error of the process. It is written there and not printed,
+//! because what a test prints is kept from view until the test has ended, and this one does not end.
 //!
 //! Elsewhere: the same words with the request in the record, and what counts as a poll (`driver`).
 
@@ -50,8 +50,8 @@ impl Vigil {
         Seen { polls, is_in_vain }
     }
 
-    /// Takes note of a look at something; true of one of those that see the same in vain. A program that looks at several
-    /// things in turn is known by the first of them.
+    /// Takes note of a look at something; true of one of those that see the same in vain. A program that looks at
+    /// several things in turn is known by the first of them.
     pub(super) fn is_in_vain(&mut self, request: &Request, now: (DateTime<Utc>, u64)) -> bool {
         if self.count == 0 || self.since != now {
             let Request {

@@ -1,5 +1,5 @@
-//! What a command does while it runs, beyond printing: it uploads steps and files, it annotates its build, it promises to
-//! fail, its agent falls silent; and how it ends.
+//! What a command does while it runs, beyond printing: it uploads steps and files, it annotates its build, it promises
+//! to fail, its agent falls silent; and how it ends.
 //!
 //! Elsewhere: what scripts can tell (`crate::script`), when a command starts (`attempts`), the same things by hand
 //! (`commands`).

@@ -1,7 +1,7 @@
 //! Which attempt of its script a job is, and what begins with it: the wait for an agent, then the command.
 //!
-//! Elsewhere: what scripts can say (`crate::script`), which agent comes (`dispatch`), which rule a test's closure chooses
-//! (`judging`), what the command does and prints meanwhile (`acts`, `log`).
+//! Elsewhere: what scripts can say (`crate::script`), which agent comes (`dispatch`), which rule a test's closure
+//! chooses (`judging`), what the command does and prints meanwhile (`acts`, `log`).
 
 use chrono::{DateTime, TimeDelta, Utc};
 

@@ -22,9 +22,9 @@ use crate::vocabulary::states::{BuildState, JobType};
 /// How long a command may keep running once it was asked to stop: 10 seconds. Then the agent kills it and reports.
 /// Source: Buildkite docs, "Build timeouts", section "Command timeouts".
 ///
-/// Chosen: a simulated command uses all of it, even one whose script would have ended it sooner. How a command takes the
-/// signal is nowhere in its script, and one length for all lets `canceling` and `timing_out` be seen; what ends sooner a
-/// test ends by hand.
+/// Chosen: a simulated command uses all of it, even one whose script would have ended it sooner. How a command takes
+/// the signal is nowhere in its script, and one length for all lets `canceling` and `timing_out` be seen; what ends
+/// sooner a test ends by hand.
 const CANCEL_GRACE_PERIOD: TimeDelta = TimeDelta::seconds(10);
 
 /// How long a job may wait for an agent, from its creation: 30 days.

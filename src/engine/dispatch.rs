@@ -104,8 +104,8 @@ impl Engine {
         self.queue.iter().map(|(turn, ())| turn.job).collect()
     }
 
-    /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed. Some queues
-    /// have retries ask other agents first than the one the job was on.
+    /// The agent that is asked first for a job: the highest priority, then the one on which a job last passed. Some
+    /// queues have retries ask other agents first than the one the job was on.
     fn fitting_agent(&self, job: JobKey) -> Option<AgentKey> {
         if !self.is_dispatched(job) {
             return None;

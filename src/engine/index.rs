@@ -1,12 +1,12 @@
 //! A persistent ordered map, for what is asked by key and changes with every event: what is due, who has which id.
 //!
-//! As with a table, a clone costs nothing, and a write after it copies only the way to its entry. Entries lie side by side
-//! in leaves of a tree that is a few levels high, so that a large map is looked up in a few places of the memory.
+//! As with a table, a clone costs nothing, and a write after it copies only the way to its entry. Entries lie side by
+//! side in leaves of a tree that is a few levels high, so that a large map is looked up in a few places of the memory.
 //!
-//! It is one of two that keep things sorted. This one is written anywhere and emptied from the front, and nobody asks it for
-//! an entry by its place or how many come before a key; the catalog's [`Run`](super::catalog::Run) answers exactly that, of
-//! keys that come in their order. A count in every branch would make this one do both, at the price of every write here, and
-//! of a tree for each commit there, most of which have one build.
+//! It is one of two that keep things sorted. This one is written anywhere and emptied from the front, and nobody asks
+//! it for an entry by its place or how many come before a key; the catalog's [`Run`](super::catalog::Run) answers
+//! exactly that, of keys that come in their order. A count in every branch would make this one do both, at the price of
+//! every write here, and of a tree for each commit there, most of which have one build.
 
 use std::fmt;
 use std::iter::FusedIterator;

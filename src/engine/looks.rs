@@ -71,8 +71,8 @@ impl Engine {
         self.pipelines.version(key)
     }
 
-    /// Changes with everything that names and addresses may depend on: which pipelines, clusters and queues there are, and
-    /// what is set on them.
+    /// Changes with everything that names and addresses may depend on: which pipelines, clusters and queues there are,
+    /// and what is set on them.
     pub(crate) fn places_version(&self) -> u64 {
         self.pipelines.writes() + self.clusters.writes()
     }

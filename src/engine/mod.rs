@@ -12,17 +12,17 @@
 //!   [`cluster`], [`schedule`], [`build`], [`job`], [`agent`], [`artifact`], [`annotation`] (in [`markdown`]), [`log`],
 //!   [`step_upload`], [`webhook`].
 //! - How it is kept: [`table`] stores, in a [`list`]; [`index`] finds; [`timers`] is what is due.
-//! - How a build comes to be: [`recipe`] is what it is made of, [`admission`] which are, [`intermediate`] what it does to
-//!   older ones; [`facts`] is what conditions may know, [`expand`] which jobs its steps become; [`grow`] gives it steps and
-//!   [`replace`] takes them; [`plan`] says what waits for what, and [`graph`] when a step may go on.
-//! - How it goes on: [`change`] makes one job's transition and what belongs to it, [`settle`] follows the consequences, of
-//!   which [`trigger`] makes builds; [`tally`] counts, [`catalog`] knows which builds have what.
-//! - Who runs jobs: [`fleet`] is how agents come and go, [`concurrency`] whose turn it is, [`dispatch`] which agent gets
-//!   which job; [`attempts`] says by which script it goes, [`judging`] if a test is asked, [`environment`] what its command
-//!   finds, [`acts`] what that does meanwhile.
+//! - How a build comes to be: [`recipe`] is what it is made of, [`admission`] which are, [`intermediate`] what it does
+//!   to older ones; [`facts`] is what conditions may know, [`expand`] which jobs its steps become; [`grow`] gives it
+//!   steps and [`replace`] takes them; [`plan`] says what waits for what, and [`graph`] when a step may go on.
+//! - How it goes on: [`change`] makes one job's transition and what belongs to it, [`settle`] follows the consequences,
+//!   of which [`trigger`] makes builds; [`tally`] counts, [`catalog`] knows which builds have what.
+//! - Who runs jobs: [`fleet`] is how agents come and go, [`concurrency`] whose turn it is, [`dispatch`] which agent
+//!   gets which job; [`attempts`] says by which script it goes, [`judging`] if a test is asked, [`environment`] what
+//!   its command finds, [`acts`] what that does meanwhile.
 //! - Who hears of it: [`notify`] is who would be told, [`webhook`] who is.
-//! - From outside: [`commands`] is what can be asked for and [`looks`] what can be looked at; [`invariants`] is what must hold
-//!   whenever somebody looks.
+//! - From outside: [`commands`] is what can be asked for and [`looks`] what can be looked at; [`invariants`] is what
+//!   must hold whenever somebody looks.
 
 pub(crate) mod account;
 pub(crate) mod acts;

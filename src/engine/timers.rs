@@ -1,5 +1,5 @@
-//! Due things, in the one order in which they fire: by instant, then by the order in which they were armed; and what each
-//! is when it does.
+//! Due things, in the one order in which they fire: by instant, then by the order in which they were armed; and what
+//! each is when it does.
 
 use chrono::{DateTime, Utc};
 

@@ -39,8 +39,8 @@ impl Desk<'_> {
             Some(_) => "max-age=0, private, must-revalidate",
             None => "no-cache",
         };
-        // What is done and has nothing to show is the same whatever is accepted: recorded with 204, and with the 201 of a
-        // webhook.
+        // What is done and has nothing to show is the same whatever is accepted: recorded with 204, and with the 201 of
+        // a webhook.
         let is_bare = matches!(reply.status, 201 | 204) && reply.body.is_empty();
         if !is_bare {
             reply = reply.with_header("vary", "Accept");

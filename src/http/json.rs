@@ -1,8 +1,8 @@
 //! JSON with the order of its keys kept.
 //!
-//! `serde_json`'s own map sorts its keys or keeps their order as the features of the whole build decide; a test must not
-//! see env or meta-data in another order because of some other crate. Nor must it see numbers otherwise: with the feature
-//! `arbitrary_precision` they are maps with one entry, and are taken apart here.
+//! `serde_json`'s own map sorts its keys or keeps their order as the features of the whole build decide; a test must
+//! not see env or meta-data in another order because of some other crate. Nor must it see numbers otherwise: with the
+//! feature `arbitrary_precision` they are maps with one entry, and are taken apart here.
 //!
 //! Elsewhere: reading what a request says (`fields`).
 

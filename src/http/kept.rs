@@ -1,7 +1,7 @@
 //! Answers that are kept: whoever asks the same of the same world gets the same bytes, without looking anything up.
 //!
-//! The one rule: they are good for one revision of the world at one instant. The next one finds none of them. What has not
-//! changed then is still on the shelf, in pieces (`wire::shelf`).
+//! The one rule: they are good for one revision of the world at one instant. The next one finds none of them. What has
+//! not changed then is still on the shelf, in pieces (`wire::shelf`).
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,12 +22,12 @@ use crate::wire::shelf::Shelf;
 /// How many bytes of answers are kept: 32 MiB. Beyond that it starts anew.
 const LIMIT: usize = 32 * 1024 * 1024;
 
-/// What an answer takes beside its body and its question: about 2 KiB, nearly all of it headers. Who asks for small answers in
-/// ever other words must not fill the memory.
+/// What an answer takes beside its body and its question: about 2 KiB, nearly all of it headers. Who asks for small
+/// answers in ever other words must not fill the memory.
 const OVERHEAD: usize = 2048;
 
-/// All that is kept so that it need not be rendered again. It knows nothing that the world does not, and is no part of it:
-/// a world that takes another one's place starts with an empty one.
+/// All that is kept so that it need not be rendered again. It knows nothing that the world does not, and is no part of
+/// it: a world that takes another one's place starts with an empty one.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     pub(super) shelf: RefCell<Shelf>,

@@ -1,21 +1,21 @@
 //! How things are asked for: a request becomes a route, a command or a look, and a reply.
 //!
-//! [`Desk::answer`] keeps nothing and never waits: it is synchronous and runs under the lock of whoever calls it, so that
-//! every endpoint can be exercised without a socket. The edge around it is where threads, sockets and hyper are; hyper types
-//! stop in `connection`.
+//! [`Desk::answer`] keeps nothing and never waits: it is synchronous and runs under the lock of whoever calls it, so
+//! that every endpoint can be exercised without a socket. The edge around it is where threads, sockets and hyper are;
+//! hyper types stop in `connection`.
 //!
 //! The map:
 //!
 //! - The edge: `server` is a port and its thread, `connection` one connection, `io` the bytes under it, `spelling` the
-//!   headers of replies as HTTP has them; `wreck` is what a fault does to a reply on its way out, `failures` what went wrong
-//!   on our side.
+//!   headers of replies as HTTP has them; `wreck` is what a fault does to a reply on its way out, `failures` what went
+//!   wrong on our side.
 //! - What comes and what goes: `request` and `reply`; `query`, `json` and its `fields` are how a request speaks.
-//! - The way: `router` says which endpoint it is, and `unmodelled` which ones are Buildkite's and not ours; `auth` who asks,
-//!   `rates` how often; `rest` has a function for each endpoint, with `pagination` and `cursor` for lists and `accept` for
-//!   forms; `graphql`, `pages` and `downloads` go their own ways; `error` is every refusal, word for word, and `faults` what
-//!   a fault says in place of an answer.
-//! - What all have: `headers`; `options` are what a test can choose; `tags` spare a client what it has, and `kept` us what we
-//!   said already.
+//! - The way: `router` says which endpoint it is, and `unmodelled` which ones are Buildkite's and not ours; `auth` who
+//!   asks, `rates` how often; `rest` has a function for each endpoint, with `pagination` and `cursor` for lists and
+//!   `accept` for forms; `graphql`, `pages` and `downloads` go their own ways; `error` is every refusal, word for word,
+//!   and `faults` what a fault says in place of an answer.
+//! - What all have: `headers`; `options` are what a test can choose; `tags` spare a client what it has, and `kept` us
+//!   what we said already.
 //!
 //! Order of checks: page (`pages`; they are for people and need no token), the bytes of an artifact (`downloads`; at
 //! another host they refuse one), route, token (401), rate limit (429), scope (403), organization, pipeline, build,

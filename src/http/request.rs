@@ -19,8 +19,8 @@ pub(crate) struct Request {
     pub(crate) path: String,
     /// As sent, without the `?`; empty when there is none.
     pub(crate) query: String,
-    /// Names in lower case. In the order sent, values of a repeated name next to each other; bytes that are not UTF-8 are
-    /// replaced by U+FFFD.
+    /// Names in lower case. In the order sent, values of a repeated name next to each other; bytes that are not UTF-8
+    /// are replaced by U+FFFD.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
     pub(crate) via: Via,

@@ -6,8 +6,8 @@
 //! out, and what is Markdown the engine's `markdown`, which lets no markup through.
 //!
 //! The map: `row` is what is known of one job, `attachments` what else belongs to a build, `marks` how its state looks,
-//! `scale` the axis and how spans are said, `markup` what makes a text safe; `text`, `svg`, `page` (a build) and `pipeline`
-//! (its builds) are the pictures, in the `frame` of a document.
+//! `scale` the axis and how spans are said, `markup` what makes a text safe; `text`, `svg`, `page` (a build) and
+//! `pipeline` (its builds) are the pictures, in the `frame` of a document.
 //!
 //! Elsewhere: what is true (`engine`), at which paths the pages are and with which headers (`http::pages`).
 //! Not drawn: links to logs of their own. Logs stand on the page instead.

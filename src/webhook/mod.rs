@@ -2,7 +2,8 @@
 //!
 //! The map: `target` is where one goes, `send` the request, `delivery` what came of it.
 //!
-//! Elsewhere: what there is to tell (`engine::webhook`), how it looks (`wire::webhook`), when it is sent (`driver::post`).
+//! Elsewhere: what there is to tell (`engine::webhook`), how it looks (`wire::webhook`), when it is sent
+//! (`driver::post`).
 //! Source: Buildkite docs, "Pipelines webhooks", sections "HTTP headers" and "Webhook signature".
 
 mod delivery;

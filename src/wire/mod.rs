@@ -1,14 +1,14 @@
 //! How things look: engine values as the JSON Buildkite sends, fields in its order, `null` where it sends `null`.
 //!
 //! It changes nothing and knows no HTTP. A shape borrows from the engine and is written once, straight into bytes.
-//! Everything a body shows is taken through a [`View`], which remembers the version of each record it was asked for: the
-//! fingerprint of a body is the list of what went into it.
+//! Everything a body shows is taken through a [`View`], which remembers the version of each record it was asked for:
+//! the fingerprint of a body is the list of what went into it.
 //!
 //! The map:
 //!
 //! - The shapes of what there is, each called as in the engine: `account`, `agent`, `annotation`, `artifact`, `build`,
-//!   `cluster`, `environment`, `job`, `log`, `pipeline` and its `provider`, `schedule`, `step_upload`, `team`; `graphql` and
-//!   `webhook` show some of it in ways of their own.
+//!   `cluster`, `environment`, `job`, `log`, `pipeline` and its `provider`, `schedule`, `step_upload`, `team`;
+//!   `graphql` and `webhook` show some of it in ways of their own.
 //! - How bytes come about: `writer` writes a shape, `text` puts a body together, `shelf` keeps what was written, and
 //!   `terminal` is a log as HTML.
 //!
@@ -104,7 +104,8 @@ pub(crate) enum Times {
     Iso,
 }
 
-/// Stands for what went into a body: equal fingerprints, equal bodies, unless the world went back and on in another way.
+/// Stands for what went into a body: equal fingerprints, equal bodies, unless the world went back and on in another
+/// way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u64; 2]);
 
@@ -180,8 +181,8 @@ impl<'e> View<'e> {
         piece
     }
 
-    /// Whether the reader sees a build where it is a part of something else. Not asked of what a trigger step names: see
-    /// `TriggeredBuildJson`.
+    /// Whether the reader sees a build where it is a part of something else. Not asked of what a trigger step names:
+    /// see `TriggeredBuildJson`.
     pub(crate) fn sees_build(&self, key: BuildKey) -> bool {
         let pipeline = self.engine.build(key).pipeline;
         let access = |reader| self.engine.access_of(reader, pipeline);

@@ -5,8 +5,8 @@ use rpds::RedBlackTreeMapSync;
 use crate::engine::agent::{AgentKey, Offer};
 use crate::engine::index::Index;
 
-/// The agents that have nothing to do, by what they offer: whoever looks for one looks at the few different offers. None of
-/// them is here without an agent.
+/// The agents that have nothing to do, by what they offer: whoever looks for one looks at the few different offers.
+/// None of them is here without an agent.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Idle(RedBlackTreeMapSync<Offer, Index<AgentKey, ()>>);
 

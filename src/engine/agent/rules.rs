@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 /// Whether an agent with these tags may run a job with these query rules: all of them have to match.
 ///
-/// `key=value` asks for that tag, `key=*` and a bare `key` for any value. A job that names no queue is in `default`, and
-/// so is an agent without one.
+/// `key=value` asks for that tag, `key=*` and a bare `key` for any value. A job that names no queue is in `default`,
+/// and so is an agent without one.
 pub(crate) fn fits(rules: &[String], tags: &[String]) -> bool {
     let queue = |of: &[String]| {
         !of.iter()

@@ -1,12 +1,12 @@
 //! A run: keys in ascending order, most of which came in that order.
 //!
-//! It is kept in chunks, so that a write after a snapshot copies a chunk and not the run, and four bytes a build are four
-//! bytes. A run of one key, as most commits have, is that key. Nearly every write is at the end; one elsewhere moves what
-//! is in its chunk.
+//! It is kept in chunks, so that a write after a snapshot copies a chunk and not the run, and four bytes a build are
+//! four bytes. A run of one key, as most commits have, is that key. Nearly every write is at the end; one elsewhere
+//! moves what is in its chunk.
 //!
-//! It is one of two that keep things sorted. A page of a list is cut out of this one by place, from the end, and how many
-//! there are before an instant is asked; [`Index`](crate::engine::index::Index) knows nothing of places, and is for what is
-//! found by key, goes from the front, and has a value.
+//! It is one of two that keep things sorted. A page of a list is cut out of this one by place, from the end, and how
+//! many there are before an instant is asked; [`Index`](crate::engine::index::Index) knows nothing of places, and is
+//! for what is found by key, goes from the front, and has a value.
 
 use std::fmt;
 use std::ops::Range;
@@ -98,7 +98,8 @@ impl<K: Copy + Ord> Run<K> {
         }
     }
 
-    /// How many keys come before the first of which `is_before` does not hold; of those after it, it must not hold either.
+    /// How many keys come before the first of which `is_before` does not hold; of those after it, it must not hold
+    /// either.
     pub(crate) fn partition_point(&self, mut is_before: impl FnMut(K) -> bool) -> usize {
         let count = self.chunk_count();
         // The last chunk whose first key comes before.

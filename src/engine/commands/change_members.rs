@@ -25,8 +25,8 @@ pub(crate) struct UpdateMember {
     pub(crate) sso_mode: Option<SsoMode>,
 }
 
-/// A user leaves an organization, its teams and the clusters they maintain. What they made stays, and so do their tokens,
-/// which open it no more.
+/// A user leaves an organization, its teams and the clusters they maintain. What they made stays, and so do their
+/// tokens, which open it no more.
 #[derive(Debug)]
 pub(crate) struct RemoveMember {
     pub(crate) organization: OrganizationKey,
