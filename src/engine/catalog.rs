@@ -282,7 +282,7 @@ impl Engine {
     }
 
     /// The catalog says what the builds say.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn check_catalog(&self) {
         let mut anew = Catalog::new();
         for (key, build) in self.builds.iter() {

@@ -99,7 +99,7 @@ impl Engine {
     }
 
     /// The jobs that no agent could take yet, in their order.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn waiting_for_agent(&self) -> Vec<JobKey> {
         self.queue.iter().map(|(turn, ())| turn.job).collect()
     }

@@ -21,7 +21,7 @@
 //!   gets which job; [`attempts`] says by which script it goes, [`judging`] if a test is asked, [`environment`] what
 //!   its command finds, [`acts`] what that does meanwhile.
 //! - Who hears of it: [`notify`] is who would be told, [`webhook`] who is.
-//! - From outside: [`commands`] is what can be asked for and [`looks`] what can be looked at; [`invariants`] is what
+//! - From outside: [`commands`] is what can be asked for and [`looks`] what can be looked at; `invariants` is what
 //!   must hold whenever somebody looks.
 
 pub(crate) mod account;

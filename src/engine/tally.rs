@@ -112,7 +112,7 @@ impl Tally {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn add(&mut self, other: Self) {
         self.replace(Self::default(), other);
     }

@@ -57,7 +57,7 @@ impl Idle {
         }
     }
 
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn all(&self) -> impl Iterator<Item = AgentKey> + '_ {
         self.by_offer().flat_map(|(_, agents)| agents)
     }
