@@ -117,8 +117,6 @@ pub(crate) async fn serve_connection(
     let head_bytes = edge.limits.head_bytes.max(SMALLEST_HEAD_LIMIT);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         phase.request_begins();
-        // Who asks again has read the answer before.
-        phase.answered(None);
         let (edge, phase, via) = (Arc::clone(&edge), phase.clone(), via.clone());
         async move {
             let is_head = request.method() == hyper::Method::HEAD;
@@ -128,8 +126,7 @@ pub(crate) async fn serve_connection(
                 receipt,
             } = edge.reply_to(request, via, &phase).await;
             if delivery == Delivery::Whole {
-                phase.answered(receipt);
-                phase.request_ends();
+                phase.request_ends(receipt);
                 return Ok::<_, Infallible>(edge.encode(reply, is_head));
             }
             if delivery == Delivery::Stall {

@@ -64,12 +64,10 @@ enum Step {
 impl Phase {
     /// A head is complete.
     pub(crate) fn request_begins(&self) {
-        self.0.lock().enter(Step::Busy);
-    }
-
-    /// Whom to tell if the client does not read the answer to this request.
-    pub(crate) fn answered(&self, receipt: Option<Receipt>) {
-        self.0.lock().receipt = receipt;
+        let mut state = self.0.lock();
+        state.enter(Step::Busy);
+        // Who asks again has read the answer before.
+        state.receipt = None;
     }
 
     /// Whom to tell that the client did not read the last answer, once the connection is over.
@@ -105,9 +103,11 @@ impl Phase {
         self.0.lock().wreck.take()
     }
 
-    /// A reply is ready to be written.
-    pub(crate) fn request_ends(&self) {
-        self.0.lock().enter(Step::Idle);
+    /// A reply is ready to be written; whom to tell if the client does not read it.
+    pub(crate) fn request_ends(&self, receipt: Option<Receipt>) {
+        let mut state = self.0.lock();
+        state.enter(Step::Idle);
+        state.receipt = receipt;
     }
 
     /// The server stops: close without waiting for the client.
