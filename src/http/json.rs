@@ -26,7 +26,7 @@ pub(crate) enum Json {
 }
 
 /// The key of the one entry of a number, where `serde_json` has the feature `arbitrary_precision`.
-const AS_A_MAP: &str = "$serde_json::private::Number";
+pub(crate) const AS_A_MAP: &str = "$serde_json::private::Number";
 
 /// A number from how it was written, as `serde_json` reads it without that feature.
 fn number<E: de::Error>(digits: &str) -> Result<Json, E> {

@@ -75,6 +75,8 @@ use crate::wire::{self, View};
 
 pub(crate) use failures::panic_text;
 pub(crate) use faults::{asked, delivery, is_about_a_blocked_build, route_of};
+#[cfg(feature = "cli")]
+pub(crate) use json::AS_A_MAP;
 pub(crate) use kept::Kept;
 pub(crate) use options::{Clusters, Options};
 pub(crate) use rates::{RateLimits, Rates};

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde::de::{self, DeserializeOwned, Deserializer, Visitor};
+use serde::de::{self, DeserializeOwned, Deserializer, MapAccess, Visitor};
 
+use crate::http::AS_A_MAP;
 use crate::levers::Refusal;
 use crate::vocabulary::exit::Exit;
 use crate::vocabulary::likeness::meant;
@@ -146,7 +147,7 @@ impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
 
-        impl Visitor<'_> for Reader {
+        impl<'de> Visitor<'de> for Reader {
             type Value = Span;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -167,6 +168,17 @@ impl<'de> Deserialize<'de> for Span {
                 span_of(text)
                     .map(Span)
                     .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+
+            /// A number, if another crate asks for it to be one: see there.
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Span, A::Error> {
+                match map.next_entry::<String, String>()? {
+                    Some((key, digits)) if key == AS_A_MAP => match digits.parse() {
+                        Ok(seconds) => self.visit_f64(seconds),
+                        Err(_) => Err(de::Error::invalid_value(de::Unexpected::Map, &self)),
+                    },
+                    _ => Err(de::Error::invalid_type(de::Unexpected::Map, &self)),
+                }
             }
         }
 
@@ -301,6 +313,15 @@ mod tests {
         assert_eq!(read("90").expect("seconds"), 90_000);
         assert_eq!(read("0.25").expect("seconds"), 250);
         assert!(read("-1").is_err() && read("1e300").is_err() && read("true").is_err());
+        assert!(read("{}").is_err() && read("{\"by\": \"1\"}").is_err());
+        let read = |digits: &'static str| {
+            let entries = std::iter::once((AS_A_MAP, digits));
+            Span::deserialize(de::value::MapDeserializer::<_, de::value::Error>::new(
+                entries,
+            ))
+        };
+        assert_eq!(read("0.25"), Ok(Span(Duration::from_millis(250))));
+        assert!(read("-1").is_err());
     }
 
     #[test]
