@@ -217,7 +217,11 @@ impl Room {
     }
 }
 
+/// The same bytes in any project: with `preserve_order`, which another crate may ask of `serde_json`, keys would stand as
+/// they were written here.
 fn shown(status: u16, value: &Value) -> Reply {
+    let mut value = value.clone();
+    value.sort_all_objects();
     Reply::json(status, format!("{value}\n"))
 }
 
