@@ -631,14 +631,12 @@ impl FakeBuildkiteBuilder {
     /// Then the delivery has failed, and the next one goes out.
     ///
     /// ```
-    /// use fake_buildkite::{FakeBuildkite, WebhookReceiver, millis};
+    /// use fake_buildkite::{FakeBuildkite, millis};
     ///
     /// let fake = FakeBuildkite::builder().webhook_timeout(millis(50)).start();
-    /// let receiver = WebhookReceiver::answering(|_| {
-    ///     std::thread::sleep(millis(300));
-    ///     200
-    /// });
-    /// let webhook = fake.webhook(receiver.url()).create();
+    /// // Connections wait there, and nobody takes them.
+    /// let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    /// let webhook = fake.webhook(&format!("http://{}/", silent.local_addr().unwrap())).create();
     /// webhook.ping();
     /// fake.settled().blocking();
     /// assert!(webhook.deliveries()[0].failure.is_some());
