@@ -40,11 +40,11 @@ pub(super) enum Turn {
 
 impl Driver {
     /// Answers a request, now or later.
-    pub(crate) fn serve(self: &Arc<Self>, request: Request) -> Answering {
+    pub(crate) fn serve(self: &Arc<Self>, request: Arc<Request>) -> Answering {
         #[cfg(feature = "cli")]
         if let Some(levers) = self.levers.get() {
             if request.path == "/_fake" || request.path.starts_with("/_fake/") {
-                return (levers.0)(request);
+                return (levers.0)(Arc::unwrap_or_clone(request));
             }
         }
         let ticket = if self.held.has_gates() {
@@ -75,7 +75,7 @@ impl Driver {
     }
 
     /// The gates are behind it.
-    fn go_on(self: &Arc<Self>, request: Request) -> Answering {
+    fn go_on(self: &Arc<Self>, request: Arc<Request>) -> Answering {
         let judged = self.judge(&request);
         match self.answer(&request, Stage::New(&judged)) {
             Turn::Waits(plan, due) => self.later(due, move |driver| {

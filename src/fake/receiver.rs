@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 
 use crate::http::connection::Limits;
 use crate::http::reply::{Answering, Reply, Served};
+use crate::http::request::Request;
 use crate::http::server::{FREE_PORT, Server};
 use crate::webhook;
 
@@ -107,7 +108,8 @@ impl WebhookReceiver {
         let got = Arc::new(Mutex::new(Vec::new()));
         let answer = Arc::new(answer);
         let kept = Arc::clone(&got);
-        let serve = move |request: crate::http::request::Request| {
+        let serve = move |request: Arc<Request>| {
+            let request = Arc::unwrap_or_clone(request);
             let received = Received {
                 headers: request.headers,
                 body: request.body,

@@ -48,18 +48,18 @@ pub fn edge(data: &[u8]) {
 }
 
 fn edge_of(world: Mutex<World>) -> Edge {
-    Edge {
-        limits: Limits {
-            body_bytes: 2_000,
-            discard_bytes: 4_000,
-            ..Limits::default()
-        },
-        timers: Timers::Own,
-        answer: Arc::new(move |request| world.lock().answer(&request).into()),
-        failures: Arc::new(Failures::default()),
-        names: None,
-        spelling: Mutex::default(),
-    }
+    let limits = Limits {
+        body_bytes: 2_000,
+        discard_bytes: 4_000,
+        ..Limits::default()
+    };
+    Edge::new(
+        limits,
+        Timers::Own,
+        Arc::new(move |request| world.lock().answer(&request).into()),
+        Arc::new(Failures::default()),
+        None,
+    )
 }
 
 /// Everything that came back until the end.

@@ -28,8 +28,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
+use super::again::{Acquaintance, Shortcut};
 use super::failures::{Failures, panic_text};
 use super::io::{Failing, Patience, Phase, Watched};
+use super::lines::Lines;
 use super::reply::{Answering, Body, Delivery, Reply, Served};
 use super::request::{Method, Request, Via};
 use super::server::Names;
@@ -38,7 +40,7 @@ use super::wreck::Wreck;
 
 /// What the server says to a request: short, and without waiting, because every connection shares its thread. Where it
 /// has to wait, it gives a future.
-pub(crate) type Answer = dyn Fn(Request) -> Answering + Send + Sync;
+pub(crate) type Answer = dyn Fn(Arc<Request>) -> Answering + Send + Sync;
 
 /// hyper accepts no smaller head limit than this.
 const SMALLEST_HEAD_LIMIT: usize = 8192;
@@ -113,18 +115,21 @@ pub(crate) async fn serve_connection(
         Some(names) if io.is_socket() => Via::Socket(Arc::clone(names)),
         Some(_) | None => Via::Memory,
     };
-    let io = TokioIo::new(Watched::new(io, phase.clone(), patience));
+    let acquaintance = Acquaintance::default();
+    let shortcut = Shortcut::new(Arc::clone(&edge), acquaintance.clone());
+    let io = TokioIo::new(Watched::new(io, phase.clone(), patience, shortcut));
     let head_bytes = edge.limits.head_bytes.max(SMALLEST_HEAD_LIMIT);
     let service = service_fn(|request: hyper::Request<Incoming>| {
         phase.request_begins();
         let (edge, phase, via) = (Arc::clone(&edge), phase.clone(), via.clone());
+        let acquaintance = acquaintance.clone();
         async move {
             let is_head = request.method() == hyper::Method::HEAD;
             let Served {
                 reply,
                 delivery,
                 receipt,
-            } = edge.reply_to(request, via, &phase).await;
+            } = edge.reply_to(request, via, &phase, &acquaintance).await;
             if delivery == Delivery::Whole {
                 phase.request_ends(receipt);
                 return Ok::<_, Infallible>(edge.encode(reply, is_head));
@@ -199,24 +204,54 @@ pub(crate) struct Edge {
     pub(crate) failures: Arc<Failures>,
     /// By which the server is reached that this is the edge of, if it is one.
     pub(crate) names: Option<Arc<Names>>,
-    pub(crate) spelling: Mutex<Spelling>,
+    spelling: Mutex<Spelling>,
+    pub(super) lines: Mutex<Lines>,
 }
 
 impl Edge {
+    pub(crate) fn new(
+        limits: Limits,
+        timers: Timers,
+        answer: Arc<Answer>,
+        failures: Arc<Failures>,
+        names: Option<Arc<Names>>,
+    ) -> Self {
+        Self {
+            limits,
+            timers,
+            answer,
+            failures,
+            names,
+            spelling: Mutex::default(),
+            lines: Mutex::default(),
+        }
+    }
+
     async fn reply_to(
         &self,
         mut request: hyper::Request<Incoming>,
         via: Via,
         phase: &Phase,
+        acquaintance: &Acquaintance,
     ) -> Served {
-        let answering = match self.read_body(&mut request).await {
-            Ok(body) => self.guard(|| (self.answer)(owned_request(&request, body, via))),
+        let declared = request.body().size_hint().exact();
+        let body = match self.read_body(&mut request).await {
+            Ok(body) => body,
             Err(refusal) => return refusal.closing().into(),
         };
+        let length = declared.map(|_| body.len());
+        let answering = if let Some(answering) = acquaintance.answering() {
+            acquaintance.is_read(None, length);
+            answering
+        } else {
+            let is_plain = is_plain(&request);
+            let request = Arc::new(owned_request(&request, body, via));
+            acquaintance.is_read(is_plain.then_some(&request), length);
+            self.answer(request)
+        };
         let mut waiting = match answering {
-            Ok(Answering::Now(served)) => return served,
-            Ok(Answering::Waits(waiting)) => waiting,
-            Err(failure) => return failure.into(),
+            Answering::Now(served) => return served,
+            Answering::Waits(waiting) => waiting,
         };
         phase.request_waits();
         let served = poll_fn(|cx| match self.guard(|| waiting.as_mut().poll(cx)) {
@@ -226,6 +261,12 @@ impl Edge {
         let served = served.await;
         phase.request_begins();
         served
+    }
+
+    /// What is said to a request.
+    pub(super) fn answer(&self, request: Arc<Request>) -> Answering {
+        self.guard(|| (self.answer)(request))
+            .unwrap_or_else(Answering::from)
     }
 
     /// The whole body, or what to say instead.
@@ -312,6 +353,23 @@ fn expects_continue(headers: &HeaderMap) -> bool {
     headers
         .get(header::EXPECT)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
+/// Whether a request says nothing about the connection, but that it is to be kept, and has no body.
+fn is_plain(request: &hyper::Request<Incoming>) -> bool {
+    let headers = request.headers();
+    let is_kept = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .all(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
+    request.method() == hyper::Method::GET
+        && request.version() == hyper::Version::HTTP_11
+        && request.body().is_end_stream()
+        && is_kept
+        && !headers.contains_key(header::UPGRADE)
+        && !headers.contains_key(header::EXPECT)
+        && !headers.contains_key(header::CONTENT_LENGTH)
+        && !headers.contains_key(header::TRANSFER_ENCODING)
 }
 
 /// hyper's request as ours. Of an absolute target (`GET http://host/path`) path and query remain.

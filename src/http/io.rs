@@ -21,13 +21,17 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-use super::reply::Receipt;
+use super::again::Shortcut;
+use super::reply::{Body, Receipt};
 use super::wreck::Wreck;
 
 /// How long a closed connection may go on sending before it is reset: 1 second.
 /// Chosen: a client on this machine needs a millisecond to see the reply; one that never closes holds a descriptor this
 /// long.
 const LINGER: Duration = Duration::from_secs(1);
+
+/// How many pieces of a reply are written at once: 64, as hyper does.
+const SLICES: usize = 64;
 
 /// Where a connection is between two requests; shared by the stream, the service above it and whoever drives both.
 #[derive(Debug, Clone, Default)]
@@ -115,11 +119,14 @@ impl Phase {
         self.0.lock().leaving = true;
     }
 
-    fn bytes_came(&self) {
+    /// Bytes came. Whether they begin a request on a connection that is quiet: nothing is under way, and nothing ends it.
+    fn bytes_came(&self) -> bool {
         let mut state = self.0.lock();
-        if state.step == Step::Idle {
+        let is_idle = state.step == Step::Idle;
+        if is_idle {
             state.enter(Step::Head);
         }
+        is_idle && !state.leaving
     }
 
     fn is_leaving(&self) -> bool {
@@ -144,7 +151,6 @@ pub(crate) enum Patience {
 }
 
 /// A stream that ends when its client tries our patience, and lingers when it is closed.
-#[derive(Debug)]
 pub(crate) struct Watched<I> {
     io: I,
     phase: Phase,
@@ -154,10 +160,13 @@ pub(crate) struct Watched<I> {
     timed: Option<u64>,
     /// Our write side is closed and `timer` says until when we listen, if there is an end to it.
     lingers: bool,
+    shortcut: Shortcut,
+    /// What is left to be written of a reply that hyper does not know of.
+    rest: Body,
 }
 
 impl<I> Watched<I> {
-    pub(crate) fn new(io: I, phase: Phase, patience: Patience) -> Self {
+    pub(super) fn new(io: I, phase: Phase, patience: Patience, shortcut: Shortcut) -> Self {
         Self {
             io,
             phase,
@@ -165,6 +174,8 @@ impl<I> Watched<I> {
             timer: Timer::default(),
             timed: None,
             lingers: false,
+            shortcut,
+            rest: Body::default(),
         }
     }
 
@@ -270,7 +281,7 @@ pub(crate) trait Failing {
     fn failure(&self) -> Option<io::ErrorKind>;
 }
 
-impl<I: AsyncRead + Failing + Unpin> AsyncRead for Watched<I> {
+impl<I: AsyncRead + AsyncWrite + Failing + Unpin> AsyncRead for Watched<I> {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -278,17 +289,41 @@ impl<I: AsyncRead + Failing + Unpin> AsyncRead for Watched<I> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buffer.filled().len();
-        match Pin::new(&mut this.io).poll_read(cx, buffer) {
-            Poll::Ready(outcome) => {
-                if buffer.filled().len() > before {
-                    this.phase.bytes_came();
+        loop {
+            ready!(this.poll_rest(cx))?;
+            let Poll::Ready(outcome) = Pin::new(&mut this.io).poll_read(cx, buffer) else {
+                return this
+                    .poll_patience(cx)
+                    .map(|()| Err(io::ErrorKind::TimedOut.into()));
+            };
+            let came = &buffer.filled()[before..];
+            if !came.is_empty() {
+                if !this.phase.bytes_came() {
+                    this.shortcut.goes_on(came.len());
+                } else if let Some(reply) = this.shortcut.answer(came, &this.phase) {
+                    this.rest = reply;
+                    buffer.set_filled(before);
+                    continue;
                 }
-                Poll::Ready(this.watched(outcome))
             }
-            Poll::Pending => this
-                .poll_patience(cx)
-                .map(|()| Err(io::ErrorKind::TimedOut.into())),
+            return Poll::Ready(this.watched(outcome));
         }
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Failing + Unpin> Watched<I> {
+    /// Writes what hyper does not know of.
+    fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.rest.is_empty() {
+            let mut slices = [io::IoSlice::new(&[]); SLICES];
+            let count = self.rest.slices(&mut slices);
+            let outcome = ready!(Pin::new(&mut self.io).poll_write_vectored(cx, &slices[..count]));
+            match self.watched(outcome)? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => drop(self.rest.split_to(written)),
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -299,6 +334,7 @@ impl<I: AsyncRead + AsyncWrite + Failing + Unpin> AsyncWrite for Watched<I> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.poll_rest(cx))?;
         let outcome = Pin::new(&mut this.io).poll_write(cx, bytes);
         outcome.map(|outcome| this.watched(outcome))
     }
@@ -309,6 +345,7 @@ impl<I: AsyncRead + AsyncWrite + Failing + Unpin> AsyncWrite for Watched<I> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.poll_rest(cx))?;
         let outcome = Pin::new(&mut this.io).poll_write_vectored(cx, slices);
         outcome.map(|outcome| this.watched(outcome))
     }
@@ -318,11 +355,14 @@ impl<I: AsyncRead + AsyncWrite + Failing + Unpin> AsyncWrite for Watched<I> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        ready!(this.poll_rest(cx))?;
+        Pin::new(&mut this.io).poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        ready!(this.poll_rest(cx))?;
         // Whoever closes in good order before the answer comes refuses it when it is there: the end was read by then, and
         // the refusal is not. One that comes when our side is closed, too, comes to nobody: the system has forgotten us.
         if this.io.failure().is_some_and(is_refusal) {

@@ -7,8 +7,8 @@
 //! The map:
 //!
 //! - The edge: `server` is a port and its thread, `connection` one connection, `io` the bytes under it, `spelling` the
-//!   headers of replies as HTTP has them; `wreck` is what a fault does to a reply on its way out, `failures` what went
-//!   wrong on our side.
+//!   headers of replies as HTTP has them; `again` is a request that came before and `lines` the head of its reply, both
+//!   past hyper; `wreck` is what a fault does to a reply on its way out, `failures` what went wrong on our side.
 //! - What comes and what goes: `request` and `reply`; `query`, `json` and its `fields` are how a request speaks.
 //! - The way: `router` says which endpoint it is, and `unmodelled` which ones are Buildkite's and not ours; `auth` who
 //!   asks, `rates` how often; `rest` has a function for each endpoint, with `pagination` and `cursor` for lists and
@@ -24,6 +24,7 @@
 //! Source: Buildkite docs, "REST API"; recorded responses for headers.
 
 mod accept;
+mod again;
 mod auth;
 pub(crate) mod connection;
 mod cursor;
@@ -37,6 +38,7 @@ mod headers;
 mod io;
 mod json;
 mod kept;
+mod lines;
 mod options;
 mod pages;
 mod pagination;

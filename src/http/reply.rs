@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::io::IoSlice;
 use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
@@ -67,6 +68,21 @@ impl Body {
             first.push(part);
         }
         first
+    }
+
+    /// With this before it.
+    pub(super) fn after(mut self, piece: Bytes) -> Self {
+        self.len += piece.len();
+        self.pieces.push_front(piece);
+        self
+    }
+
+    /// The pieces that can be written at once, as the system takes them; how many they are.
+    pub(super) fn slices<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
+        let pieces = slices.iter_mut().zip(&self.pieces);
+        pieces
+            .map(|(slice, piece)| *slice = IoSlice::new(piece))
+            .count()
     }
 
     fn push(&mut self, piece: Bytes) {

@@ -155,14 +155,13 @@ impl Server {
         let failures = Arc::new(Failures::default());
         let (orders, ordered) = doors::unbounded_channel();
         let names = Arc::new(Names::new(address, orders.clone()));
-        let edge = Arc::new(Edge {
+        let edge = Arc::new(Edge::new(
             limits,
             timers,
             answer,
-            failures: Arc::clone(&failures),
-            names: Some(Arc::clone(&names)),
-            spelling: Mutex::default(),
-        });
+            Arc::clone(&failures),
+            Some(Arc::clone(&names)),
+        ));
         let (stop, stopping) = watch::channel(());
         let (door, memory) = doors::unbounded_channel();
         let server = Self {

@@ -94,14 +94,15 @@ impl Set {
 }
 
 /// Whether two values are the same text: as a rule they are the same place.
-fn is_same(one: &Value, other: &Value) -> bool {
+pub(super) fn is_same(one: &Value, other: &Value) -> bool {
     match (one, other) {
+        (Value::Fixed(one), Value::Fixed(other)) if std::ptr::eq::<str>(*one, *other) => true,
         (Value::Shared(one), Value::Shared(other)) if Arc::ptr_eq(one, other) => true,
         _ => **one == **other,
     }
 }
 
-fn spelled_name(name: &str) -> Result<HeaderName, String> {
+pub(super) fn spelled_name(name: &str) -> Result<HeaderName, String> {
     let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
         return Err(format!("A reply cannot have a header named {name:?}"));
     };
@@ -111,7 +112,7 @@ fn spelled_name(name: &str) -> Result<HeaderName, String> {
     Ok(known)
 }
 
-fn spelled_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
+pub(super) fn spelled_value(name: &str, value: &Value) -> Result<HeaderValue, String> {
     let text = &**value;
     HeaderValue::from_bytes(text.as_bytes()).map_err(|_| {
         let name = name.to_lowercase();

@@ -44,6 +44,7 @@ const EDGE_FILES: &[&str] = &[
     "fake/host.rs",
     "fake/receiver.rs",
     "fake/wait.rs",
+    "http/again/tests.rs",
     "http/server.rs",
     "http/server/borrowed.rs",
     "http/server/names.rs",

@@ -3,6 +3,7 @@
 //! Each module is one behaviour; each test reads as given, when, then.
 
 mod accounts;
+mod again;
 mod agents;
 mod agents_rest;
 mod annotations;

@@ -23,7 +23,7 @@ fn serve() -> Server {
         Handle::current(),
         FREE_PORT,
         Limits::default(),
-        Arc::new(|request| echo(request).into()),
+        Arc::new(|request| echo(Arc::unwrap_or_clone(request)).into()),
         None,
     )
     .expect("a port")

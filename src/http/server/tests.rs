@@ -46,7 +46,7 @@ fn serve(answer: impl Fn(Request) -> Reply + Send + Sync + 'static) -> Server {
     Server::start(
         FREE_PORT,
         short(),
-        Arc::new(move |request| answer(request).into()),
+        Arc::new(move |request| answer(Arc::unwrap_or_clone(request)).into()),
     )
     .expect("a port and a thread")
 }
@@ -292,8 +292,12 @@ fn a_body_in_pieces_is_one_body() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_second_address_opens_when_it_is_asked_for_and_closes_with_the_first() {
-    let mut server = Server::start(FREE_PORT, short(), Arc::new(|request| echo(request).into()))
-        .expect("a port and a thread");
+    let mut server = Server::start(
+        FREE_PORT,
+        short(),
+        Arc::new(|request| echo(Arc::unwrap_or_clone(request)).into()),
+    )
+    .expect("a port and a thread");
     let ask = |server: &Server| {
         let _entered = server.runtime().enter();
         server.names.other_than(&[[9, 9, 9, 9].into()])
@@ -528,8 +532,12 @@ fn a_connection_nobody_uses_is_closed() {
         idle_timeout: Duration::from_millis(30),
         ..Limits::default()
     };
-    let server = Server::start(FREE_PORT, limits, Arc::new(|request| echo(request).into()))
-        .expect("a port and a thread");
+    let server = Server::start(
+        FREE_PORT,
+        limits,
+        Arc::new(|request| echo(Arc::unwrap_or_clone(request)).into()),
+    )
+    .expect("a port and a thread");
     let mut unused = Client::of(&server);
     let mut used = Client::of(&server);
     used.asks(GET);
@@ -719,7 +727,7 @@ fn stopping_gives_up_what_is_half_done() {
     let server = Server::start(
         FREE_PORT,
         Limits::default(),
-        Arc::new(move |request| answer(request).into()),
+        Arc::new(move |request| answer(Arc::unwrap_or_clone(request)).into()),
     )
     .expect("a port and a thread");
     let mut clients = [
@@ -838,14 +846,13 @@ fn any_stream_can_be_served() {
     served.set_nonblocking(true).expect("open");
     client.write_all(GET.as_bytes()).expect("open");
     client.shutdown(Shutdown::Write).expect("open");
-    let edge = Arc::new(Edge {
-        limits: Limits::default(),
-        timers: Timers::Own,
-        answer: Arc::new(|request| echo(request).into()),
-        failures: Arc::default(),
-        names: None,
-        spelling: Mutex::default(),
-    });
+    let edge = Arc::new(Edge::new(
+        Limits::default(),
+        Timers::Own,
+        Arc::new(|request| echo(Arc::unwrap_or_clone(request)).into()),
+        Arc::default(),
+        None,
+    ));
     let (_stop, stopping) = watch::channel(());
     let runtime = OwnRuntime::new().expect("a runtime");
     let client = runtime.get().block_on(async {
