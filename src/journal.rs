@@ -71,19 +71,76 @@ pub struct RequestRecord {
     pub note: Option<String>,
 }
 
-impl RequestRecord {
-    /// What of it may be kept: no secrets, and so much of the body.
-    pub(crate) fn kept(mut self) -> Self {
-        if self.body.len() > BODY {
-            // A copy, or the rest would live on behind it.
-            self.body = Bytes::copy_from_slice(&self.body[..BODY]);
-        }
-        self.headers
-            .retain(|(name, _)| !SECRET_HEADERS.contains(&name.as_str()));
-        self.query = masked(&self.query);
-        self
-    }
+/// What was asked, as far as it may be kept. Requests that repeat share it.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    method: String,
+    path: String,
+    query: String,
+    headers: Vec<(String, String)>,
+    body: Bytes,
+}
 
+impl Asked {
+    /// No secrets, and so much of the body.
+    pub(crate) fn new(
+        method: &str,
+        path: &str,
+        query: &str,
+        headers: &[(String, String)],
+        body: &Bytes,
+    ) -> Self {
+        let is_open = |(name, _): &&(String, String)| !SECRET_HEADERS.contains(&name.as_str());
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            query: masked(query),
+            headers: headers.iter().filter(is_open).cloned().collect(),
+            body: if body.len() > BODY {
+                // A copy, or the rest would live on behind it.
+                Bytes::copy_from_slice(&body[..BODY])
+            } else {
+                body.clone()
+            },
+        }
+    }
+}
+
+/// A request in the record.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) at: DateTime<Utc>,
+    pub(crate) asked: Arc<Asked>,
+    pub(crate) route: Option<Route>,
+    pub(crate) status: u16,
+    pub(crate) note: Option<String>,
+}
+
+impl Entry {
+    /// As tests see it.
+    pub(crate) fn record(&self) -> RequestRecord {
+        let Asked {
+            method,
+            path,
+            query,
+            headers,
+            body,
+        } = &*self.asked;
+        RequestRecord {
+            at: self.at,
+            method: method.clone(),
+            path: path.clone(),
+            query: query.clone(),
+            route: self.route,
+            headers: headers.clone(),
+            body: body.clone(),
+            status: self.status,
+            note: self.note.clone(),
+        }
+    }
+}
+
+impl RequestRecord {
     /// The first value of a header; `name` in any case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -141,7 +198,7 @@ impl fmt::Display for RequestRecord {
 /// The record. Persistent, so that a clone is a snapshot and costs nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
-    requests: QueueSync<RequestRecord>,
+    requests: QueueSync<Entry>,
     /// How many requests went before the oldest kept.
     gone: u64,
     /// What was found out of some of those kept after they were written, by their numbers: few.
@@ -171,13 +228,12 @@ impl Default for Journal {
 
 impl Journal {
     /// Writes a request down, and returns its number.
-    pub(crate) fn request(&mut self, record: RequestRecord) -> u64 {
-        let record = record.kept();
+    pub(crate) fn request(&mut self, entry: Entry) -> u64 {
         let number = self.gone + self.requests.len() as u64;
-        self.bodies += record.body.len();
-        self.requests.enqueue_mut(record);
+        self.bodies += entry.asked.body.len();
+        self.requests.enqueue_mut(entry);
         while self.requests.len() > REQUESTS || self.bodies > BODIES {
-            let gone = self.requests.peek().map(|gone| gone.body.len());
+            let gone = self.requests.peek().map(|gone| gone.asked.body.len());
             self.bodies -= gone.expect("a request more than there may be");
             self.requests.dequeue_mut();
             if self.afterthoughts.contains_key(&self.gone) {
@@ -197,8 +253,8 @@ impl Journal {
     }
 
     /// A request with all that was noted of it.
-    fn noted(&self, number: u64, request: &RequestRecord) -> RequestRecord {
-        let mut request = request.clone();
+    fn noted(&self, number: u64, entry: &Entry) -> RequestRecord {
+        let mut request = entry.record();
         if let Some(later) = self.afterthoughts.get(&number) {
             request.note = Some(match request.note {
                 Some(note) => format!("{note}; {later}"),
@@ -300,6 +356,16 @@ mod tests {
     use super::*;
     use crate::vocabulary::event::EventKind;
 
+    fn entry(path: &str, body: &Bytes) -> Entry {
+        Entry {
+            at: DateTime::UNIX_EPOCH,
+            asked: Arc::new(Asked::new("GET", path, "", &[], body)),
+            route: None,
+            status: 200,
+            note: None,
+        }
+    }
+
     #[test]
     fn secrets_are_not_kept() {
         assert_eq!(masked("a=1&access_token=secret&b"), "a=1&access_token=…&b");
@@ -309,39 +375,26 @@ mod tests {
         );
         assert_eq!(masked(""), "");
         let mut journal = Journal::default();
-        journal.request(RequestRecord {
-            at: DateTime::UNIX_EPOCH,
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            query: "access_token=secret".to_owned(),
-            route: None,
-            headers: [
-                ("cookie", "secret"),
-                ("authorization", "secret"),
-                ("accept", "*/*"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .to_vec(),
-            body: Bytes::new(),
-            status: 200,
-            note: None,
+        let headers = [
+            ("cookie", "secret"),
+            ("authorization", "secret"),
+            ("accept", "*/*"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let asked = Asked::new("GET", "/", "access_token=secret", &headers, &Bytes::new());
+        journal.request(Entry {
+            asked: Arc::new(asked),
+            ..entry("/", &Bytes::new())
         });
-        let kept = format!("{:?}", journal.all_requests());
+        let kept = format!("{:?} {journal:?}", journal.all_requests());
         assert!(!kept.contains("secret") && kept.contains("*/*"), "{kept}");
     }
 
     #[test]
     fn the_record_is_bounded() {
-        let record = |n: usize| RequestRecord {
-            at: DateTime::UNIX_EPOCH,
-            method: "GET".to_owned(),
-            path: format!("/{n}"),
-            query: String::new(),
-            route: None,
-            headers: Vec::new(),
-            body: vec![b'x'; if n == 0 { 0 } else { 70_000 }].into(),
-            status: 404,
-            note: None,
+        let record = |n: usize| {
+            let body = vec![b'x'; if n == 0 { 0 } else { 70_000 }].into();
+            entry(&format!("/{n}"), &body)
         };
         let mut journal = Journal::default();
         for n in 0..=REQUESTS {
@@ -354,21 +407,15 @@ mod tests {
                 .map(|last| (last.path.as_str(), last.body.len())),
             Some(("/10000", BODY))
         );
-        assert_eq!(kept[0].to_string(), "1970-01-01T00:00:00.000Z GET /0 404");
+        assert_eq!(kept[0].to_string(), "1970-01-01T00:00:00.000Z GET /0 200");
     }
 
     #[test]
     fn what_is_found_out_later_is_noted_with_the_request_as_long_as_that_is_kept() {
-        let record = |note: Option<&str>| RequestRecord {
-            at: DateTime::UNIX_EPOCH,
-            method: "GET".to_owned(),
-            path: "/".to_owned(),
-            query: String::new(),
+        let record = |note: Option<&str>| Entry {
             route: Some(Route::Root),
-            headers: Vec::new(),
-            body: Bytes::new(),
-            status: 200,
             note: note.map(str::to_owned),
+            ..entry("/", &Bytes::new())
         };
         let mut journal = Journal::default();
         let (first, second) = (
@@ -448,20 +495,14 @@ mod tests {
     fn requests_keep_their_numbers_when_older_ones_go() {
         let mut journal = Journal::default();
         for n in 0..REQUESTS + 7 {
-            journal.request(RequestRecord {
-                at: DateTime::UNIX_EPOCH,
-                method: "GET".to_owned(),
-                path: format!("/{n}"),
-                query: String::new(),
-                route: Some(if n % 5 == 0 {
+            let is_build = n % 5 == 0;
+            journal.request(Entry {
+                route: Some(if is_build {
                     Route::GetBuild
                 } else {
                     Route::Root
                 }),
-                headers: Vec::new(),
-                body: Bytes::new(),
-                status: 200,
-                note: None,
+                ..entry(&format!("/{n}"), &Bytes::new())
             });
         }
         let find = |number: u64| {

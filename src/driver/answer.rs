@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Driver, World, vigil};
 use crate::clock::{self, Clock, Until};
-use crate::driver::edge::{Stage, Turn, record_of};
+use crate::driver::edge::{Stage, Turn};
 use crate::driver::vigil::{PATIENCE, Seen, Vigil};
 use crate::engine::acts::Poll;
 use crate::engine::job::JobKey;
@@ -17,7 +17,7 @@ use crate::fault::{Effect, Plan};
 use crate::http::reply::Entry;
 use crate::http::request::Request;
 use crate::http::{self, Answered, Aside, Desk};
-use crate::journal::{Journal, RequestRecord};
+use crate::journal::{self, Journal};
 use crate::vocabulary::route::Route;
 
 /// How many different requests for what nobody serves are kept: the first 20.
@@ -83,10 +83,12 @@ impl Driver {
             (fault, note) => fault.or(note),
         };
         let is_silent = fault.is_some_and(|fault| fault.verdict.is_silent());
-        let number = journal.request(RequestRecord {
+        let number = journal.request(journal::Entry {
+            at,
+            asked: request.asked(),
+            route,
             status: if is_silent { 0 } else { reply.status },
             note,
-            ..record_of(request, at, route)
         });
         journal.events(&events);
         if is_poll && engine.is_waiting_for_polls() {

@@ -17,7 +17,7 @@ use crate::fault::{Plan, Predicate};
 use crate::http;
 use crate::http::reply::{Answering, Delivery, Entry, Receipt, Recorder, Reply, Served};
 use crate::http::request::Request;
-use crate::journal::RequestRecord;
+use crate::journal::{self, RequestRecord};
 use crate::vocabulary::event::{Event, EventKind};
 use crate::vocabulary::route::Route;
 use crate::vocabulary::slip::slip;
@@ -202,26 +202,14 @@ impl World {
 
 /// A request that has no answer yet, as it may be kept.
 fn record(request: &Request, at: DateTime<Utc>, route: Option<Route>) -> RequestRecord {
-    record_of(request, at, route).kept()
-}
-
-/// All of a request that has no answer yet.
-pub(super) fn record_of(
-    request: &Request,
-    at: DateTime<Utc>,
-    route: Option<Route>,
-) -> RequestRecord {
-    RequestRecord {
+    let entry = journal::Entry {
         at,
-        method: request.method.to_string(),
-        path: request.path.clone(),
-        query: request.query.clone(),
+        asked: request.asked(),
         route,
-        headers: request.headers.clone(),
-        body: request.body.clone(),
         status: 0,
         note: None,
-    }
+    };
+    entry.record()
 }
 
 /// Nobody is there any more who could answer.

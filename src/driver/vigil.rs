@@ -109,6 +109,7 @@ mod tests {
             headers: Vec::new(),
             body: Bytes::new(),
             via: Via::Memory,
+            record: std::sync::OnceLock::new(),
         }
     }
 

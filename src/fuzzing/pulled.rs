@@ -54,6 +54,7 @@ pub fn levers(data: &[u8]) {
             headers: Vec::new(),
             body: Bytes::from(body.replace("{job}", &job)),
             via: Via::Memory,
+            record: std::sync::OnceLock::new(),
         };
         pull(&hand, &request);
     }

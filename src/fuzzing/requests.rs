@@ -184,6 +184,7 @@ impl Asking {
             headers,
             body,
             via: Via::Memory,
+            record: std::sync::OnceLock::new(),
         })
     }
 

@@ -291,6 +291,7 @@ pub fn headers(data: &[u8]) {
         headers,
         body: bytes::Bytes::new(),
         via: Via::Memory,
+        record: std::sync::OnceLock::new(),
     };
     let file = ArtifactFile::new("a.txt", Arc::from(CONTENT)).expect("a file");
     let mut reply = downloads::content(&file, &request);

@@ -77,6 +77,7 @@ mod tests {
                     .collect(),
                 body: bytes::Bytes::new(),
                 via: crate::http::request::Via::Memory,
+                record: std::sync::OnceLock::new(),
             };
             assert_eq!(wanted(&request), expected, "{accept:?}");
         }

@@ -11,7 +11,7 @@ use std::convert::Infallible;
 use std::future::{Future as _, pending, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -389,6 +389,7 @@ fn owned_request(head: &hyper::Request<Incoming>, body: Bytes, via: Via) -> Requ
         headers,
         body,
         via,
+        record: OnceLock::new(),
     }
 }
 

@@ -5,14 +5,15 @@
 
 use std::fmt;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use super::server::{Names, SECOND};
+use crate::journal::Asked;
 
 /// One complete request; its body is within the limit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: Method,
     /// As sent, still percent-encoded. Starts with `/`, save for `OPTIONS *` (`*`) and `CONNECT` (empty).
@@ -24,6 +25,8 @@ pub(crate) struct Request {
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Bytes,
     pub(crate) via: Via,
+    /// What of it goes into the record, once that was asked for.
+    pub(crate) record: OnceLock<Arc<Asked>>,
 }
 
 /// How a request came in.
@@ -78,6 +81,20 @@ impl PartialEq for Via {
 impl Eq for Via {}
 
 impl Request {
+    /// What of it may be kept: the same for all times it comes.
+    pub(crate) fn asked(&self) -> Arc<Asked> {
+        let Self {
+            method,
+            path,
+            query,
+            headers,
+            body,
+            ..
+        } = self;
+        let asked = || Arc::new(Asked::new(method.as_str(), path, query, headers, body));
+        Arc::clone(self.record.get_or_init(asked))
+    }
+
     /// The first value of a header; `name` in any case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -185,6 +202,7 @@ mod tests {
                 .to_vec(),
             body: Bytes::new(),
             via: Via::Memory,
+            record: OnceLock::new(),
         };
         assert_eq!(request.header("Accept"), Some("a"));
         assert_eq!(request.header("authorization"), None);
