@@ -3,6 +3,7 @@
 //! The one rule: they are good for one revision of the world at one instant. The next one finds none of them. What has
 //! not changed then is still on the shelf, in pieces (`wire::shelf`).
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
 use crate::engine::account::TokenKey;
-use crate::engine::table::Key as _;
 use crate::http::Aside;
+use crate::http::rates::Payer;
 use crate::http::reply::Reply;
 use crate::http::request::{Method, Request};
 use crate::vocabulary::route::Route;
@@ -31,7 +32,7 @@ const OVERHEAD: usize = 2048;
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
     pub(super) shelf: RefCell<Shelf>,
-    answers: BTreeMap<Question, Answer>,
+    answers: BTreeMap<Question<'static>, Answer>,
     /// The revision and the instant the answers are from.
     of: (u64, DateTime<Utc>),
     bytes: usize,
@@ -40,71 +41,94 @@ pub(crate) struct Kept {
     date: Option<(i64, Arc<str>)>,
 }
 
-/// What an answer depends on, apart from the world.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Question {
-    token: u32,
-    path: String,
-    query: String,
-    /// With what URLs begin.
-    origin: String,
+/// What an answer depends on, apart from the world: of a GET for what `is_repeated`, all that is looked at.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Question<'a> {
+    path: Cow<'a, str>,
+    query: Cow<'a, str>,
+    /// Says who asks.
+    authorization: Cow<'a, str>,
+    /// Says with what URLs begin, unless the test did.
+    host: Option<Cow<'a, str>>,
 }
 
-/// What a handler says.
+/// What an endpoint says to whom.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
+    /// Without what differs from one time to the next.
     pub(super) reply: Reply,
     pub(super) aside: Aside,
+    pub(super) route: Route,
+    pub(super) token: TokenKey,
+    pub(super) payer: Payer,
 }
 
-impl Question {
-    /// Of requests that programs repeat. Everything else is answered anew.
-    pub(super) fn of(
-        route: Route,
-        request: &Request,
-        token: TokenKey,
-        origin: &str,
-    ) -> Option<Self> {
-        let is_repeated = matches!(
-            route,
-            Route::GetBuild
-                | Route::ListBuilds
-                | Route::ListOrganizationBuilds
-                | Route::ListPipelineBuilds
-                | Route::ListJobs
-                | Route::GetJob
-                | Route::ListPipelines
-                | Route::GetPipeline
-        );
-        (is_repeated && request.method == Method::Get).then(|| Self {
-            token: token.row(),
-            path: request.path.clone(),
-            query: request.query.clone(),
-            origin: origin.to_owned(),
-        })
+/// Whether a request is one that programs repeat. Everything else is answered anew.
+pub(super) fn is_repeated(request: &Request, route: Route) -> bool {
+    let is_read = matches!(
+        route,
+        Route::GetBuild
+            | Route::ListBuilds
+            | Route::ListOrganizationBuilds
+            | Route::ListPipelineBuilds
+            | Route::ListJobs
+            | Route::GetJob
+            | Route::ListPipelines
+            | Route::GetPipeline
+    );
+    is_read && request.method == Method::Get
+}
+
+impl<'a> Question<'a> {
+    pub(super) fn of(request: &'a Request) -> Self {
+        Self {
+            path: Cow::Borrowed(&request.path),
+            query: Cow::Borrowed(&request.query),
+            authorization: Cow::Borrowed(request.header("authorization").unwrap_or_default()),
+            host: request.header("host").map(Cow::Borrowed),
+        }
+    }
+
+    fn to_keep(&self) -> Question<'static> {
+        let owned = |text: &str| Cow::Owned(text.to_owned());
+        Question {
+            path: owned(&self.path),
+            query: owned(&self.query),
+            authorization: owned(&self.authorization),
+            host: self.host.as_deref().map(owned),
+        }
+    }
+
+    fn len(&self) -> usize {
+        let host = self.host.as_deref().unwrap_or_default();
+        self.path.len() + self.query.len() + self.authorization.len() + host.len()
     }
 }
 
 impl Kept {
-    pub(super) fn find(&mut self, engine: &Engine, question: &Question) -> Option<Answer> {
+    /// What was said to this request before, since the world last changed.
+    pub(super) fn find(&mut self, engine: &Engine, request: &Request) -> Option<Answer> {
         let now = (engine.revision(), engine.now());
         if self.of != now {
             self.of = now;
             self.answers.clear();
             self.bytes = 0;
         }
-        self.answers.get(question).cloned()
+        if self.answers.is_empty() || request.method != Method::Get {
+            return None;
+        }
+        let answers: &BTreeMap<Question<'_>, Answer> = &self.answers;
+        answers.get(&Question::of(request)).cloned()
     }
 
-    pub(super) fn put(&mut self, question: Question, answer: Answer) {
-        let asked = question.path.len() + question.query.len() + question.origin.len();
-        let size = OVERHEAD + asked + answer.reply.body.len();
+    pub(super) fn put(&mut self, question: &Question<'_>, answer: Answer) {
+        let size = OVERHEAD + question.len() + answer.reply.body.len();
         if self.bytes + size > LIMIT {
             self.answers.clear();
             self.bytes = 0;
         }
         self.bytes += size;
-        self.answers.insert(question, answer);
+        self.answers.insert(question.to_keep(), answer);
     }
 
     /// These scopes, in one text.
@@ -136,6 +160,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::table::Key as _;
 
     #[test]
     fn small_answers_to_ever_other_questions_are_bounded_too() {
@@ -143,16 +168,20 @@ mod tests {
         let most = LIMIT / OVERHEAD;
         for n in 0..2 * most {
             let question = Question {
-                token: 0,
-                path: "/v2/builds".to_owned(),
-                query: format!("x={n}"),
-                origin: "http://fake.test".to_owned(),
+                path: Cow::Borrowed("/v2/builds"),
+                query: Cow::Owned(format!("x={n}")),
+                authorization: Cow::Borrowed("Bearer x"),
+                host: None,
             };
+            let token = TokenKey::from_row(0);
             let answer = Answer {
                 reply: Reply::json(200, "[]\n"),
                 aside: Aside::default(),
+                route: Route::ListBuilds,
+                token,
+                payer: Payer::of(0, 0),
             };
-            kept.put(question, answer);
+            kept.put(&question, answer);
             assert!(kept.answers.len() <= most && kept.bytes <= LIMIT);
         }
     }

@@ -174,6 +174,11 @@ impl Desk<'_> {
         if request.method == Method::Options {
             return self.finish(Reply::new(200)).into();
         }
+        if let Some(mut answered) = self.said(request) {
+            let reply = self.tags.spare(request, answered.reply);
+            answered.reply = self.finish(reply);
+            return answered;
+        }
         let segments = router::segments(&request.path);
         let segments: Vec<&str> = segments.iter().map(Cow::as_ref).collect();
         let target = router::find(&request.method, &segments);
@@ -236,19 +241,56 @@ impl Desk<'_> {
             return answered;
         }
         let payer = Payer::new(self.engine, token, place.organization);
-        let now = self.engine.now();
-        let usage = self.rates.count(now, Some(payer), self.options.rates);
+        let usage = self.count(payer);
         let mut answered = match usage.refusal() {
             Some(reply) => reply.into(),
             None => self.rest(request, (route, place), token, usage, origin),
         };
         answered.reply.headers.reserve(HEADERS);
-        let reply = self.with_scopes(token, route, answered.reply);
-        answered.reply = usage.write_on(reply);
+        answered.reply = self.with_scopes(token, route, answered.reply);
+        if answered.reply.status == 200 && kept::is_repeated(request, route) {
+            let answer = Answer {
+                reply: answered.reply.clone(),
+                aside: answered.aside.clone(),
+                route,
+                token,
+                payer,
+            };
+            self.kept.put(&Question::of(request), answer);
+        }
+        answered.reply = usage.write_on(answered.reply);
         answered
     }
 
-    /// What the handler of an endpoint says, or said already.
+    /// What an endpoint said already, if nothing has changed since; the limits of its caller included.
+    fn said(&mut self, request: &Request) -> Option<Answered> {
+        let answer = self.kept.find(self.engine, request)?;
+        let Answer {
+            reply,
+            aside,
+            route,
+            token,
+            payer,
+        } = answer;
+        let usage = self.count(payer);
+        let mut answered = match usage.refusal() {
+            Some(refusal) => self.with_scopes(token, route, refusal).into(),
+            None => Answered {
+                aside,
+                ..reply.into()
+            },
+        };
+        answered.reply.headers.reserve(HEADERS);
+        answered.reply = usage.write_on(answered.reply);
+        Some(answered.at(route))
+    }
+
+    fn count(&mut self, payer: Payer) -> Usage {
+        let now = self.engine.now();
+        self.rates.count(now, Some(payer), self.options.rates)
+    }
+
+    /// What the handler of an endpoint says.
     fn rest(
         &mut self,
         request: &Request,
@@ -259,16 +301,6 @@ impl Desk<'_> {
     ) -> Answered {
         if let Err(refused) = auth::check_scope(self.engine, token, route) {
             return refused.into();
-        }
-        let question = Question::of(route, request, token, &origin);
-        let known = question
-            .as_ref()
-            .and_then(|question| self.kept.find(self.engine, question));
-        if let Some(Answer { reply, aside }) = known {
-            return Answered {
-                aside,
-                ..reply.into()
-            };
         }
         self.kept.shelf.get_mut().turn_to(&origin);
         let mut cx = Cx {
@@ -287,13 +319,6 @@ impl Desk<'_> {
         };
         let result = rest::handle(&mut cx, route);
         let Cx { events, aside, .. } = cx;
-        if let (Some(question), Ok(reply)) = (question, &result) {
-            let answer = Answer {
-                reply: reply.clone(),
-                aside: aside.clone(),
-            };
-            self.kept.put(question, answer);
-        }
         Answered {
             events,
             aside,

@@ -78,6 +78,16 @@ impl Payer {
             organization: opened.find(|key| engine.opens(token, *key)),
         }
     }
+
+    #[cfg(test)]
+    pub(super) fn of(user: u32, organization: u32) -> Self {
+        use crate::engine::table::Key as _;
+
+        Self {
+            user: UserKey::from_row(user),
+            organization: Some(OrganizationKey::from_row(organization)),
+        }
+    }
 }
 
 /// Where a user stands, this request included.
@@ -251,17 +261,9 @@ impl Usage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::table::Key as _;
 
     fn at(seconds: i64) -> DateTime<Utc> {
         DateTime::from_timestamp(seconds, 0).expect("an instant")
-    }
-
-    fn payer(user: u32, organization: u32) -> Payer {
-        Payer {
-            user: UserKey::from_row(user),
-            organization: Some(OrganizationKey::from_row(organization)),
-        }
     }
 
     fn headers(reply: &Reply) -> [&str; 3] {
@@ -275,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_minute_is_counted_for_each_organization_and_for_each_user() {
-        let (a, b, elsewhere) = (payer(0, 0), payer(1, 0), payer(0, 1));
+        let (a, b, elsewhere) = (Payer::of(0, 0), Payer::of(1, 0), Payer::of(0, 1));
         let mut rates = Rates::default();
         let mut ask = |seconds, payer| {
             let usage = rates.count(at(seconds), Some(payer), RateLimits::default());
@@ -298,7 +300,7 @@ mod tests {
 
     #[test]
     fn limits_that_hold_send_away_whoever_asks_too_often() {
-        let (a, b) = (payer(0, 0), payer(1, 0));
+        let (a, b) = (Payer::of(0, 0), Payer::of(1, 0));
         let limits = RateLimits {
             user: 2,
             organization: 3,
