@@ -3,40 +3,36 @@
 //! Source: Buildkite docs, "Agents API", section "Agent data model" and its examples; go-buildkite, `agents.go`, for what is
 //! said of pauses. Where the examples and recorded responses order keys in different ways, as recorded.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::engine::agent::{Agent, AgentKey};
 use crate::vocabulary::ids::Kind;
 use crate::wire::account::UserJson;
-use crate::wire::job::JobJson;
+use crate::wire::job;
+use crate::wire::shelf::{Part, Piece, Runs};
+use crate::wire::text::Text;
 use crate::wire::{Instant, View, graphql_id};
 
-/// An agent.
+/// Who it is.
 #[derive(Debug, Serialize)]
-pub(crate) struct AgentJson<'e> {
+struct IdentityJson<'e> {
     id: Uuid,
     graphql_id: String,
     url: String,
     web_url: String,
     name: &'e str,
-    connection_state: &'static str,
+}
+
+/// What runs it.
+#[derive(Debug, Serialize)]
+struct MachineJson<'e> {
     ip_address: &'e str,
     hostname: &'e str,
     user_agent: String,
     version: &'e str,
-    #[serde(flatten)]
-    place: Option<PlaceJson<'e>>,
-    creator: Option<UserJson<'e>>,
-    created_at: Instant,
-    #[serde(flatten)]
-    times: Option<TimesJson>,
-    job: Option<Box<JobJson<'e>>>,
-    last_job_finished_at: Option<Instant>,
-    priority: Option<i64>,
-    meta_data: &'e [String],
-    #[serde(flatten)]
-    pause: Option<PauseJson<'e>>,
 }
 
 /// Where it runs.
@@ -45,6 +41,13 @@ struct PlaceJson<'e> {
     os_id: &'e str,
     arch: &'e str,
     queue: &'e str,
+}
+
+/// Whose it is.
+#[derive(Debug, Serialize)]
+struct OriginJson<'e> {
+    creator: Option<UserJson<'e>>,
+    created_at: Instant,
 }
 
 /// When it came and went.
@@ -57,6 +60,13 @@ struct TimesJson {
     stopped_at: Option<Instant>,
 }
 
+/// Which jobs it takes.
+#[derive(Debug, Serialize)]
+struct OfferJson<'e> {
+    priority: Option<i64>,
+    meta_data: &'e [String],
+}
+
 /// Whether it is given jobs.
 #[derive(Debug, Serialize)]
 struct PauseJson<'e> {
@@ -67,44 +77,75 @@ struct PauseJson<'e> {
     paused_timeout_in_minutes: Option<u32>,
 }
 
-impl<'e> AgentJson<'e> {
-    /// An agent with the job it has.
-    ///
-    /// Chosen: to whoever does not see the job's pipeline, the agent looks as if it had none.
-    pub(crate) fn new(view: &View<'e>, key: AgentKey) -> Self {
-        let agent = view.engine.agent(key);
-        let pause = agent.state.pause();
-        let job = view.engine.job_of_agent(key);
-        let job = job.filter(|job| view.sees_build(view.engine.job(*job).build));
-        Self {
-            place: Some(PlaceJson {
-                os_id: &agent.machine.os_id,
-                arch: &agent.machine.arch,
-                queue: agent.queue(),
-            }),
-            times: Some(TimesJson {
-                connected_at: Some(Instant(agent.created_at)),
-                disconnected_at: Instant::maybe(agent.disconnected_at),
-                lost_at: Instant::maybe(agent.lost_at),
-                stopped_at: Instant::maybe(agent.stopped_at),
-            }),
-            job: job.map(|job| Box::new(JobJson::of_agent(view, job))),
-            pause: Some(PauseJson {
-                paused: pause.is_some(),
-                paused_at: pause.map(|pause| Instant(pause.since)),
-                paused_by: UserJson::maybe(view, pause.and_then(|pause| pause.by)),
-                paused_note: pause.and_then(|pause| pause.note.as_deref()),
-                paused_timeout_in_minutes: pause.map(|pause| pause.timeout_in_minutes),
-            }),
-            ..Self::of_job(view, key)
-        }
+/// An agent with the job it has, as text.
+///
+/// Chosen: to whoever does not see the job's pipeline, the agent looks as if it had none.
+pub(crate) fn text(view: &View<'_>, key: AgentKey) -> Vec<u8> {
+    let agent = view.engine.agent(key);
+    let pause = agent.state.pause();
+    let job = view.engine.job_of_agent(key);
+    let job = job.filter(|job| view.sees_build(view.engine.job(*job).build));
+    let frame = frame(view, key);
+    let mut whole = Text::object();
+    append_head(&mut whole, agent, &frame);
+    whole.members_of(&PlaceJson {
+        os_id: &agent.machine.os_id,
+        arch: &agent.machine.arch,
+        queue: agent.queue(),
+    });
+    whole.members(frame.run(2));
+    whole.members_of(&TimesJson {
+        connected_at: Some(Instant(agent.created_at)),
+        disconnected_at: Instant::maybe(agent.disconnected_at),
+        lost_at: Instant::maybe(agent.lost_at),
+        stopped_at: Instant::maybe(agent.stopped_at),
+    });
+    match job {
+        Some(job) => whole.member_text("job", &job::text_for_agent(view, job)),
+        None => whole.member_text("job", b"null"),
     }
+    append_tail(&mut whole, agent, &frame);
+    whole.members_of(&PauseJson {
+        paused: pause.is_some(),
+        paused_at: pause.map(|pause| Instant(pause.since)),
+        paused_by: UserJson::maybe(view, pause.and_then(|pause| pause.by)),
+        paused_note: pause.and_then(|pause| pause.note.as_deref()),
+        paused_timeout_in_minutes: pause.map(|pause| pause.timeout_in_minutes),
+    });
+    whole.end()
+}
 
-    /// The agent of a job. Its own `job` is null there: Buildkite does not go round in circles.
-    pub(crate) fn of_job(view: &View<'e>, key: AgentKey) -> Self {
-        view.saw(Kind::Agent, key, view.engine.agent_version(key));
-        let agent = view.engine.agent(key);
-        Self {
+/// The members of the agent of a job, into an object that is open. Its own `job` is null there: Buildkite does not go round
+/// in circles.
+pub(crate) fn append_of_job(whole: &mut Text, view: &View<'_>, key: AgentKey) {
+    let agent = view.engine.agent(key);
+    let frame = frame(view, key);
+    append_head(whole, agent, &frame);
+    whole.members(frame.run(2));
+    whole.member_text("job", b"null");
+    append_tail(whole, agent, &frame);
+}
+
+fn append_head(whole: &mut Text, agent: &Agent, frame: &Piece) {
+    whole.members(frame.run(0));
+    whole.member("connection_state", &agent.state.reported().as_str());
+    whole.members(frame.run(1));
+}
+
+fn append_tail(whole: &mut Text, agent: &Agent, frame: &Piece) {
+    let last = Instant::maybe(agent.last_job_finished_at);
+    whole.member("last_job_finished_at", &last);
+    whole.members(frame.run(3));
+}
+
+/// What lasts of an agent, and that it was looked at in this version: what agents register with they keep.
+fn frame(view: &View<'_>, key: AgentKey) -> Arc<Piece> {
+    let engine = view.engine;
+    view.saw(Kind::Agent, key, engine.agent_version(key));
+    let stamp = [engine.places_version(), 0, 0];
+    view.piece(Part::AgentFrame, key, stamp, || {
+        let agent = engine.agent(key);
+        let identity = Runs::default().with(&IdentityJson {
             id: agent.id.0,
             graphql_id: graphql_id("Agent", agent.id.0),
             url: format!(
@@ -114,22 +155,22 @@ impl<'e> AgentJson<'e> {
             ),
             web_url: web_url(view, agent),
             name: &agent.name,
-            connection_state: agent.state.reported().as_str(),
+        });
+        let machine = identity.with(&MachineJson {
             ip_address: &agent.machine.ip_address,
             hostname: &agent.machine.hostname,
             user_agent: agent.machine.user_agent(),
             version: &agent.machine.version,
-            place: None,
+        });
+        let origin = machine.with(&OriginJson {
             creator: None,
             created_at: Instant(agent.created_at),
-            times: None,
-            job: None,
-            last_job_finished_at: Instant::maybe(agent.last_job_finished_at),
+        });
+        origin.with(&OfferJson {
             priority: agent.priority,
             meta_data: &agent.offer.tags,
-            pause: None,
-        }
-    }
+        })
+    })
 }
 
 /// Where people look at an agent: below its queue, if it serves one of a cluster.

@@ -16,8 +16,8 @@ use crate::wire::account::UserJson;
 use crate::wire::cluster::Place;
 use crate::wire::job::{self, JobStateCountsJson};
 use crate::wire::pipeline;
-use crate::wire::shelf::{Part, Piece};
-use crate::wire::text::{Text, members};
+use crate::wire::shelf::{Part, Piece, Runs};
+use crate::wire::text::Text;
 use crate::wire::{Pairs, Time, View, graphql_id};
 
 /// Room for what is written of a build with each answer, in bytes: names, counts.
@@ -169,12 +169,12 @@ pub(crate) fn append(whole: &mut Text, view: &View<'_>, key: BuildKey, parts: &P
             Some(jobs.map(|(key, _)| job::piece(view, key)).collect())
         }
     };
-    let of_jobs = jobs.iter().flatten().map(|job| job.front.len() + 1);
+    let of_jobs = jobs.iter().flatten().map(|job| job.len() + 1);
     let of_pipeline = pipeline.as_ref().map_or(0, pipeline::Written::len);
-    let own_len = own.front.len() + own.rear.len();
+    let own_len = own.len();
     whole.reserve(own_len + of_pipeline + of_jobs.sum::<usize>() + REST);
     whole.open_object();
-    whole.members(&own.front);
+    whole.members(own.run(0));
     if let Some(pipeline) = pipeline {
         whole.open_member("pipeline");
         pipeline.append(whole);
@@ -183,11 +183,11 @@ pub(crate) fn append(whole: &mut Text, view: &View<'_>, key: BuildKey, parts: &P
     if let Some(jobs) = jobs {
         whole.open_array("jobs");
         for job in jobs {
-            whole.item(&job.front);
+            whole.item(job.run(0));
         }
         whole.close();
     }
-    whole.members(&own.rear);
+    whole.members(own.run(1));
     if let Some(attempts) = parts.with_counts {
         let jobs = shown(attempts).map(|(key, job)| {
             view.saw(Kind::Job, key, engine.job_version(key));
@@ -233,7 +233,7 @@ fn own_piece(view: &View<'_>, key: BuildKey) -> Arc<Piece> {
             cluster_url: cluster.map(|cluster| cluster.url),
         };
         let front = FrontJson::new(view, key);
-        (members(&front), members(&rear))
+        Runs::default().with(&front).with(&rear)
     })
 }
 

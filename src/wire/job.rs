@@ -8,32 +8,24 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use uuid::Uuid;
 
+use crate::engine::agent::AgentKey;
 use crate::engine::build::BuildKey;
 use crate::engine::concurrency::concurrency_wait;
 use crate::engine::job::{Job, JobKey, RetryType, State};
-use crate::pipeline::Step;
+use crate::engine::table::Key as _;
+use crate::pipeline::{CommandStep, Step, TriggerStep};
 use crate::vocabulary::ids::Kind;
 use crate::vocabulary::states::{JobState, JobType, SignalReason};
 use crate::wire::account::UserJson;
-use crate::wire::agent::AgentJson;
+use crate::wire::agent;
 use crate::wire::cluster::Place;
-use crate::wire::shelf::{Part, Piece};
-use crate::wire::text::json;
+use crate::wire::shelf::{Part, Piece, Runs};
+use crate::wire::text::{Text, json};
 use crate::wire::{Audience, Pairs, Time, View, Waiters, graphql_id};
 
-/// A job.
+/// A command step's job: which one it is.
 #[derive(Debug, Serialize)]
-#[serde(untagged)]
-pub(crate) enum JobJson<'e> {
-    Script(Box<ScriptJson<'e>>),
-    Waiter(WaiterJson),
-    Manual(Box<ManualJson<'e>>),
-    Trigger(Box<TriggerJson<'e>>),
-}
-
-/// A command step's job.
-#[derive(Debug, Serialize)]
-pub(crate) struct ScriptJson<'e> {
+struct IdentityJson<'e> {
     id: Uuid,
     graphql_id: String,
     r#type: &'static str,
@@ -43,13 +35,22 @@ pub(crate) struct ScriptJson<'e> {
     step: StepJson,
     priority: PriorityJson,
     agent_query_rules: &'e [String],
-    state: &'static str,
+}
+
+/// Where it is looked at, and what it runs.
+#[derive(Debug, Serialize)]
+struct AddressesJson<'e> {
     build_url: String,
     web_url: String,
     log_url: String,
     raw_log_url: String,
     artifacts_url: String,
     command: Option<&'e str>,
+}
+
+/// How it ended, or will.
+#[derive(Debug, Serialize)]
+struct EndJson<'e> {
     soft_failed: bool,
     exit_status: Option<i32>,
     signal: Option<&'e str>,
@@ -59,9 +60,19 @@ pub(crate) struct ScriptJson<'e> {
     promised_exit_status: Option<i32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     promised_exit_status_at: Option<Time>,
+}
+
+/// How it began.
+#[derive(Debug, Serialize)]
+struct BeginningJson<'e> {
     artifact_paths: Option<&'e str>,
     created_at: Time,
     scheduled_at: Time,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize)]
+struct CourseJson<'e> {
     runnable_at: Option<Time>,
     concurrency_wait_time_ms: Option<i64>,
     started_at: Option<Time>,
@@ -72,11 +83,20 @@ pub(crate) struct ScriptJson<'e> {
     retries_count: Option<u32>,
     retry_source: Option<RetrySourceJson<'e>>,
     retry_type: Option<&'static str>,
+}
+
+/// Which of several jobs of its step it is.
+#[derive(Debug, Serialize)]
+struct VariantJson<'e> {
     parallel_group_index: Option<u32>,
     parallel_group_total: Option<u32>,
     matrix: Option<Pairs<'e>>,
-    agent: Option<AgentJson<'e>>,
-    retried_by: Option<UserJson<'e>>,
+}
+
+/// Where it runs.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "Buildkite's names")]
+struct PlacesJson {
     cluster_id: Option<Uuid>,
     cluster_url: Option<String>,
     cluster_queue_id: Option<Uuid>,
@@ -139,7 +159,7 @@ impl<'e> RetrySourceJson<'e> {
 
 /// A wait step's job: recorded ones hold nothing but who they are.
 #[derive(Debug, Serialize)]
-pub(crate) struct WaiterJson {
+struct WaiterJson {
     id: Uuid,
     graphql_id: String,
     r#type: &'static str,
@@ -149,7 +169,7 @@ pub(crate) struct WaiterJson {
 
 /// A block or input step's job.
 #[derive(Debug, Serialize)]
-pub(crate) struct ManualJson<'e> {
+struct ManualJson<'e> {
     id: Uuid,
     graphql_id: String,
     r#type: &'static str,
@@ -165,7 +185,7 @@ pub(crate) struct ManualJson<'e> {
 
 /// A trigger step's job.
 #[derive(Debug, Serialize)]
-pub(crate) struct TriggerJson<'e> {
+struct TriggerJson<'e> {
     id: Uuid,
     graphql_id: String,
     r#type: &'static str,
@@ -211,7 +231,7 @@ impl TriggeredBuildJson {
 }
 
 impl<'e> TriggerJson<'e> {
-    fn new(view: &View<'e>, job: &'e Job, step: &'e crate::pipeline::TriggerStep) -> Self {
+    fn new(view: &View<'e>, job: &'e Job, step: &'e TriggerStep) -> Self {
         Self {
             id: job.id.0,
             graphql_id: graphql_id("Job", job.id.0),
@@ -235,7 +255,7 @@ impl<'e> TriggerJson<'e> {
     }
 }
 
-/// A job, as text: all of it stands in front.
+/// A job, as text in one run.
 pub(crate) fn piece(view: &View<'_>, key: JobKey) -> Arc<Piece> {
     let engine = view.engine;
     let agent = engine.job(key).agent;
@@ -245,88 +265,150 @@ pub(crate) fn piece(view: &View<'_>, key: JobKey) -> Arc<Piece> {
         engine.places_version(),
     ];
     view.piece(Part::Job, key, stamp, || {
-        (json(&JobJson::new(view, key)), Vec::new())
+        Runs::whole(written(view, key, agent))
     })
 }
 
-impl<'e> JobJson<'e> {
-    pub(crate) fn new(view: &View<'e>, key: JobKey) -> Self {
-        view.saw(Kind::Job, key, view.engine.job_version(key));
-        let job = view.engine.job(key);
-        match &*job.spec {
-            Step::Command(step) => Self::Script(Box::new(ScriptJson::new(view, job, step))),
-            Step::Trigger(step) => Self::Trigger(Box::new(TriggerJson::new(view, job, step))),
-            Step::Group(_) => unreachable!("groups are taken apart before there is a build"),
-            Step::Wait(_) => Self::Waiter(WaiterJson {
-                id: job.id.0,
-                graphql_id: graphql_id("Job", job.id.0),
-                r#type: JobType::Waiter.as_str(),
-                state: (view.waiters == Waiters::WithState).then(|| job.state.reported().as_str()),
-            }),
-            Step::Block(step) | Step::Input(step) => Self::Manual(Box::new(ManualJson {
-                id: job.id.0,
-                graphql_id: graphql_id("Job", job.id.0),
-                r#type: JobType::Manual.as_str(),
-                // Never null: clients decode it as a string.
-                label: step.label.as_deref().unwrap_or_default(),
-                state: job.state.reported().as_str(),
-                step_key: step.common.key.as_deref(),
-                web_url: None,
-                unblocked_by: UserJson::maybe(view, job.unblocked_by),
-                unblocked_at: view.maybe_instant(job.times.unblocked_at),
-                unblockable: job.state == State::Blocked,
-                unblock_url: format!("{}/jobs/{}/unblock", view.build_url(job.build), job.id),
-            })),
-        }
+/// A job, as text.
+pub(crate) fn text(view: &View<'_>, key: JobKey) -> Vec<u8> {
+    piece(view, key).run(0).to_vec()
+}
+
+/// The job an agent has; that it is with this agent is not said once more.
+pub(crate) fn text_for_agent(view: &View<'_>, key: JobKey) -> Vec<u8> {
+    written(view, key, None)
+}
+
+fn written(view: &View<'_>, key: JobKey, agent: Option<AgentKey>) -> Vec<u8> {
+    view.saw(Kind::Job, key, view.engine.job_version(key));
+    let job = view.engine.job(key);
+    match &*job.spec {
+        Step::Command(_) => script(view, key, agent),
+        Step::Trigger(step) => json(&TriggerJson::new(view, job, step)),
+        Step::Group(_) => unreachable!("groups are taken apart before there is a build"),
+        Step::Wait(_) => json(&WaiterJson {
+            id: job.id.0,
+            graphql_id: graphql_id("Job", job.id.0),
+            r#type: JobType::Waiter.as_str(),
+            state: (view.waiters == Waiters::WithState).then(|| job.state.reported().as_str()),
+        }),
+        Step::Block(step) | Step::Input(step) => json(&ManualJson {
+            id: job.id.0,
+            graphql_id: graphql_id("Job", job.id.0),
+            r#type: JobType::Manual.as_str(),
+            // Never null: clients decode it as a string.
+            label: step.label.as_deref().unwrap_or_default(),
+            state: job.state.reported().as_str(),
+            step_key: step.common.key.as_deref(),
+            web_url: None,
+            unblocked_by: UserJson::maybe(view, job.unblocked_by),
+            unblocked_at: view.maybe_instant(job.times.unblocked_at),
+            unblockable: job.state == State::Blocked,
+            unblock_url: format!("{}/jobs/{}/unblock", view.build_url(job.build), job.id),
+        }),
     }
 }
 
-impl<'e> JobJson<'e> {
-    /// The job an agent has; that it is with this agent is not said once more.
-    pub(crate) fn of_agent(view: &View<'e>, key: JobKey) -> Self {
-        let mut shape = Self::new(view, key);
-        match &mut shape {
-            Self::Script(script) => script.agent = None,
-            Self::Waiter(_) | Self::Manual(_) | Self::Trigger(_) => {}
+/// A command step's job: what lasts of it, and between it what does not.
+fn script(view: &View<'_>, key: JobKey, agent: Option<AgentKey>) -> Vec<u8> {
+    let job = view.engine.job(key);
+    let frame = frame(view, key);
+    let mut whole = Text::object();
+    whole.members(frame.run(0));
+    whole.member("state", &job.state.reported().as_str());
+    whole.members(frame.run(1));
+    whole.members_of(&EndJson::new(view, job));
+    whole.members(frame.run(2));
+    whole.members_of(&CourseJson::new(view, job));
+    whole.members(frame.run(3));
+    match agent {
+        Some(agent) => {
+            whole.open_member("agent");
+            agent::append_of_job(&mut whole, view, agent);
+            whole.close();
         }
-        shape
+        None => whole.member_text("agent", b"null"),
     }
+    let retried_by = job.retried.and_then(|retried| retried.by);
+    whole.member("retried_by", &UserJson::maybe(view, retried_by));
+    whole.members(frame.run(4));
+    whole.end()
 }
 
-impl<'e> ScriptJson<'e> {
-    fn new(view: &View<'e>, job: &'e Job, step: &'e crate::pipeline::CommandStep) -> Self {
-        let engine = view.engine;
-        let build_url = view.build_url(job.build);
-        let url = format!("{build_url}/jobs/{}", job.id);
-        let exit = job.exit.as_ref();
-        let cluster = Place::of_cluster(view, engine.cluster_of(job));
-        let queue = Place::of_queue(view, engine.queue_of(job));
+/// What lasts of a command step's job.
+fn frame(view: &View<'_>, key: JobKey) -> Arc<Piece> {
+    let engine = view.engine;
+    let job = engine.job(key);
+    let stamp = [
+        engine.places_version(),
+        job.queue.map_or(0, |queue| u64::from(queue.row()) + 1),
+        u64::from_ne_bytes(job.priority.to_ne_bytes()),
+    ];
+    view.piece(Part::JobFrame, key, stamp, || {
+        let Step::Command(step) = &*job.spec else {
+            unreachable!("other jobs have no frame");
+        };
+        let runs = Runs::default().with(&IdentityJson::new(view, job, step));
+        let runs = runs.with(&AddressesJson::new(view, job, step));
+        let runs = runs.with(&BeginningJson {
+            artifact_paths: step.artifact_paths.as_deref(),
+            created_at: view.instant(job.created_at),
+            scheduled_at: view.instant(job.scheduled_at),
+        });
+        let runs = runs.with(&VariantJson {
+            parallel_group_index: job.parallel.map(|(index, _)| index),
+            parallel_group_total: job.parallel.map(|(_, total)| total),
+            matrix: job.matrix.as_deref().map(Pairs),
+        });
+        runs.with(&PlacesJson::new(view, job))
+    })
+}
+
+impl<'e> IdentityJson<'e> {
+    fn new(view: &View<'e>, job: &'e Job, step: &'e CommandStep) -> Self {
+        let run = view.engine.step_of(job);
         Self {
             id: job.id.0,
             graphql_id: graphql_id("Job", job.id.0),
             r#type: job.kind.as_str(),
             name: step.label.as_deref(),
             step_key: step.common.key.as_deref(),
-            group_key: engine
-                .step_of(job)
+            group_key: run
                 .group
                 .as_ref()
                 .and_then(|group| group.step.common.key.as_deref()),
             step: StepJson {
-                id: engine.step_of(job).id,
+                id: run.id,
                 signature: None,
             },
             priority: PriorityJson {
                 number: job.priority,
             },
             agent_query_rules: &step.agents,
-            state: job.state.reported().as_str(),
+        }
+    }
+}
+
+impl<'e> AddressesJson<'e> {
+    fn new(view: &View<'e>, job: &'e Job, step: &'e CommandStep) -> Self {
+        let build_url = view.build_url(job.build);
+        let url = format!("{build_url}/jobs/{}", job.id);
+        Self {
             web_url: format!("{}#{}", view.build_web_url(job.build), job.id),
             log_url: format!("{url}/log"),
             raw_log_url: format!("{url}/log.txt"),
             artifacts_url: format!("{url}/artifacts"),
             build_url,
             command: step.command.as_deref(),
+        }
+    }
+}
+
+impl<'e> EndJson<'e> {
+    fn new(view: &View<'e>, job: &'e Job) -> Self {
+        let exit = job.exit.as_ref();
+        let promise = job.promise();
+        Self {
             soft_failed: job.soft_failed,
             exit_status: exit.map(|exit| exit.status),
             signal: exit.and_then(|exit| exit.signal.as_deref()),
@@ -334,11 +416,16 @@ impl<'e> ScriptJson<'e> {
                 .and_then(|exit| exit.signal_reason)
                 .map(SignalReason::as_str),
             broken_reason: job.broken_reason.as_deref(),
-            promised_exit_status: job.promise().map(|promise| promise.exit_status),
-            promised_exit_status_at: job.promise().map(|promise| view.instant(promise.at)),
-            artifact_paths: step.artifact_paths.as_deref(),
-            created_at: view.instant(job.created_at),
-            scheduled_at: view.instant(job.scheduled_at),
+            promised_exit_status: promise.map(|promise| promise.exit_status),
+            promised_exit_status_at: promise.map(|promise| view.instant(promise.at)),
+        }
+    }
+}
+
+impl<'e> CourseJson<'e> {
+    fn new(view: &View<'e>, job: &'e Job) -> Self {
+        let engine = view.engine;
+        Self {
             runnable_at: view.maybe_instant(job.times.runnable_at),
             concurrency_wait_time_ms: concurrency_wait(job),
             started_at: view.maybe_instant(job.times.started_at),
@@ -352,11 +439,15 @@ impl<'e> ScriptJson<'e> {
                 .retry_of
                 .map(|(old, kind)| RetrySourceJson::new(view, old, kind)),
             retry_type: job.retried.map(|retried| retried.kind.word()),
-            parallel_group_index: job.parallel.map(|(index, _)| index),
-            parallel_group_total: job.parallel.map(|(_, total)| total),
-            matrix: job.matrix.as_deref().map(Pairs),
-            agent: job.agent.map(|agent| AgentJson::of_job(view, agent)),
-            retried_by: UserJson::maybe(view, job.retried.and_then(|retried| retried.by)),
+        }
+    }
+}
+
+impl PlacesJson {
+    fn new(view: &View<'_>, job: &Job) -> Self {
+        let cluster = Place::of_cluster(view, view.engine.cluster_of(job));
+        let queue = Place::of_queue(view, view.engine.queue_of(job));
+        Self {
             cluster_id: cluster.as_ref().map(|cluster| cluster.id),
             cluster_url: cluster.map(|cluster| cluster.url),
             cluster_queue_id: queue.as_ref().map(|queue| queue.id),

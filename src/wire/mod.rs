@@ -53,7 +53,7 @@ use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::Key;
 use crate::vocabulary::ids;
 use crate::vocabulary::span::instant;
-use crate::wire::shelf::{Part, Piece, Shelf, Stamp};
+use crate::wire::shelf::{Part, Piece, Runs, Shelf, Stamp};
 
 /// What a body is made from, and for whom.
 #[derive(Debug)]
@@ -162,23 +162,26 @@ impl<'e> View<'e> {
         part: Part,
         key: K,
         stamp: Stamp,
-        render: impl FnOnce() -> (Vec<u8>, Vec<u8>),
+        render: impl FnOnce() -> Runs,
     ) -> Arc<Piece> {
-        let kept = self
-            .shelf
-            .and_then(|shelf| shelf.borrow().find(part, key, stamp));
-        let piece = kept.unwrap_or_else(|| {
+        let piece = if let Some(piece) = self.kept(part, key, stamp) {
+            piece
+        } else {
             let outside = self.seen.replace(Fingerprint::START);
-            let texts = render();
-            let piece = Arc::new(Piece::new(stamp, texts, self.seen.replace(outside)));
+            let runs = render();
+            let piece = Arc::new(Piece::new(stamp, runs, self.seen.replace(outside)));
             if let Some(shelf) = self.shelf {
                 shelf.borrow_mut().put(part, key, Arc::clone(&piece));
             }
             piece
-        });
+        };
         let Fingerprint([a, b]) = piece.seen;
         self.seen.set(self.seen.get().with(a).with(b));
         piece
+    }
+
+    fn kept<K: Key>(&self, part: Part, key: K, stamp: Stamp) -> Option<Arc<Piece>> {
+        self.shelf?.borrow().find(part, key, stamp)
     }
 
     /// Whether the reader sees a build where it is a part of something else. Not asked of what a trigger step names:

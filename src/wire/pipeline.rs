@@ -16,8 +16,8 @@ use crate::vocabulary::ids::Kind;
 use crate::wire::account::UserJson;
 use crate::wire::cluster::Place;
 use crate::wire::provider::{self, ProviderJson};
-use crate::wire::shelf::{Part, Piece};
-use crate::wire::text::{Text, members};
+use crate::wire::shelf::{Part, Piece, Runs};
+use crate::wire::text::Text;
 use crate::wire::{Instant, Pairs, View, graphql_id};
 
 /// What comes before how much a pipeline has to do.
@@ -153,14 +153,14 @@ impl Written {
 
     /// How many bytes it is, but for its counts.
     pub(crate) fn len(&self) -> usize {
-        self.own.front.len() + self.own.rear.len()
+        self.own.len()
     }
 
     /// Its members, into an object that is open.
     pub(crate) fn append(&self, whole: &mut Text) {
-        whole.members(&self.own.front);
+        whole.members(self.own.run(0));
         whole.members_of(&self.counts);
-        whole.members(&self.own.rear);
+        whole.members(self.own.run(1));
     }
 }
 
@@ -174,8 +174,8 @@ fn own_piece(view: &View<'_>, key: PipelineKey) -> Arc<Piece> {
     ];
     view.piece(Part::Pipeline, key, stamp, || {
         view.saw(Kind::Pipeline, key, engine.pipeline_version(key));
-        let front = members(&FrontJson::new(view, key));
-        (front, members(&RearJson::new(view, key)))
+        let front = Runs::default().with(&FrontJson::new(view, key));
+        front.with(&RearJson::new(view, key))
     })
 }
 

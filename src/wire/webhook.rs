@@ -10,19 +10,12 @@ use crate::engine::build::BuildKey;
 use crate::engine::webhook::{About, Notice, Webhook, WebhookKey};
 use crate::vocabulary::webhook::WebhookEvent;
 use crate::wire::account::OrganizationJson;
-use crate::wire::agent::AgentJson;
+use crate::wire::agent;
 use crate::wire::build::{self, Jobs, Parts};
-use crate::wire::job::JobJson;
+use crate::wire::job;
 use crate::wire::pipeline;
 use crate::wire::text::{Text, json};
 use crate::wire::{Audience, Times, View};
-
-#[derive(Debug, Serialize)]
-struct AgentEventJson<'e> {
-    event: &'static str,
-    agent: AgentJson<'e>,
-    sender: SenderJson<'e>,
-}
 
 #[derive(Debug, Serialize)]
 struct PingJson<'e> {
@@ -88,7 +81,7 @@ pub(crate) fn body(notice: &Notice, to: WebhookKey, origin: &str, times: Times) 
             let build = engine.job(job).build;
             let mut body = Text::object();
             body.member("event", &event);
-            body.member("job", &JobJson::new(view, job));
+            body.member_text("job", &job::text(view, job));
             body.member_text("build", &head(view, build, false));
             body.member_text("pipeline", &pipeline_of(view, build));
             if notice.event == WebhookEvent::JobPromisedExitStatus {
@@ -98,11 +91,13 @@ pub(crate) fn body(notice: &Notice, to: WebhookKey, origin: &str, times: Times) 
             body.member("sender", &sender);
             body.end()
         }
-        About::Agent(agent) => json(&AgentEventJson {
-            event,
-            agent: AgentJson::new(view, agent),
-            sender,
-        }),
+        About::Agent(agent) => {
+            let mut body = Text::object();
+            body.member("event", &event);
+            body.member_text("agent", &agent::text(view, agent));
+            body.member("sender", &sender);
+            body.end()
+        }
         About::Webhook(_) => json(&ping(view, webhook, event, sender)),
     }
 }

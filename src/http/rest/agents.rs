@@ -12,7 +12,7 @@ use crate::http::fields::Fields;
 use crate::http::query::Query;
 use crate::http::reply::Reply;
 use crate::vocabulary::ids::AgentId;
-use crate::wire::agent::AgentJson;
+use crate::wire;
 
 /// Those that are here.
 ///
@@ -27,7 +27,7 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let mut all: Vec<_> = all.map(|(key, _)| key).collect();
     all.reverse();
     let view = cx.view();
-    Ok(cx.list(&view, &all, |key| AgentJson::new(&view, key)))
+    Ok(cx.list_of_texts(&view, &all, |key| wire::agent::text(&view, key)))
 }
 
 /// Chosen: names are compared whole, as versions are.
@@ -48,7 +48,7 @@ fn is_asked_for(engine: &Engine, query: &Query, agent: &Agent) -> bool {
 pub(super) fn get(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
     let agent = cx.agent()?;
     let view = cx.view();
-    Ok(Cx::show(&view, 200, &AgentJson::new(&view, agent)))
+    Ok(Cx::show_text(&view, 200, wire::agent::text(&view, agent)))
 }
 
 pub(super) fn stop(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {

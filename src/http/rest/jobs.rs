@@ -38,7 +38,7 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         .polled
         .extend(is_unfinished(cx.engine.build(build).state).then_some(build));
     let view = cx.view();
-    let shape = |key| job::piece(&view, key).front.clone();
+    let shape = |key| job::text(&view, key);
     Ok(cx.list_of_texts_by_cursor(&view, &window, &all, shape))
 }
 
@@ -97,7 +97,7 @@ pub(super) fn unblock(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
 
 fn show(cx: &Cx<'_>, key: JobKey) -> Reply {
     let view = cx.view();
-    Cx::show_text(&view, 200, job::piece(&view, key).front.clone())
+    Cx::show_text(&view, 200, job::text(&view, key))
 }
 
 /// Whether a job is among those in one of these states, by their words.
