@@ -157,22 +157,10 @@ pub(crate) fn append(whole: &mut Text, view: &View<'_>, key: BuildKey, parts: &P
     let engine = view.engine;
     let build = engine.build(key);
     let pipeline = (!parts.without_pipeline).then(|| pipeline::Written::new(view, build.pipeline));
-    let shown = |attempts: Attempts| {
-        let jobs = engine.jobs_of(key);
-        jobs.filter(move |(_, job)| attempts.show(job.is_superseded()))
-    };
-    let jobs: Option<Vec<_>> = match &parts.jobs {
-        Jobs::None => None,
-        Jobs::These(keys) => Some(keys.iter().map(|key| job::piece(view, *key)).collect()),
-        Jobs::Every(attempts) => {
-            let jobs = shown(*attempts);
-            Some(jobs.map(|(key, _)| job::piece(view, key)).collect())
-        }
-    };
-    let of_jobs = jobs.iter().flatten().map(|job| job.len() + 1);
+    let jobs = Gathered::of(view, key, parts);
     let of_pipeline = pipeline.as_ref().map_or(0, pipeline::Written::len);
     let own_len = own.len();
-    whole.reserve(own_len + of_pipeline + of_jobs.sum::<usize>() + REST);
+    whole.reserve(own_len + of_pipeline + jobs.len + REST);
     whole.open_object();
     whole.members(own.run(0));
     if let Some(pipeline) = pipeline {
@@ -180,20 +168,16 @@ pub(crate) fn append(whole: &mut Text, view: &View<'_>, key: BuildKey, parts: &P
         pipeline.append(whole);
         whole.close();
     }
-    if let Some(jobs) = jobs {
+    if !matches!(parts.jobs, Jobs::None) {
         whole.open_array("jobs");
-        for job in jobs {
-            whole.item(job.run(0));
+        for piece in &jobs.pieces {
+            whole.item(piece.run(0));
         }
         whole.close();
     }
     whole.members(own.run(1));
-    if let Some(attempts) = parts.with_counts {
-        let jobs = shown(attempts).map(|(key, job)| {
-            view.saw(Kind::Job, key, engine.job_version(key));
-            job
-        });
-        whole.member("job_state_counts", &JobStateCountsJson::of(jobs));
+    if parts.with_counts.is_some() {
+        whole.member("job_state_counts", &jobs.counts);
     }
     if parts.with_test_engine {
         whole.member("test_engine", &TestEngineJson { runs: [] });
@@ -208,6 +192,64 @@ pub(crate) fn append(whole: &mut Text, view: &View<'_>, key: BuildKey, parts: &P
         }
     }
     whole.close();
+}
+
+/// The jobs a request asked for, and how many there are.
+struct Gathered {
+    pieces: Vec<Arc<Piece>>,
+    /// How many bytes they are.
+    len: usize,
+    counts: JobStateCountsJson,
+}
+
+impl Gathered {
+    /// In one go over the jobs of the build.
+    fn of(view: &View<'_>, key: BuildKey, parts: &Parts) -> Self {
+        let engine = view.engine;
+        let mut this = Self {
+            pieces: Vec::new(),
+            len: 0,
+            counts: JobStateCountsJson::new(),
+        };
+        let every = match &parts.jobs {
+            Jobs::None => None,
+            Jobs::Every(attempts) => Some(*attempts),
+            Jobs::These(keys) => {
+                for key in keys {
+                    this.add(job::piece(view, *key, engine.job(*key)));
+                }
+                None
+            }
+        };
+        if every.is_none() && parts.with_counts.is_none() {
+            return this;
+        }
+        for step in engine.steps(key) {
+            for key in &*step.jobs {
+                let job = engine.job(*key);
+                let is_among = |attempts: Option<Attempts>| {
+                    attempts.is_some_and(|attempts| attempts.show(job.is_superseded()))
+                };
+                let is_shown = is_among(every);
+                if is_shown {
+                    this.add(job::piece(view, *key, job));
+                }
+                if is_among(parts.with_counts) {
+                    this.counts.add(job);
+                    if !is_shown {
+                        view.saw(Kind::Job, *key, engine.job_version(*key));
+                    }
+                }
+            }
+        }
+        this
+    }
+
+    fn add(&mut self, piece: Arc<Piece>) {
+        // And the comma behind it.
+        self.len += piece.len() + 1;
+        self.pieces.push(piece);
+    }
 }
 
 /// All of a build but its pipeline and its jobs.

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde::ser::{SerializeMap, Serializer};
+use serde::ser::{SerializeStruct, Serializer};
 use uuid::Uuid;
 
 use crate::engine::agent::AgentKey;
@@ -256,34 +256,32 @@ impl<'e> TriggerJson<'e> {
 }
 
 /// A job, as text in one run.
-pub(crate) fn piece(view: &View<'_>, key: JobKey) -> Arc<Piece> {
+pub(crate) fn piece(view: &View<'_>, key: JobKey, job: &Job) -> Arc<Piece> {
     let engine = view.engine;
-    let agent = engine.job(key).agent;
-    let stamp = [
-        engine.job_version(key),
-        agent.map_or(0, |agent| engine.agent_version(agent)),
-        engine.places_version(),
-    ];
+    let agent = match job.agent {
+        Some(agent) => engine.agent_version(agent),
+        None => 0,
+    };
+    let stamp = [engine.job_version(key), agent, engine.places_version()];
     view.piece(Part::Job, key, stamp, || {
-        Runs::whole(written(view, key, agent))
+        Runs::whole(written(view, key, job, job.agent))
     })
 }
 
 /// A job, as text.
 pub(crate) fn text(view: &View<'_>, key: JobKey) -> Vec<u8> {
-    piece(view, key).run(0).to_vec()
+    piece(view, key, view.engine.job(key)).run(0).to_vec()
 }
 
 /// The job an agent has; that it is with this agent is not said once more.
 pub(crate) fn text_for_agent(view: &View<'_>, key: JobKey) -> Vec<u8> {
-    written(view, key, None)
+    written(view, key, view.engine.job(key), None)
 }
 
-fn written(view: &View<'_>, key: JobKey, agent: Option<AgentKey>) -> Vec<u8> {
+fn written(view: &View<'_>, key: JobKey, job: &Job, agent: Option<AgentKey>) -> Vec<u8> {
     view.saw(Kind::Job, key, view.engine.job_version(key));
-    let job = view.engine.job(key);
     match &*job.spec {
-        Step::Command(_) => script(view, key, agent),
+        Step::Command(_) => script(view, key, job, agent),
         Step::Trigger(step) => json(&TriggerJson::new(view, job, step)),
         Step::Group(_) => unreachable!("groups are taken apart before there is a build"),
         Step::Wait(_) => json(&WaiterJson {
@@ -310,9 +308,8 @@ fn written(view: &View<'_>, key: JobKey, agent: Option<AgentKey>) -> Vec<u8> {
 }
 
 /// A command step's job: what lasts of it, and between it what does not.
-fn script(view: &View<'_>, key: JobKey, agent: Option<AgentKey>) -> Vec<u8> {
-    let job = view.engine.job(key);
-    let frame = frame(view, key);
+fn script(view: &View<'_>, key: JobKey, job: &Job, agent: Option<AgentKey>) -> Vec<u8> {
+    let frame = frame(view, key, job);
     let mut whole = Text::object();
     whole.members(frame.run(0));
     whole.member("state", &job.state.reported().as_str());
@@ -336,11 +333,9 @@ fn script(view: &View<'_>, key: JobKey, agent: Option<AgentKey>) -> Vec<u8> {
 }
 
 /// What lasts of a command step's job.
-fn frame(view: &View<'_>, key: JobKey) -> Arc<Piece> {
-    let engine = view.engine;
-    let job = engine.job(key);
+fn frame(view: &View<'_>, key: JobKey, job: &Job) -> Arc<Piece> {
     let stamp = [
-        engine.places_version(),
+        view.engine.places_version(),
         job.queue.map_or(0, |queue| u64::from(queue.row()) + 1),
         u64::from_ne_bytes(job.priority.to_ne_bytes()),
     ];
@@ -460,35 +455,45 @@ impl PlacesJson {
 #[derive(Debug)]
 pub(crate) struct JobStateCountsJson {
     total: usize,
-    /// In the order of the documentation; only states that occur.
-    states: Vec<(JobState, usize)>,
+    /// By state, in the order of the documentation; only states that occur are shown.
+    states: StatesJson,
 }
 
+#[derive(Debug)]
+struct StatesJson([usize; JobState::ALL.len()]);
+
 impl JobStateCountsJson {
-    pub(crate) fn of<'e>(jobs: impl Iterator<Item = &'e Job>) -> Self {
-        let mut counts = [0; JobState::ALL.len()];
-        let mut total = 0;
-        for job in jobs {
-            total += 1;
-            counts[job.state.reported() as usize] += 1;
+    pub(crate) fn new() -> Self {
+        Self {
+            total: 0,
+            states: StatesJson([0; JobState::ALL.len()]),
         }
-        let all = JobState::ALL.iter().copied().zip(counts);
-        let states = all.filter(|(_, count)| *count > 0).collect();
-        Self { total, states }
+    }
+
+    pub(crate) fn add(&mut self, job: &Job) {
+        self.total += 1;
+        self.states.0[job.state.reported() as usize] += 1;
     }
 }
 
 impl Serialize for JobStateCountsJson {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        struct States<'a>(&'a [(JobState, usize)]);
-        impl Serialize for States<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_map(self.0.iter().map(|(state, count)| (state.as_str(), count)))
+        let mut map = serializer.serialize_struct("JobStateCounts", 2)?;
+        map.serialize_field("total", &self.total)?;
+        map.serialize_field("states", &self.states)?;
+        map.end()
+    }
+}
+
+impl Serialize for StatesJson {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_struct("States", self.0.len())?;
+        for state in JobState::ALL {
+            let count = self.0[*state as usize];
+            if count > 0 {
+                map.serialize_field(state.as_str(), &count)?;
             }
         }
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("total", &self.total)?;
-        map.serialize_entry("states", &States(&self.states))?;
         map.end()
     }
 }

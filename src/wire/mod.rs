@@ -52,7 +52,7 @@ use crate::engine::cluster::{ClusterKey, QueueKey};
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::Key;
 use crate::vocabulary::ids;
-use crate::vocabulary::span::instant;
+use crate::vocabulary::span::with_instant;
 use crate::wire::shelf::{Part, Piece, Runs, Shelf, Stamp};
 
 /// What a body is made from, and for whom.
@@ -311,7 +311,7 @@ impl Instant {
 
 impl Serialize for Instant {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&instant(self.0))
+        with_instant(self.0, |text| serializer.serialize_str(text))
     }
 }
 

@@ -93,10 +93,8 @@ impl Text {
     }
 
     fn name(&mut self, name: &str) {
-        self.next();
-        self.bytes.push(b'"');
-        self.bytes.put(name.as_bytes());
-        self.bytes.put(b"\":");
+        let is_first = matches!(self.bytes.last(), None | Some(b'{' | b'['));
+        self.bytes.name(name, is_first);
     }
 
     /// Members of an object that are text already; perhaps none.
