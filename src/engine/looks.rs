@@ -223,8 +223,9 @@ impl Engine {
 
     /// The steps of a build in the order in which they stand.
     pub(crate) fn steps(&self, build: BuildKey) -> impl ExactSizeIterator<Item = &StepRun> {
-        let order = self.progress.get(build).order.iter();
-        order.map(move |step| self.step(build, *step))
+        let progress = self.progress.get(build);
+        let order = progress.order.iter();
+        order.map(|step| progress.steps.get(*step).expect("a step of the build"))
     }
 
     pub(crate) fn tally(&self, build: BuildKey) -> Tally {

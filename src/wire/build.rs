@@ -58,18 +58,28 @@ pub(crate) enum Attempts {
     All,
 }
 
-/// What comes before a build's pipeline and jobs.
+/// Which build it is.
 #[derive(Debug, Serialize)]
-struct FrontJson<'e> {
+struct IdentityJson {
     id: Uuid,
     graphql_id: String,
     url: String,
     web_url: String,
     number: u64,
+}
+
+/// How far it is.
+#[derive(Debug, Serialize)]
+struct StateJson {
     state: &'static str,
-    cancel_reason: Option<&'e str>,
+    cancel_reason: Option<()>,
     blocked: bool,
     blocked_state: &'static str,
+}
+
+/// What it was made with.
+#[derive(Debug, Serialize)]
+struct HeadJson<'e> {
     message: Option<&'e str>,
     commit: &'e str,
     branch: &'e str,
@@ -80,17 +90,27 @@ struct FrontJson<'e> {
     creator: Option<UserJson<'e>>,
     created_at: Time,
     scheduled_at: Time,
+}
+
+/// What became of it.
+#[derive(Debug, Serialize)]
+struct CourseJson<'e> {
     started_at: Option<Time>,
     failing_at: Option<Time>,
     finished_at: Option<Time>,
     meta_data: Pairs<'e>,
+}
+
+/// Where it comes from.
+#[derive(Debug, Serialize)]
+struct OriginJson<'e> {
     pull_request: Option<PullRequestJson<'e>>,
     merge_queue: Option<()>,
     rebuilt_from: Option<RebuiltFromJson>,
     triggered_from: Option<TriggeredFromJson<'e>>,
 }
 
-/// What comes behind them.
+/// Where it runs. It stands behind its pipeline and its jobs.
 #[derive(Debug, Serialize)]
 struct RearJson {
     cluster_id: Option<Uuid>,
@@ -236,6 +256,7 @@ impl Gathered {
                 }
                 if is_among(parts.with_counts) {
                     this.counts.add(job);
+                    // Its piece says so, too.
                     if !is_shown {
                         view.saw(Kind::Job, *key, engine.job_version(*key));
                     }
@@ -269,32 +290,37 @@ fn own_piece(view: &View<'_>, key: BuildKey) -> Arc<Piece> {
         if let Some(gate) = gate {
             view.saw(Kind::Job, gate, engine.job_version(gate));
         }
-        let cluster = Place::of_cluster(view, build.cluster);
-        let rear = RearJson {
-            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
-            cluster_url: cluster.map(|cluster| cluster.url),
-        };
-        let front = FrontJson::new(view, key);
-        Runs::default().with(&front).with(&rear)
+        let frame = frame(view, key);
+        let mut front = Text::new();
+        front.reserve(frame.len() + REST);
+        front.members(frame.run(0));
+        front.members_of(&StateJson::of(build, engine.blocked_state_of(key)));
+        front.members(frame.run(1));
+        front.members_of(&CourseJson {
+            started_at: view.maybe_instant(build.started_at),
+            failing_at: view.maybe_instant(build.failing_at),
+            finished_at: view.maybe_instant(build.finished_at),
+            meta_data: Pairs(&build.meta_data),
+        });
+        front.members(frame.run(2));
+        Runs::whole(front.end()).and(frame.run(3))
     })
 }
 
-impl<'e> FrontJson<'e> {
-    fn new(view: &View<'e>, key: BuildKey) -> Self {
-        let engine = view.engine;
-        let build = engine.build(key);
+/// What lasts of a build.
+fn frame(view: &View<'_>, key: BuildKey) -> Arc<Piece> {
+    let stamp = [view.engine.places_version(), 0, 0];
+    view.piece(Part::BuildFrame, key, stamp, || {
+        let build = view.engine.build(key);
         let head = &*build.head;
-        let shown = Shown::of(build, engine.blocked_state_of(key));
-        Self {
+        let identity = Runs::default().with(&IdentityJson {
             id: build.id.0,
             graphql_id: graphql_id("Build", build.id.0),
             url: view.build_url(key),
             web_url: view.build_web_url(key),
             number: build.number,
-            state: shown.state,
-            cancel_reason: None,
-            blocked: shown.blocked,
-            blocked_state: shown.blocked_state,
+        });
+        let head_of = identity.with(&HeadJson {
             message: head.message.as_deref(),
             commit: &head.commit,
             branch: &head.branch,
@@ -305,10 +331,8 @@ impl<'e> FrontJson<'e> {
             creator: UserJson::maybe(view, head.creator),
             created_at: view.instant(build.created_at),
             scheduled_at: view.instant(build.scheduled_at),
-            started_at: view.maybe_instant(build.started_at),
-            failing_at: view.maybe_instant(build.failing_at),
-            finished_at: view.maybe_instant(build.finished_at),
-            meta_data: Pairs(&build.meta_data),
+        });
+        let origin = head_of.with(&OriginJson {
             pull_request: head.pull_request.as_ref().map(PullRequestJson::new),
             merge_queue: None,
             rebuilt_from: head
@@ -317,8 +341,13 @@ impl<'e> FrontJson<'e> {
             triggered_from: head
                 .triggered_from
                 .and_then(|job| TriggeredFromJson::new(view, job)),
-        }
-    }
+        });
+        let cluster = Place::of_cluster(view, build.cluster);
+        origin.with(&RearJson {
+            cluster_id: cluster.as_ref().map(|cluster| cluster.id),
+            cluster_url: cluster.map(|cluster| cluster.url),
+        })
+    })
 }
 
 /// A trigger step, in the body that says its build is finished.
@@ -351,34 +380,18 @@ impl Attempts {
     }
 }
 
-/// How REST puts a build's state: never `blocked`, but what its block step says it should look like.
-///
-/// Chosen: `blocked_state` is empty when the step sets none.
-struct Shown {
-    state: &'static str,
-    blocked: bool,
-    blocked_state: &'static str,
-}
-
-impl Shown {
+impl StateJson {
+    /// How REST puts a build's state: never `blocked`, but what its block step says it should look like.
+    ///
+    /// Chosen: `blocked_state` is empty when the step sets none.
     fn of(build: &Build, look: Option<BlockedState>) -> Self {
         let state = reported_state(build.state, look).as_str();
-        match (build.state == BuildState::Blocked, look) {
-            (false, _) => Self {
-                state,
-                blocked: false,
-                blocked_state: "",
-            },
-            (true, None) => Self {
-                state,
-                blocked: true,
-                blocked_state: "",
-            },
-            (true, Some(_)) => Self {
-                state,
-                blocked: true,
-                blocked_state: state,
-            },
+        let blocked = build.state == BuildState::Blocked;
+        Self {
+            state,
+            cancel_reason: None,
+            blocked,
+            blocked_state: if blocked && look.is_some() { state } else { "" },
         }
     }
 }

@@ -195,10 +195,15 @@ impl<'e> View<'e> {
     /// Records something else that the body depends on.
     pub(crate) fn saw_text(&self, text: &str) {
         let mut seen = self.seen.get().with(text.len() as u64);
-        for chunk in text.as_bytes().chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            seen = seen.with(u64::from_le_bytes(word));
+        let mut rest = text.as_bytes();
+        while let Some(eight) = rest.first_chunk() {
+            seen = seen.with(u64::from_le_bytes(*eight));
+            rest = &rest[8..];
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            seen = seen.with(u64::from_le_bytes(last));
         }
         self.seen.set(seen);
     }

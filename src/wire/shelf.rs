@@ -1,6 +1,6 @@
 //! What was rendered is kept until it changes: a job, a pipeline and the rest of a build are written once, however often they
-//! are asked for, and bodies are put together from them. What lasts of a job and of an agent is kept beside it: a job that
-//! moves on is put together from that and the little that has changed.
+//! are asked for, and bodies are put together from them. What lasts of a build, of a job and of an agent is kept beside it:
+//! a job that moves on is put together from that and the little that has changed.
 //!
 //! The one rule: a piece is good as long as its stamp is, which holds the versions of everything in it. Versions repeat when
 //! a world goes back and on in another way, so a shelf is emptied then, and a fork has its own; it is no part of a
@@ -26,6 +26,8 @@ const PAGE: usize = 64;
 pub(crate) enum Part {
     /// All of a build but its pipeline and its jobs.
     Build,
+    /// What lasts of it.
+    BuildFrame,
     /// A job with its agent.
     Job,
     /// What lasts of a command job while it moves on.
@@ -37,7 +39,7 @@ pub(crate) enum Part {
 }
 
 impl Part {
-    const COUNT: usize = 5;
+    const COUNT: usize = 6;
 }
 
 /// The versions of what went into a piece.
@@ -58,8 +60,13 @@ impl Runs {
     }
 
     /// One run more: the members of this shape.
-    pub(crate) fn with(mut self, shape: &impl Serialize) -> Self {
-        self.text.append(&mut text::members(shape));
+    pub(crate) fn with(self, shape: &impl Serialize) -> Self {
+        self.and(&text::members(shape))
+    }
+
+    /// One run more.
+    pub(crate) fn and(mut self, run: &[u8]) -> Self {
+        self.text.extend_from_slice(run);
         self.ends.push(self.text.len());
         self
     }

@@ -27,6 +27,8 @@ pub(crate) struct Text {
     bytes: Buffer,
     /// What is still to be closed, the innermost last.
     ends: Vec<u8>,
+    /// Nothing stands yet in what was opened last.
+    is_first: bool,
 }
 
 impl Text {
@@ -35,20 +37,24 @@ impl Text {
         Self {
             bytes: Buffer::with_room(0),
             ends: Vec::new(),
+            is_first: true,
         }
     }
 
     pub(crate) fn object() -> Self {
-        let mut text = Self::new();
-        text.reserve(ROOM);
-        text.open_object();
-        text
+        Self::opened(b'{', b'}')
     }
 
     pub(crate) fn array() -> Self {
-        let mut text = Self::new();
-        text.reserve(ROOM);
-        text.open(b'[', b']');
+        Self::opened(b'[', b']')
+    }
+
+    fn opened(begin: u8, end: u8) -> Self {
+        let mut text = Self {
+            bytes: Buffer::with_room(ROOM),
+            ..Self::new()
+        };
+        text.open(begin, end);
         text
     }
 
@@ -60,6 +66,7 @@ impl Text {
     fn open(&mut self, begin: u8, end: u8) {
         self.bytes.push(begin);
         self.ends.push(end);
+        self.is_first = true;
     }
 
     /// Opens the whole or an item of an array.
@@ -69,13 +76,13 @@ impl Text {
     }
 
     /// Opens a member of an object, which is an object itself.
-    pub(crate) fn open_member(&mut self, name: &str) {
+    pub(crate) fn open_member(&mut self, name: &'static str) {
         self.name(name);
         self.open(b'{', b'}');
     }
 
     /// Opens a member of an object, which is an array.
-    pub(crate) fn open_array(&mut self, name: &str) {
+    pub(crate) fn open_array(&mut self, name: &'static str) {
         self.name(name);
         self.open(b'[', b']');
     }
@@ -83,18 +90,20 @@ impl Text {
     /// Ends what was opened last.
     pub(crate) fn close(&mut self) {
         self.bytes.push(self.ends.pop().expect("something is open"));
+        self.is_first = false;
     }
 
     /// Goes on behind what there is.
     fn next(&mut self) {
-        if !matches!(self.bytes.last(), None | Some(b'{' | b'[')) {
+        if !self.is_first {
             self.bytes.push(b',');
         }
+        self.is_first = false;
     }
 
-    fn name(&mut self, name: &str) {
-        let is_first = matches!(self.bytes.last(), None | Some(b'{' | b'['));
-        self.bytes.name(name, is_first);
+    fn name(&mut self, name: &'static str) {
+        self.bytes.name(name, self.is_first);
+        self.is_first = false;
     }
 
     /// Members of an object that are text already; perhaps none.
@@ -112,13 +121,13 @@ impl Text {
     }
 
     /// A member of an object. Its name is written as it is.
-    pub(crate) fn member(&mut self, name: &str, shape: &impl Serialize) {
+    pub(crate) fn member(&mut self, name: &'static str, shape: &impl Serialize) {
         self.name(name);
         write(&mut self.bytes, shape);
     }
 
     /// A member whose value is text already.
-    pub(crate) fn member_text(&mut self, name: &str, text: &[u8]) {
+    pub(crate) fn member_text(&mut self, name: &'static str, text: &[u8]) {
         self.name(name);
         self.bytes.put(text);
     }

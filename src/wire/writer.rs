@@ -8,7 +8,7 @@
 //! Elsewhere: reading JSON, and JSON that is no shape of ours (`serde_json`).
 //! Not modelled: variants with contents and raw bytes, which no shape has.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use serde::Serialize;
 use serde::ser::{
@@ -75,20 +75,38 @@ impl Buffer {
         self.len += 1;
     }
 
-    /// Puts the name of a member, which needs no escape, perhaps behind others.
-    pub(super) fn name(&mut self, name: &str, is_first: bool) {
-        if !is_first {
-            self.push(b',');
+    /// Puts a number in decimals.
+    fn number(&mut self, number: u64, is_negative: bool) {
+        let mut digits = [0; 20];
+        let (mut begin, mut rest) = (digits.len(), number);
+        loop {
+            begin -= 1;
+            digits[begin] = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
         }
+        if is_negative {
+            self.push(b'-');
+        }
+        self.put(&digits[begin..]);
+    }
+
+    /// Puts the name of a member, which needs no escape, perhaps behind others.
+    pub(super) fn name(&mut self, name: &'static str, is_first: bool) {
         let name = name.as_bytes();
-        let (end, len) = (name.len() + 1, name.len() + 3);
-        self.reserve(len);
-        let room = &mut self.bytes[self.len..self.len + len];
-        room[0] = b'"';
-        room[1..end].copy_from_slice(name);
+        // The comma is written over if there is none.
+        let begin = usize::from(!is_first);
+        let end = begin + 1 + name.len();
+        self.reserve(end + 2);
+        let room = &mut self.bytes[self.len..self.len + end + 2];
+        room[0] = b',';
+        room[begin] = b'"';
+        room[begin + 1..end].copy_from_slice(name);
         room[end] = b'"';
         room[end + 1] = b':';
-        self.len += len;
+        self.len += end + 2;
     }
 
     /// Puts a JSON string that needs no escape.
@@ -148,7 +166,9 @@ impl<'o> Writer<'o> {
 macro_rules! whole_numbers {
     ($($method:ident: $type:ty,)*) => {
         $(fn $method(self, value: $type) -> Result<(), Error> {
-            write!(self.0, "{value}").expect("there is always room");
+            let number = i128::from(value);
+            let size = u64::try_from(number.unsigned_abs()).expect("64 bits are the most");
+            self.0.number(size, number < 0);
             Ok(())
         })*
     };

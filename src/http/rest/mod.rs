@@ -334,8 +334,11 @@ impl Cx<'_> {
     /// Chosen: it is understood where nothing changes, because a client asks for logs that way.
     fn id_of_build(&self) -> Option<Uuid> {
         let reads = matches!(self.request.method, Method::Get | Method::Head);
-        let is_id = reads && self.place.build.len() == 36;
-        self.place.build.parse().ok().filter(|_| is_id)
+        if reads && self.place.build.len() == 36 {
+            self.place.build.parse().ok()
+        } else {
+            None
+        }
     }
 }
 
