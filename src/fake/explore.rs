@@ -10,8 +10,8 @@ use std::fmt;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
 
 use crate::engine::account::UserKey;
 use crate::engine::build::{BuildKey, Cancellation};
@@ -19,6 +19,7 @@ use crate::engine::commands::{CancelBuild, MakeMove, Move};
 use crate::engine::job::JobKey;
 use crate::engine::{Command, Engine};
 use crate::fake::{FakeBuildkite, wait};
+use crate::vocabulary::ids;
 
 /// Walks of [`explore`], and events in one of them.
 const WALKS: usize = 100;
@@ -149,9 +150,9 @@ impl Explore {
             return;
         }
         for number in 0..self.walks {
-            // Each walk has a stream of its own, so that their number changes none of them.
-            let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-            random.set_stream(number as u64);
+            // Each walk draws on its own, so that their number changes none of them.
+            let lane = ids::mix(ids::mix(self.seed) ^ number as u64);
+            let mut random = Xoshiro256PlusPlus::seed_from_u64(lane);
             let draws: Vec<u32> = (0..self.events).map(|_| random.random()).collect();
             if let Some(failure) = walk(&draws) {
                 let shortest = shorten(failure, &walk);

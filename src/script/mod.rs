@@ -16,8 +16,8 @@ mod upload;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
 use rpds::VectorSync;
 
 use crate::script::matcher::Matcher;
@@ -116,7 +116,7 @@ impl Attempt {
             Takes::Exactly(duration) => Some(duration),
             Takes::Between(least, most) => {
                 let span = (most - least).num_milliseconds();
-                let drawn = ChaCha8Rng::seed_from_u64(lane).random_range(0..=span.max(0));
+                let drawn = Xoshiro256PlusPlus::seed_from_u64(lane).random_range(0..=span.max(0));
                 Some(least + TimeDelta::milliseconds(drawn))
             }
             Takes::Forever | Takes::Polls(_) => None,

@@ -1,8 +1,8 @@
 //! Random lives of schedules from a seed, with the invariants checked after every move and every slot.
 
 use chrono::{DateTime, TimeDelta};
+use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
 
 use crate::engine::agent::Fleet;
 use crate::engine::commands::{
@@ -26,7 +26,7 @@ const LINES: [&str; 5] = [
 
 struct Walk {
     engine: Engine,
-    random: ChaCha8Rng,
+    random: Xoshiro256PlusPlus,
     pipelines: u32,
 }
 
@@ -37,7 +37,7 @@ impl Walk {
         engine.add_organization("acme", "Acme");
         Self {
             engine,
-            random: ChaCha8Rng::seed_from_u64(seed),
+            random: Xoshiro256PlusPlus::seed_from_u64(seed),
             pipelines: 0,
         }
     }

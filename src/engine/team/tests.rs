@@ -2,8 +2,8 @@
 //! once more in other words.
 
 use chrono::DateTime;
+use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
 
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::agent::Fleet;
@@ -21,7 +21,7 @@ use crate::vocabulary::role::{MemberRole, SsoMode, TeamRole};
 
 struct Walk {
     engine: Engine,
-    random: ChaCha8Rng,
+    random: Xoshiro256PlusPlus,
     refused: usize,
     done: usize,
 }
@@ -38,7 +38,7 @@ impl Walk {
         }
         Self {
             engine,
-            random: ChaCha8Rng::seed_from_u64(seed),
+            random: Xoshiro256PlusPlus::seed_from_u64(seed),
             refused: 0,
             done: 0,
         }
