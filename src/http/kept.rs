@@ -27,6 +27,9 @@ const LIMIT: usize = 32 * 1024 * 1024;
 /// answers in ever other words must not fill the memory.
 const OVERHEAD: usize = 2048;
 
+/// As long as all scopes in one text are, or a little more.
+const SCOPES: usize = 1024;
+
 /// All that is kept so that it need not be rendered again. It knows nothing that the world does not, and is no part of
 /// it: a world that takes another one's place starts with an empty one.
 #[derive(Debug, Default)]
@@ -136,8 +139,14 @@ impl Kept {
         match &self.scopes {
             Some((known, text)) if known == scopes => Arc::clone(text),
             _ => {
-                let words: Vec<_> = scopes.iter().map(|scope| scope.as_str()).collect();
-                let text: Arc<str> = words.join(",").into();
+                let mut text = String::with_capacity(SCOPES);
+                for scope in scopes {
+                    if !text.is_empty() {
+                        text.push(',');
+                    }
+                    text.push_str(scope.as_str());
+                }
+                let text: Arc<str> = text.into();
                 self.scopes = Some((scopes.to_vec(), Arc::clone(&text)));
                 text
             }
