@@ -35,7 +35,7 @@ use super::lines::Lines;
 use super::reply::{Answering, Body, Delivery, Reply, Served};
 use super::request::{Method, Request, Via};
 use super::server::Names;
-use super::spelling::Spelling;
+use super::spelling;
 use super::wreck::Wreck;
 
 /// What the server says to a request: short, and without waiting, because every connection shares its thread. Where it
@@ -204,7 +204,6 @@ pub(crate) struct Edge {
     pub(crate) failures: Arc<Failures>,
     /// By which the server is reached that this is the edge of, if it is one.
     pub(crate) names: Option<Arc<Names>>,
-    spelling: Mutex<Spelling>,
     pub(super) lines: Mutex<Lines>,
 }
 
@@ -222,7 +221,6 @@ impl Edge {
             answer,
             failures,
             names,
-            spelling: Mutex::default(),
             lines: Mutex::default(),
         }
     }
@@ -335,10 +333,9 @@ impl Edge {
     }
 
     fn encode(&self, reply: Reply, is_head: bool) -> Response<Outgoing> {
-        let mut spelling = self.spelling.lock();
-        encode(reply, is_head, &mut spelling).unwrap_or_else(|illegal| {
+        encode(reply, is_head).unwrap_or_else(|illegal| {
             let reply = self.failed(illegal);
-            encode(reply, is_head, &mut spelling).expect("a message is a legal reply")
+            encode(reply, is_head).expect("a message is a legal reply")
         })
     }
 
@@ -394,11 +391,7 @@ fn owned_request(head: &hyper::Request<Incoming>, body: Bytes, via: Via) -> Requ
 }
 
 /// Our reply as hyper's, or why HTTP has no such reply.
-fn encode(
-    reply: Reply,
-    is_head: bool,
-    spelling: &mut Spelling,
-) -> Result<Response<Outgoing>, String> {
+fn encode(reply: Reply, is_head: bool) -> Result<Response<Outgoing>, String> {
     let status = match StatusCode::from_u16(reply.status) {
         Ok(status) if !status.is_informational() => status,
         _ => {
@@ -414,7 +407,7 @@ fn encode(
             "A reply announces a body of {len} bytes and does not have it"
         ));
     }
-    let mut headers = spelling.headers(reply.headers)?;
+    let mut headers = spelling::headers(reply.headers)?;
     if status == StatusCode::OK && reply.body.is_empty() {
         // hyper says so itself, but not in answer to HEAD: there it takes an empty body for an unknown one.
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));

@@ -1,23 +1,33 @@
 //! The headers of replies as HTTP has them.
 //!
 //! Replies resemble each other: most have the same names in the same order, and most of the values, too. So the last
-//! few sets of headers are kept, and of a reply that has the names of one of them only the values are looked at that
-//! differ.
+//! sets of headers are kept, and of a reply that has the names of one of them only the values are looked at that
+//! differ. All fakes of a process share them: they are about text alone, and the first answer of a fake resembles that
+//! of the one before it.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use parking_lot::Mutex;
 
 use crate::http::reply::Value;
 
-/// How many sets of headers are kept: the last 8.
-const SETS: usize = 8;
+/// How many sets of headers are kept: the last 32. All answers that go well, and their refusals, are about twenty.
+const SETS: usize = 32;
+
+/// What is known in this process.
+static KNOWN: Mutex<Spelling> = Mutex::new(Spelling { sets: Vec::new() });
+
+/// The headers of a reply, or why HTTP has no such header.
+pub(super) fn headers(headers: Vec<(Cow<'static, str>, Value)>) -> Result<HeaderMap, String> {
+    spelled(&KNOWN, headers)
+}
 
 /// The sets of headers that are known.
 #[derive(Debug, Default)]
-pub(crate) struct Spelling {
-    sets: Vec<Set>,
+struct Spelling {
+    sets: Vec<Arc<Set>>,
 }
 
 /// Headers with different names, in both forms and in the same order.
@@ -28,24 +38,34 @@ struct Set {
     map: HeaderMap,
 }
 
+fn spelled(
+    spelling: &Mutex<Spelling>,
+    headers: Vec<(Cow<'static, str>, Value)>,
+) -> Result<HeaderMap, String> {
+    // Held for no longer than that: fakes of other tests wait for it.
+    let known = spelling.lock().find(&headers);
+    if let Some(set) = known {
+        return set.with_values_of(&headers);
+    }
+    let mut map = HeaderMap::with_capacity(headers.len());
+    for (name, value) in &headers {
+        map.append(spelled_name(name)?, spelled_value(name, value)?);
+    }
+    if let Some(set) = Set::new(headers, &map) {
+        spelling.lock().keep(set);
+    }
+    Ok(map)
+}
+
 impl Spelling {
-    /// The headers of a reply, or why HTTP has no such header.
-    pub(super) fn headers(
-        &mut self,
-        headers: Vec<(Cow<'static, str>, Value)>,
-    ) -> Result<HeaderMap, String> {
-        if let Some(set) = self.sets.iter().find(|set| set.has_names_of(&headers)) {
-            return set.with_values_of(&headers);
-        }
-        let mut map = HeaderMap::with_capacity(headers.len());
-        for (name, value) in &headers {
-            map.append(spelled_name(name)?, spelled_value(name, value)?);
-        }
-        if let Some(set) = Set::new(headers, &map) {
-            self.sets.truncate(SETS - 1);
-            self.sets.insert(0, set);
-        }
-        Ok(map)
+    fn find(&self, headers: &[(Cow<'static, str>, Value)]) -> Option<Arc<Set>> {
+        let mut sets = self.sets.iter();
+        sets.find(|set| set.has_names_of(headers)).map(Arc::clone)
+    }
+
+    fn keep(&mut self, set: Set) {
+        self.sets.truncate(SETS - 1);
+        self.sets.insert(0, Arc::new(set));
     }
 }
 
@@ -53,11 +73,12 @@ impl Set {
     /// None, if names are repeated or are not the same in every reply, or if the map has an order of its own.
     fn new(headers: Vec<(Cow<'static, str>, Value)>, map: &HeaderMap) -> Option<Self> {
         let mut in_order = headers.iter().zip(map.keys());
-        let is_same = in_order.all(|((name, _), known)| known.as_str().eq_ignore_ascii_case(name));
+        let is_same = in_order.all(|((name, _), known)| *known.as_str() == **name);
         if map.keys_len() != headers.len() || !is_same {
             return None;
         }
-        let (mut names, mut values) = (Vec::new(), Vec::new());
+        let mut names = Vec::with_capacity(headers.len());
+        let mut values = Vec::with_capacity(headers.len());
         for (name, value) in headers {
             let Cow::Borrowed(name) = name else {
                 return None;
@@ -138,58 +159,58 @@ mod tests {
     #[test]
     fn headers_are_the_same_whether_their_names_are_known_or_not() {
         let shared: Arc<str> = "read,write".into();
-        let mut spelling = Spelling::default();
+        let spelling = Mutex::new(Spelling::default());
         for date in ["monday", "monday", "tuesday"] {
             let headers = vec![
                 fixed("vary", "Accept"),
                 fixed("x-scopes", Arc::clone(&shared)),
                 fixed("date", date.to_owned()),
             ];
-            let fresh = Spelling::default().headers(headers.clone());
-            let known = spelling.headers(headers);
+            let fresh = spelled(&Mutex::default(), headers.clone());
+            let known = spelled(&spelling, headers);
             assert_eq!(
                 written(&known.clone().expect("legal")),
                 written(&fresh.expect("legal"))
             );
             assert_eq!(known.expect("legal")["date"], date);
         }
-        assert_eq!(spelling.sets.len(), 1);
+        assert_eq!(spelling.lock().sets.len(), 1);
     }
 
     #[test]
     fn what_is_no_header_is_refused_in_a_known_set_too() {
-        let mut spelling = Spelling::default();
-        spelling
-            .headers(vec![fixed("date", "monday")])
-            .expect("legal");
-        let refused = spelling.headers(vec![fixed("date", "mon\nday".to_owned())]);
+        let spelling = Mutex::new(Spelling::default());
+        spelled(&spelling, vec![fixed("date", "monday")]).expect("legal");
+        let refused = spelled(&spelling, vec![fixed("date", "mon\nday".to_owned())]);
         let expected = "The header date of a reply cannot have the value \"mon\\nday\"";
         assert_eq!(refused.expect_err("a line break"), expected);
-        let refused = spelling.headers(vec![fixed("da te", "monday")]);
+        let refused = spelled(&spelling, vec![fixed("da te", "monday")]);
         let expected = "A reply cannot have a header named \"da te\"";
         assert_eq!(refused.expect_err("a space"), expected);
-        let refused = spelling.headers(vec![fixed("content-length", "1")]);
+        let refused = spelled(&spelling, vec![fixed("content-length", "1")]);
         let expected = "A reply cannot set content-length: the edge does";
         assert_eq!(refused.expect_err("a length"), expected);
     }
 
     #[test]
     fn repeated_names_are_kept_apart_and_the_last_sets_are_known() {
-        let mut spelling = Spelling::default();
+        let spelling = Mutex::new(Spelling::default());
         for _ in 0..2 {
             let twice = vec![fixed("link", "a"), fixed("link", "b")];
-            let map = spelling.headers(twice).expect("legal");
+            let map = spelled(&spelling, twice).expect("legal");
             assert_eq!(map.get_all("link").iter().count(), 2);
         }
-        assert!(spelling.sets.is_empty());
+        assert!(spelling.lock().sets.is_empty());
         let owned = vec![(Cow::Owned("x-a".to_owned()), Value::Fixed("a"))];
-        spelling.headers(owned).expect("legal");
-        assert!(spelling.sets.is_empty());
-        let all = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
-        for name in all {
-            spelling.headers(vec![fixed(name, "x")]).expect("legal");
+        spelled(&spelling, owned).expect("legal");
+        assert!(spelling.lock().sets.is_empty());
+        let repeated = "a".repeat(SETS + 2);
+        for length in 1..=repeated.len() {
+            let name: &'static str = repeated[..length].to_owned().leak();
+            spelled(&spelling, vec![fixed(name, "x")]).expect("legal");
         }
-        assert_eq!(spelling.sets.len(), SETS);
-        assert_eq!(spelling.sets[0].names, ["j"]);
+        let sets = &spelling.lock().sets;
+        assert_eq!(sets.len(), SETS);
+        assert_eq!(sets[0].names, [repeated]);
     }
 }
