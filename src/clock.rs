@@ -17,8 +17,9 @@ use crate::vocabulary::event::Event;
 use crate::vocabulary::slip::{slip, wording};
 use crate::vocabulary::span::instant;
 
-/// Where the clock stands at the start: a literal, the same in every run.
-pub(crate) const EPOCH: &str = "2030-01-01T00:00:00Z";
+/// Where the clock stands at the start: 2030-01-01T00:00:00Z, the same in every run.
+pub(crate) const EPOCH: DateTime<Utc> =
+    DateTime::from_timestamp(1_893_456_000, 0).expect("in range");
 
 /// How many due things one call may fire: 100,000.
 pub(crate) const EVENT_LIMIT: usize = 100_000;

@@ -142,7 +142,7 @@ impl FakeBuildkiteBuilder {
             user: ("Fake User".to_owned(), "fake.user@example.com".to_owned()),
             tokens: Vec::new(),
             seed: 0,
-            starting_at: EPOCH.parse().expect("the epoch is an instant"),
+            starting_at: EPOCH,
             clock: Clock::Manual,
             host: Host::default(),
             port: 0,
