@@ -8,13 +8,13 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Month, Timelike as _, Utc};
 
 use crate::engine::Engine;
 use crate::engine::account::TokenKey;
 use crate::http::Aside;
 use crate::http::rates::Payer;
-use crate::http::reply::Reply;
+use crate::http::reply::{Reply, Value};
 use crate::http::request::{Method, Request};
 use crate::vocabulary::route::Route;
 use crate::vocabulary::scope::Scope;
@@ -26,9 +26,6 @@ const LIMIT: usize = 32 * 1024 * 1024;
 /// What an answer takes beside its body and its question: about 2 KiB, nearly all of it headers. Who asks for small
 /// answers in ever other words must not fill the memory.
 const OVERHEAD: usize = 2048;
-
-/// As long as all scopes in one text are, or a little more.
-const SCOPES: usize = 1024;
 
 /// All that is kept so that it need not be rendered again. It knows nothing that the world does not, and is no part of
 /// it: a world that takes another one's place starts with an empty one.
@@ -135,20 +132,15 @@ impl Kept {
     }
 
     /// These scopes, in one text.
-    pub(super) fn scopes(&mut self, scopes: &[Scope]) -> Arc<str> {
+    pub(super) fn scopes(&mut self, scopes: &[Scope]) -> Value {
         match &self.scopes {
-            Some((known, text)) if known == scopes => Arc::clone(text),
+            // Of the token that most requests come with: nobody need put it together, or keep it.
+            _ if scopes == Scope::ALL => Scope::all_listed().into(),
+            Some((known, text)) if known == scopes => Arc::clone(text).into(),
             _ => {
-                let mut text = String::with_capacity(SCOPES);
-                for scope in scopes {
-                    if !text.is_empty() {
-                        text.push(',');
-                    }
-                    text.push_str(scope.as_str());
-                }
-                let text: Arc<str> = text.into();
+                let text: Arc<str> = Scope::listed(scopes).into();
                 self.scopes = Some((scopes.to_vec(), Arc::clone(&text)));
-                text
+                text.into()
             }
         }
     }
@@ -158,7 +150,7 @@ impl Kept {
         match &self.date {
             Some((known, text)) if *known == now.timestamp() => Arc::clone(text),
             _ => {
-                let text: Arc<str> = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string().into();
+                let text: Arc<str> = http_date(now).into();
                 self.date = Some((now.timestamp(), Arc::clone(&text)));
                 text
             }
@@ -166,10 +158,38 @@ impl Kept {
     }
 }
 
+/// `Tue, 01 Jan 2030 00:00:00 GMT`, without a pattern that would have to be read first.
+fn http_date(now: DateTime<Utc>) -> String {
+    let month = u8::try_from(now.month()).map(Month::try_from);
+    let month = month.expect("at most 12").expect("at least 1");
+    format!(
+        "{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT",
+        now.weekday(),
+        now.day(),
+        &month.name()[..3],
+        now.year(),
+        now.hour(),
+        now.minute(),
+        now.second(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
     use crate::engine::table::Key as _;
+
+    #[test]
+    fn an_instant_is_written_as_http_has_it() {
+        let first = DateTime::UNIX_EPOCH - TimeDelta::days(1_000 * 365);
+        for n in 0..2_000 {
+            let now = first + TimeDelta::seconds(n * (347 * 86_400 + 12_345));
+            let expected = now.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+            assert_eq!(http_date(now), expected);
+        }
+    }
 
     #[test]
     fn small_answers_to_ever_other_questions_are_bounded_too() {

@@ -30,6 +30,9 @@ macro_rules! scopes {
             /// Every scope there is, in Buildkite's order.
             pub const ALL: &'static [Scope] = &[$(Scope::$variant),*];
 
+            /// All of them as a header lists them, but for the comma before the first.
+            const ALL_LISTED: &'static str = concat!($(",", $name),*);
+
             /// The scope as Buildkite writes it.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -89,8 +92,40 @@ scopes! {
     GraphQl = "graphql",
 }
 
+impl Scope {
+    /// What a header says of a token that may do everything: `read_pipelines,write_pipelines,…`.
+    pub(crate) fn all_listed() -> &'static str {
+        &Self::ALL_LISTED[1..]
+    }
+
+    /// The same of any token.
+    pub(crate) fn listed(scopes: &[Self]) -> String {
+        let mut text = String::new();
+        for scope in scopes {
+            if !text.is_empty() {
+                text.push(',');
+            }
+            text.push_str(scope.as_str());
+        }
+        text
+    }
+}
+
 impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_scopes_are_listed_as_any_are() {
+        assert_eq!(Scope::all_listed(), Scope::listed(Scope::ALL));
+        let two = [Scope::ReadBuilds, Scope::GraphQl];
+        assert_eq!(Scope::listed(&two), "read_builds,graphql");
+        assert_eq!(Scope::listed(&[]), "");
     }
 }
