@@ -57,8 +57,8 @@ pub(crate) struct Server {
     names: Arc<Names>,
     /// The runtime it is on.
     handle: Handle,
-    /// Where connections in memory come in.
-    door: doors::UnboundedSender<DuplexStream>,
+    /// What the accept loop is told, and where connections in memory come in.
+    orders: doors::UnboundedSender<Order>,
     /// What else runs there, and ends with it.
     company: Vec<AbortHandle>,
     running: Option<Running>,
@@ -69,7 +69,6 @@ pub(crate) struct Server {
 struct Running {
     /// Dropping it is the signal; nothing is ever sent.
     stop: watch::Sender<()>,
-    orders: doors::UnboundedSender<Order>,
     port: Mutex<Port>,
     /// If it has one of its own.
     thread: Option<Thread>,
@@ -167,24 +166,21 @@ impl Server {
             Some(Arc::clone(&names)),
         ));
         let (stop, stopping) = watch::channel(());
-        let (door, memory) = doors::unbounded_channel();
         let server = Self {
             address,
             failures,
             names,
             handle,
-            door,
+            orders,
             company: Vec::new(),
             running: Some(Running {
                 stop,
-                orders,
                 port: Mutex::new(Port::Open(Arc::downgrade(&listener))),
                 thread: None,
             }),
         };
         let reception = Reception {
             listener,
-            memory,
             check: None,
             edge,
             orders: ordered,
@@ -206,7 +202,7 @@ impl Server {
     /// A new connection in memory. Its other end is closed if the server has ended with its runtime.
     pub(crate) fn connect(&self) -> DuplexStream {
         let (client, server) = tokio::io::duplex(MEMORY_BYTES);
-        let _ = self.door.send(server);
+        let _ = self.orders.send(Order::Serve(server));
         client
     }
 
@@ -274,7 +270,7 @@ impl Server {
         }
         let (closed, closing) = mpsc::channel();
         // Nobody hears it if the runtime is gone, and the port with it.
-        let _ = running.orders.send(Order::Close(closed));
+        let _ = self.orders.send(Order::Close(closed));
         let is_elsewhere = |thread: &Thread| thread.handle.thread().id() != thread::current().id();
         let is_closed = running.thread.as_ref().is_some_and(is_elsewhere)
             && closing.recv_timeout(STOP_LIMIT) == Err(mpsc::RecvTimeoutError::Disconnected);
@@ -304,7 +300,7 @@ impl Server {
         let _entered = self.handle.enter();
         let listener = Arc::new(kept.listen(BACKLOG)?);
         *port = Port::Open(Arc::downgrade(&listener));
-        let _ = running.orders.send(Order::Open(listener));
+        let _ = self.orders.send(Order::Open(listener));
         self.names.reopen()
     }
 }

@@ -33,7 +33,6 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 /// What the accept loop works with.
 pub(super) struct Reception {
     pub(super) listener: Arc<TcpListener>,
-    pub(super) memory: doors::UnboundedReceiver<DuplexStream>,
     pub(super) check: Option<Check>,
     pub(super) edge: Arc<Edge>,
     pub(super) orders: doors::UnboundedReceiver<Order>,
@@ -46,6 +45,8 @@ pub(super) enum Order {
     /// Dropped once the port is closed and every connection gone.
     Close(mpsc::Sender<Infallible>),
     Open(Arc<TcpListener>),
+    /// A connection in memory; nobody hears it while the port is closed.
+    Serve(DuplexStream),
     /// The port at another address is served, too, until it is closed.
     Also(Arc<TcpListener>),
 }
@@ -65,7 +66,6 @@ impl Reception {
     pub(super) async fn run(self) {
         let Self {
             listener,
-            mut memory,
             mut check,
             edge,
             mut orders,
@@ -86,12 +86,10 @@ impl Reception {
                     while let Poll::Ready(Some(order)) = orders.poll_recv(cx) {
                         match order {
                             Order::Close(closed) => return Poll::Ready(Arrival::Closed(closed)),
+                            Order::Serve(stream) => return Poll::Ready(Arrival::Memory(stream)),
                             Order::Also(listener) => also = Some(listener),
                             Order::Open(_) => unreachable!("it is open"),
                         }
-                    }
-                    if let Poll::Ready(Some(stream)) = memory.poll_recv(cx) {
-                        return Poll::Ready(Arrival::Memory(stream));
                     }
                     let second = also.as_deref().map(|also| also.poll_accept(cx));
                     match (listener.poll_accept(cx), second) {
@@ -133,7 +131,7 @@ impl Reception {
             };
             drop((listener, also, leave));
             let Some(closed) = closed else {
-                drop(memory);
+                drop(orders);
                 return see_off(&edge, connections).await;
             };
             see_off(&edge, connections).await;
@@ -142,13 +140,11 @@ impl Reception {
                 if stop.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
-                while let Poll::Ready(Some(unheard)) = memory.poll_recv(cx) {
-                    drop(unheard);
-                }
                 while let Poll::Ready(Some(order)) = orders.poll_recv(cx) {
                     match order {
                         Order::Open(listener) => return Poll::Ready(Some(listener)),
                         Order::Close(closed) => drop(closed),
+                        Order::Serve(unheard) => drop(unheard),
                         // It was asked for while the port was being closed.
                         Order::Also(late) => drop(late),
                     }
