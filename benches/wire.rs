@@ -31,6 +31,7 @@ const CONNECTIONS: usize = 16;
 fn main() {
     if is_pinned() {
         unchanged();
+        differing();
         changed();
         list();
         by_jobs();
@@ -105,6 +106,31 @@ fn unchanged() {
     record_ratio("unchanged.over_static", all[1].over(&all[0]));
     record_ratio("unchanged.typed_over_fake", all[2].over(&all[1]));
     record("unchanged.bytes", bytes);
+}
+
+/// The same, asked for in ever other words: with a header that nobody answers to.
+fn differing() {
+    let (fake, _app) = finished(1, 10);
+    let request = get(&build_path(1), fake.token());
+    let captured = Client::connect(address(&fake)).capture(&request);
+    let fixed = Bare::start(Answer::fixed(&captured)).expect("a port");
+    let head = request.strip_suffix(b"\r\n").expect("its end");
+    let requests: Vec<_> = (0..64)
+        .map(|n| [head, format!("x-request: {n}\r\n\r\n").as_bytes()].concat())
+        .collect();
+    let mut subjects =
+        [("static", fixed.address), ("fake", address(&fake))].map(|(name, address)| {
+            let mut client = Client::connect(address);
+            let mut requests = requests.iter().cycle();
+            Subject::new(name, move || {
+                let request = requests.next().expect("again and again");
+                timed(|| client.ask(request))
+            })
+        });
+    let all = side_by_side(full_or_short(200, 20), &mut subjects);
+    let title = "GET a build that has not changed, each request another one";
+    measure::table(title, "differing", &subjects, &all);
+    record_ratio("differing.over_static", all[1].over(&all[0]));
 }
 
 /// Builds of ten jobs whose jobs end one by one: before each request another one.

@@ -5,7 +5,8 @@
 //! Nothing is parsed here: what bytes mean hyper alone says, and whatever it has not been asked yet it is asked. Past it
 //! goes only what has no say on the connection itself (`connection::is_plain`, `lines`), and only while hyper holds
 //! nothing of that connection: no byte that it has read and not taken for a request (which is counted here), and none
-//! that it has not written yet (it reads no request before). An answer that turns out to need hyper goes to it with the request, so that nothing is answered twice.
+//! that it has not written yet (it reads no request before). An answer that turns out to need hyper goes to it with the
+//! request, so that nothing is answered twice.
 //!
 //! Elsewhere: when a connection is quiet (`io`), heads of replies (`lines`).
 
