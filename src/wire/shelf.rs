@@ -93,8 +93,11 @@ pub(crate) struct Piece {
 
 impl Piece {
     pub(super) fn new(stamp: Stamp, mut runs: Runs, seen: Fingerprint) -> Self {
-        // They are kept, and were written into more room than they need.
-        runs.text.shrink_to_fit();
+        // They are kept, and were written into more room than they need. A little too much may stay: a job is written anew
+        // with each of its steps, and what is cut off is of no use to anybody.
+        if runs.text.capacity() - runs.text.len() > runs.text.len() / 4 {
+            runs.text.shrink_to_fit();
+        }
         Self { stamp, runs, seen }
     }
 }
