@@ -27,7 +27,11 @@ impl<'e> UserJson<'e> {
             graphql_id: graphql_id("User", user.id.0),
             name: &user.name,
             email: &user.email,
-            avatar_url: format!("https://www.gravatar.com/avatar/{digest:x}"),
+            // As one number: a digest is written byte by byte.
+            avatar_url: format!(
+                "https://www.gravatar.com/avatar/{:032x}",
+                u128::from_be_bytes(digest.0)
+            ),
             created_at: Instant(user.created_at),
         }
     }
