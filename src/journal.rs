@@ -9,8 +9,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use percent_encoding::percent_decode_str;
-use rpds::QueueSync;
 
+use crate::persistent::Index;
 use crate::vocabulary::event::Event;
 use crate::vocabulary::route::Route;
 use crate::vocabulary::span::instant;
@@ -198,15 +198,16 @@ impl fmt::Display for RequestRecord {
 /// The record. Persistent, so that a clone is a snapshot and costs nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Journal {
-    requests: QueueSync<Entry>,
+    /// By their numbers, from 0.
+    requests: Index<u64, Entry>,
     /// How many requests went before the oldest kept.
     gone: u64,
     /// What was found out of some of those kept after they were written, by their numbers: few.
     afterthoughts: Arc<BTreeMap<u64, String>>,
     /// Bytes of all bodies kept.
     bodies: usize,
-    /// Full pages of events, and the one that is written to: most events need no memory of their own.
-    pages: QueueSync<Arc<Vec<Event>>>,
+    /// Full pages of events by their numbers, and the one that is written to: most events need no memory of their own.
+    pages: Index<u64, Arc<Vec<Event>>>,
     page: Arc<Vec<Event>>,
     /// How many events there ever were.
     happened: u64,
@@ -215,11 +216,11 @@ pub(crate) struct Journal {
 impl Default for Journal {
     fn default() -> Self {
         Self {
-            requests: QueueSync::new_sync(),
+            requests: Index::new(),
             gone: 0,
             afterthoughts: Arc::default(),
             bodies: 0,
-            pages: QueueSync::new_sync(),
+            pages: Index::new(),
             page: Arc::default(),
             happened: 0,
         }
@@ -231,11 +232,11 @@ impl Journal {
     pub(crate) fn request(&mut self, entry: Entry) -> u64 {
         let number = self.gone + self.requests.len() as u64;
         self.bodies += entry.asked.body.len();
-        self.requests.enqueue_mut(entry);
+        self.requests.insert(number, entry);
         while self.requests.len() > REQUESTS || self.bodies > BODIES {
-            let gone = self.requests.peek().map(|gone| gone.asked.body.len());
-            self.bodies -= gone.expect("a request more than there may be");
-            self.requests.dequeue_mut();
+            let gone = self.requests.remove(&self.gone);
+            let gone = gone.expect("a request more than there may be");
+            self.bodies -= gone.asked.body.len();
             if self.afterthoughts.contains_key(&self.gone) {
                 Arc::make_mut(&mut self.afterthoughts).remove(&self.gone);
             }
@@ -266,21 +267,22 @@ impl Journal {
 
     pub(crate) fn events(&mut self, events: &[Event]) {
         for event in events {
+            Arc::make_mut(&mut self.page).push(event.clone());
+            self.happened += 1;
             if self.page.len() == PAGE {
                 self.turn_page();
             }
-            Arc::make_mut(&mut self.page).push(event.clone());
         }
-        self.happened += events.len() as u64;
     }
 
-    /// With the page after it there are still as many events as are kept.
+    /// Without the oldest page there are still as many events as are kept.
     fn turn_page(&mut self) {
         let empty = Arc::new(Vec::with_capacity(PAGE));
         let full = std::mem::replace(&mut self.page, empty);
-        self.pages.enqueue_mut(full);
-        if self.pages.len() > EVENTS / PAGE {
-            self.pages.dequeue_mut();
+        let number = self.happened / PAGE as u64 - 1;
+        self.pages.insert(number, full);
+        if let Some(oldest) = number.checked_sub((EVENTS / PAGE) as u64) {
+            self.pages.remove(&oldest);
         }
     }
 
@@ -292,10 +294,12 @@ impl Journal {
 
     /// The last so many events, oldest first.
     fn last_events(&self, count: usize) -> impl Iterator<Item = &Event> {
-        let skipped = self.pages.len() * PAGE + self.page.len() - count;
-        let pages = self.pages.iter().chain(std::iter::once(&self.page));
-        let pages = pages.skip(skipped / PAGE);
-        pages.flat_map(|page| page.iter()).skip(skipped % PAGE)
+        let first = self.happened - count as u64;
+        let pages = self.pages.iter_from(&(first / PAGE as u64));
+        let pages = pages.map(|(_, page)| page);
+        let pages = pages.chain(std::iter::once(&self.page));
+        let skipped = usize::try_from(first % PAGE as u64).expect("less than a page");
+        pages.flat_map(|page| page.iter()).skip(skipped)
     }
 
     /// How many requests and how many events are kept.
@@ -304,8 +308,8 @@ impl Journal {
     }
 
     pub(crate) fn all_requests(&self) -> Vec<RequestRecord> {
-        let all = (self.gone..).zip(&self.requests);
-        all.map(|(number, request)| self.noted(number, request))
+        let all = self.requests.iter();
+        all.map(|(number, request)| self.noted(*number, request))
             .collect()
     }
 
@@ -317,11 +321,9 @@ impl Journal {
     /// The first request to a route that is no older than the one with this number, and the number of the one after it.
     /// Requests are numbered from 0.
     pub(crate) fn request_from(&self, number: u64, route: Route) -> Option<(RequestRecord, u64)> {
-        let skipped = number.saturating_sub(self.gone);
-        let kept = (self.gone..).zip(&self.requests);
-        let mut kept = kept.skip(usize::try_from(skipped).ok()?);
+        let mut kept = self.requests.iter_from(&number);
         let (number, found) = kept.find(|(_, request)| request.route == Some(route))?;
-        Some((self.noted(number, found), number + 1))
+        Some((self.noted(*number, found), number + 1))
     }
 
     /// How many events there ever were: where the next one will stand.

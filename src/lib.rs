@@ -251,13 +251,14 @@
 //!
 //! A room imports only from rooms to its left; a test holds it so.
 //!
-//! `vocabulary` `schedule` · `journal` `pipeline` ← `script` `fault` ← `engine` ← `wire` `timeline` `clock`
-//! ← `http` `webhook` ← `driver` ← `fake` ← `levers` ← `fuzzing` ← `lib` ← `bin`
+//! `vocabulary` `schedule` · `persistent` · `journal` `pipeline` ← `script` `fault` ← `engine`
+//! ← `wire` `timeline` `clock` ← `http` `webhook` ← `driver` ← `fake` ← `levers` ← `fuzzing` ← `lib` ← `bin`
 //!
 //! | room | what it is for |
 //! |---|---|
 //! | `vocabulary` | the words everybody uses: ids, states, scopes, routes, events |
 //! | `schedule` | a cron line to its next instant |
+//! | `persistent` | collections of which a clone is a snapshot |
 //! | `journal` | what happened, in order and bounded |
 //! | `pipeline` | YAML to typed steps, with Buildkite's own refusals |
 //! | `script` | what the commands of jobs will do |
@@ -291,6 +292,7 @@ mod http;
 mod journal;
 #[cfg(feature = "cli")]
 mod levers;
+mod persistent;
 mod pipeline;
 mod schedule;
 mod script;

@@ -6,6 +6,7 @@
 //! Elsewhere: what there is to tell (`engine::webhook`), how it looks (`wire::webhook`), the request
 //! (`crate::webhook`).
 
+use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,13 +16,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use parking_lot::Mutex;
-use rpds::{QueueSync, RedBlackTreeMapSync};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::{Driver, Watchdog, World};
 use crate::engine::webhook::{About, Notice, Secret, Webhook, WebhookKey};
+use crate::persistent::Index;
 use crate::vocabulary::event::{BuildRef, Event, EventKind, JobRef};
 use crate::webhook::{Answer, Delivery, Parcel, Proof, Target, send};
 use crate::wire::Times;
@@ -58,10 +59,11 @@ impl Default for Posting {
 /// What is still to be told, and what was. Persistent, so that a clone costs nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Outbox {
-    letters: QueueSync<Letter>,
+    /// By their numbers.
+    letters: Index<u64, Letter>,
     /// How many there ever were.
     written: u64,
-    logs: RedBlackTreeMapSync<WebhookKey, QueueSync<Delivery>>,
+    logs: Index<WebhookKey, VecDeque<Arc<Delivery>>>,
 }
 
 /// One thing to be told to one webhook.
@@ -75,10 +77,17 @@ struct Letter {
 impl Default for Outbox {
     fn default() -> Self {
         Self {
-            letters: QueueSync::new_sync(),
+            letters: Index::new(),
             written: 0,
-            logs: RedBlackTreeMapSync::new_sync(),
+            logs: Index::new(),
         }
+    }
+}
+
+impl Outbox {
+    /// The next to be told.
+    fn first(&self) -> Option<&Letter> {
+        self.letters.first().map(|(_, letter)| letter)
     }
 }
 
@@ -97,7 +106,7 @@ impl World {
                 };
                 self.outbox.written += 1;
                 if self.outbox.letters.len() < UNDELIVERED {
-                    self.outbox.letters.enqueue_mut(letter);
+                    self.outbox.letters.insert(letter.number, letter);
                 } else {
                     let why = format!("is not told: {UNDELIVERED} deliveries wait already");
                     self.note(&letter, Err(why.into()));
@@ -229,7 +238,7 @@ impl Driver {
     pub(crate) fn picture_of_undelivered(&self) -> String {
         let first = {
             let world = self.world.lock();
-            world.outbox.letters.peek().and_then(|letter| {
+            world.outbox.first().and_then(|letter| {
                 let webhook = letter.notice.world.find_webhook(letter.to)?;
                 let number = letter.notice.world.webhook_ref(letter.to)?.number;
                 let event = letter.notice.event;
@@ -252,7 +261,7 @@ impl Driver {
     pub(crate) fn deliveries(&self, of: WebhookKey) -> Vec<Delivery> {
         let world = self.world.lock();
         let logs = world.outbox.logs.get(&of).into_iter();
-        logs.flatten().cloned().collect()
+        logs.flatten().map(|log| Delivery::clone(log)).collect()
     }
 
     /// Removes a webhook, and what it was still to be told.
@@ -264,9 +273,11 @@ impl Driver {
         }
         world.engine.remove_webhook(key);
         let letters = world.outbox.letters.iter();
-        let others = letters.filter(|letter| letter.to != key).cloned().collect();
-        world.outbox.letters = others;
-        world.outbox.logs.remove_mut(&key);
+        let own = letters.filter(|(_, letter)| letter.to == key);
+        for number in own.map(|(number, _)| *number).collect::<Vec<_>>() {
+            world.outbox.letters.remove(&number);
+        }
+        world.outbox.logs.remove(&key);
         self.leave(world);
     }
 
@@ -286,7 +297,7 @@ impl Driver {
             // A clock that runs away is somebody else's to complain about.
             let _ = self.catch_up(&mut world);
             let rewinds = self.postman.rewinds.load(Ordering::Relaxed);
-            let letter = world.outbox.letters.peek()?.clone();
+            let letter = world.outbox.first()?.clone();
             let webhook = letter.notice.world.find_webhook(letter.to)?.clone();
             (letter, webhook, world.engine.now(), rewinds)
         };
@@ -320,12 +331,12 @@ impl Driver {
             rewinds,
         } = errand;
         let mut world = self.world.lock();
-        let first = world.outbox.letters.peek();
+        let first = world.outbox.first();
         let is_first = first.is_some_and(|first| first.number == letter.number);
         if !is_first || rewinds != self.postman.rewinds.load(Ordering::Relaxed) {
             return;
         }
-        world.outbox.letters.dequeue_mut();
+        world.outbox.letters.remove(&letter.number);
         let (status, answer, failure) = match outcome {
             Ok(Answer { status, body }) => {
                 let is_good = (200..300).contains(&status);
@@ -341,11 +352,11 @@ impl Driver {
         };
         world.note(&letter, told);
         let logs = world.outbox.logs.get(&letter.to).cloned();
-        let mut logs = logs.unwrap_or_else(QueueSync::new_sync);
+        let mut logs = logs.unwrap_or_default();
         if logs.len() == LOGS {
-            logs.dequeue_mut();
+            logs.pop_front();
         }
-        logs.enqueue_mut(Delivery {
+        logs.push_back(Arc::new(Delivery {
             at,
             event: letter.notice.event,
             headers: parcel.headers,
@@ -353,8 +364,8 @@ impl Driver {
             status,
             answer,
             failure,
-        });
-        world.outbox.logs.insert_mut(letter.to, logs);
+        }));
+        world.outbox.logs.insert(letter.to, logs);
         self.leave(world);
     }
 }

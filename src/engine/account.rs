@@ -10,13 +10,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::{RedBlackTreeMapSync, VectorSync};
 use uuid::Uuid;
 
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::{self, key};
+use crate::persistent::Index;
+use crate::persistent::List;
 use crate::vocabulary::ids::{self, Kind, UserId};
 use crate::vocabulary::role::{MemberRole, SsoMode};
 use crate::vocabulary::scope::Scope;
@@ -42,11 +43,11 @@ pub(crate) struct Organization {
     pub(crate) name: String,
     pub(crate) created_at: DateTime<Utc>,
     /// In the order of their creation, as are the builds.
-    pub(crate) pipelines: VectorSync<PipelineKey>,
-    pub(crate) builds: VectorSync<BuildKey>,
-    pub(crate) members: RedBlackTreeMapSync<UserKey, Membership>,
+    pub(crate) pipelines: List<PipelineKey>,
+    pub(crate) builds: List<BuildKey>,
+    pub(crate) members: Index<UserKey, Membership>,
     /// Its own, beside those that everybody has.
-    pub(crate) emojis: VectorSync<Emoji>,
+    pub(crate) emojis: List<Emoji>,
 }
 
 /// That a user belongs to an organization.
@@ -175,10 +176,10 @@ impl Engine {
             slug: slug.into(),
             name: name.to_owned(),
             created_at: self.now,
-            pipelines: VectorSync::new_sync(),
-            builds: VectorSync::new_sync(),
-            members: RedBlackTreeMapSync::new_sync(),
-            emojis: VectorSync::new_sync(),
+            pipelines: List::new(),
+            builds: List::new(),
+            members: Index::new(),
+            emojis: List::new(),
         })
     }
 
@@ -194,7 +195,7 @@ impl Engine {
 
     pub(crate) fn add_emoji(&mut self, organization: OrganizationKey, emoji: Emoji) {
         let organization = self.organizations.change(organization);
-        organization.emojis.push_back_mut(emoji);
+        organization.emojis.push(emoji);
     }
 
     /// A token that is granted every organization of its user, and never expires.

@@ -49,10 +49,10 @@ impl Command for Poll {
                 .collect();
             for (job, left) in waiting {
                 if left > 1 {
-                    engine.polls.insert_mut(job, left - 1);
+                    engine.polls.insert(job, left - 1);
                     continue;
                 }
-                engine.polls.remove_mut(&job);
+                engine.polls.remove(&job);
                 if engine.jobs.get(job).state == State::Scheduled {
                     engine.pick_up(job);
                 } else {
@@ -66,7 +66,7 @@ impl Command for Poll {
 
 impl Engine {
     pub(super) fn wait_for_polls(&mut self, key: JobKey, polls: u32) {
-        self.polls.insert_mut(key, polls.max(1));
+        self.polls.insert(key, polls.max(1));
     }
 
     /// Whether it makes a difference that a build is shown.
@@ -189,7 +189,7 @@ impl Engine {
     /// What the command of a job does reaches nobody from now on.
     pub(super) fn cut_off(&mut self, key: JobKey) {
         self.plans.remove(&key);
-        self.polls.remove_mut(&key);
+        self.polls.remove(&key);
         for timer in self.jobs.get(key).timers.clone() {
             if !matches!(self.timers.get(timer), Some(Timer::TimeOut(_))) {
                 self.timers.disarm(timer);

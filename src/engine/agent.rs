@@ -14,10 +14,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::cluster::QueueKey;
-use crate::engine::index::Index;
+use crate::engine::finding::ById;
 use crate::engine::job::JobKey;
 use crate::engine::table::key;
 use crate::engine::timers::TimerKey;
+use crate::persistent::Index;
 use crate::vocabulary::ids::AgentId;
 use crate::vocabulary::states::AgentState;
 
@@ -271,14 +272,14 @@ impl Agent {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Roster {
     pub(crate) at_work: Index<AgentKey, JobKey>,
-    pub(crate) ids: Index<AgentId, AgentKey>,
+    pub(crate) ids: ById<AgentId, AgentKey>,
 }
 
 impl Roster {
     pub(crate) fn new() -> Self {
         Self {
             at_work: Index::new(),
-            ids: Index::new(),
+            ids: ById::new(),
         }
     }
 }

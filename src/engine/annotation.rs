@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
 use crate::engine::job::JobKey;
-use crate::engine::table::{self, key};
+use crate::engine::table::key;
 use crate::vocabulary::ids::AnnotationId;
 use crate::vocabulary::states::{AnnotationScope, AnnotationStyle};
 
@@ -76,7 +76,7 @@ impl Engine {
     }
 
     pub(crate) fn annotation_by_id(&self, id: AnnotationId) -> Option<AnnotationKey> {
-        self.annotation_ids.get(&id).copied()
+        self.annotation_ids.find(id)
     }
 
     /// Those of a build and of its jobs, oldest first.
@@ -84,10 +84,9 @@ impl Engine {
         &self,
         build: BuildKey,
     ) -> impl Iterator<Item = (AnnotationKey, &Annotation)> {
-        let first = (build, table::Key::from_row(0));
-        let all = self.annotations_by_build.range(first..);
-        all.take_while(move |(of, _)| *of == build)
-            .map(|(_, key)| (*key, self.annotations.get(*key)))
+        self.annotations_by_build
+            .of(build)
+            .map(|key| (key, self.annotations.get(key)))
     }
 
     /// Those about a build alone, or about a job, oldest first.
@@ -108,8 +107,8 @@ impl Engine {
 
     pub(super) fn remove_annotation(&mut self, key: AnnotationKey) {
         let Annotation { id, build, .. } = *self.annotations.get(key);
-        self.annotation_ids.remove_mut(&id);
-        self.annotations_by_build.remove_mut(&(build, key));
+        self.annotation_ids.remove(id);
+        self.annotations_by_build.remove(build, key);
         self.annotations.remove(key);
     }
 
@@ -126,11 +125,11 @@ impl Engine {
     #[cfg(any(test, fuzzing))]
     pub(super) fn check_annotations(&self) {
         let count = self.annotations.iter().count();
-        assert_eq!(self.annotation_ids.size(), count);
-        assert_eq!(self.annotations_by_build.size(), count);
+        assert_eq!(self.annotation_ids.len(), count);
+        assert_eq!(self.annotations_by_build.len(), count);
         for (key, annotation) in self.annotations.iter() {
             assert_eq!(self.annotation_by_id(annotation.id), Some(key));
-            assert!(self.annotations_by_build.contains(&(annotation.build, key)));
+            assert!(self.annotations_by_build.contains(annotation.build, key));
             let subject = match annotation.job {
                 None => Subject::Build(annotation.build),
                 Some(job) => Subject::Job(job),

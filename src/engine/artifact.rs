@@ -8,7 +8,7 @@
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
 use crate::engine::job::JobKey;
-use crate::engine::table::{self, key};
+use crate::engine::table::key;
 use crate::script::ArtifactFile;
 use crate::vocabulary::ids::ArtifactId;
 use crate::vocabulary::states::ArtifactState;
@@ -37,7 +37,7 @@ impl Engine {
     }
 
     pub(crate) fn artifact_by_id(&self, id: ArtifactId) -> Option<ArtifactKey> {
-        self.artifact_ids.get(&id).copied()
+        self.artifact_ids.find(id)
     }
 
     /// Those of a build, in the order of their upload.
@@ -45,10 +45,9 @@ impl Engine {
         &self,
         build: BuildKey,
     ) -> impl Iterator<Item = (ArtifactKey, &Artifact)> {
-        let first = (build, table::Key::from_row(0));
-        let all = self.artifacts_by_build.range(first..);
-        all.take_while(move |(of, _)| *of == build)
-            .map(|(_, key)| (*key, self.artifacts.get(*key)))
+        self.artifacts_by_build
+            .of(build)
+            .map(|key| (key, self.artifacts.get(key)))
     }
 
     /// Those of a job, in the order of their upload.
@@ -63,8 +62,8 @@ impl Engine {
     pub(super) fn remove_artifact(&mut self, key: ArtifactKey) {
         let Artifact { id, job, .. } = *self.artifacts.get(key);
         let build = self.jobs.get(job).build;
-        self.artifact_ids.remove_mut(&id);
-        self.artifacts_by_build.remove_mut(&(build, key));
+        self.artifact_ids.remove(id);
+        self.artifacts_by_build.remove(build, key);
         self.artifacts.remove(key);
     }
 
@@ -78,12 +77,12 @@ impl Engine {
     #[cfg(any(test, fuzzing))]
     pub(super) fn check_artifacts(&self) {
         let count = self.artifacts.iter().count();
-        assert_eq!(self.artifact_ids.size(), count);
-        assert_eq!(self.artifacts_by_build.size(), count);
+        assert_eq!(self.artifact_ids.len(), count);
+        assert_eq!(self.artifacts_by_build.len(), count);
         for (key, artifact) in self.artifacts.iter() {
             assert_eq!(self.artifact_by_id(artifact.id), Some(key));
             let build = self.jobs.get(artifact.job).build;
-            assert!(self.artifacts_by_build.contains(&(build, key)));
+            assert!(self.artifacts_by_build.contains(build, key));
             assert_ne!(artifact.state, ArtifactState::Deleted, "it has no row");
         }
     }

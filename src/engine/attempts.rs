@@ -62,7 +62,7 @@ impl Engine {
             }
             PickUp::AfterPolls(_) | PickUp::Never => None,
         };
-        self.polls.remove_mut(&key);
+        self.polls.remove(&key);
         match pick_up {
             PickUp::AfterPolls(polls) => self.wait_for_polls(key, polls),
             PickUp::After(_) | PickUp::Never => {}

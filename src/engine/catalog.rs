@@ -16,12 +16,12 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::RedBlackTreeMapSync;
 
 use crate::engine::Engine;
 use crate::engine::account::UserKey;
 use crate::engine::build::{Build, BuildKey, Head, put};
 use crate::engine::pipeline::PipelineKey;
+use crate::persistent::Index;
 use crate::vocabulary::states::BuildState;
 
 pub(crate) use run::Run;
@@ -31,19 +31,19 @@ pub(crate) type Builds = Run<BuildKey>;
 
 /// What every pipeline that has builds has of what.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Catalog(RedBlackTreeMapSync<PipelineKey, Entries>);
+pub(super) struct Catalog(Index<PipelineKey, Arc<Entries>>);
 
 /// What one pipeline has of what. Nothing is named of which there is none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Entries {
     all: Builds,
-    branches: RedBlackTreeMapSync<Branch, Builds>,
-    commits: RedBlackTreeMapSync<Commit, Builds>,
-    creators: RedBlackTreeMapSync<UserKey, Builds>,
+    branches: Index<Branch, Builds>,
+    commits: Index<Commit, Builds>,
+    creators: Index<UserKey, Builds>,
     /// In the order of [`BuildState::ALL`].
     states: [Builds; BuildState::ALL.len()],
-    /// By name, then by value.
-    meta_data: RedBlackTreeMapSync<Box<str>, RedBlackTreeMapSync<Box<str>, Builds>>,
+    /// By name and value.
+    meta_data: Index<(Arc<str>, Arc<str>), Builds>,
     finished: Run<(DateTime<Utc>, BuildKey)>,
 }
 
@@ -96,7 +96,7 @@ macro_rules! add {
     ($map:expr, $borrowed:expr, $key:expr, $build:expr) => {
         match $map.get_mut($borrowed) {
             Some(run) => run.insert($build),
-            None => $map.insert_mut($key, Run::of($build)),
+            None => $map.insert($key, Run::of($build)),
         }
     };
 }
@@ -146,26 +146,17 @@ impl Entries {
     }
 
     fn add_meta_data(&mut self, key: BuildKey, name: &str, value: &str) {
-        if !self.meta_data.contains_key(name) {
-            self.meta_data
-                .insert_mut(name.into(), RedBlackTreeMapSync::new_sync());
-        }
-        let values = self.meta_data.get_mut(name).expect("it was just made");
-        add!(values, value, value.into(), key);
+        let pair = (Arc::from(name), Arc::from(value));
+        add!(self.meta_data, &pair, pair, key);
     }
 
     fn remove_meta_data(&mut self, key: BuildKey, name: &str, value: &str) {
-        let Some(values) = self.meta_data.get_mut(name) else {
-            return;
-        };
-        if let Some(run) = values.get_mut(value) {
+        let pair = (Arc::from(name), Arc::from(value));
+        if let Some(run) = self.meta_data.get_mut(&pair) {
             run.remove(key);
             if run.is_empty() {
-                values.remove_mut(value);
+                self.meta_data.remove(&pair);
             }
-        }
-        if values.is_empty() {
-            self.meta_data.remove_mut(name);
         }
     }
 
@@ -199,7 +190,7 @@ impl Entries {
     }
 
     pub(crate) fn with_meta_data(&self, name: &str, value: &str) -> Option<&Builds> {
-        self.meta_data.get(name)?.get(value)
+        self.meta_data.get(&(Arc::from(name), Arc::from(value)))
     }
 
     /// The builds that say when they finished, by when that was.
@@ -217,32 +208,32 @@ pub(super) struct Phase {
 
 impl Catalog {
     pub(super) fn new() -> Self {
-        Self(RedBlackTreeMapSync::new_sync())
+        Self(Index::new())
     }
 
     fn add(&mut self, key: BuildKey, build: &Build) {
         let pipeline = build.pipeline;
-        if !self.0.contains_key(&pipeline) {
-            self.0.insert_mut(pipeline, Entries::default());
+        if !self.0.contains(&pipeline) {
+            self.0.insert(pipeline, Arc::default());
         }
         self.of(pipeline).add(key, build);
     }
 
     fn of(&mut self, pipeline: PipelineKey) -> &mut Entries {
         let entries = self.0.get_mut(&pipeline);
-        entries.expect("a build is entered where it is made")
+        Arc::make_mut(entries.expect("a build is entered where it is made"))
     }
 
     /// A deleted pipeline takes its builds with it.
     pub(super) fn forget(&mut self, pipeline: PipelineKey) {
-        self.0.remove_mut(&pipeline);
+        self.0.remove(&pipeline);
     }
 }
 
 impl Engine {
     /// Which of a pipeline's builds have what, or `None` if it has no builds.
     pub(crate) fn entries(&self, pipeline: PipelineKey) -> Option<&Entries> {
-        self.catalog.0.get(&pipeline)
+        self.catalog.0.get(&pipeline).map(Arc::as_ref)
     }
 
     /// Enters a build that was just made.
@@ -288,12 +279,12 @@ impl Engine {
         for (key, build) in self.builds.iter() {
             anew.add(key, build);
         }
-        for (pipeline, expected) in &anew.0 {
-            assert_eq!(self.entries(*pipeline), Some(expected), "{pipeline:?}");
+        for (pipeline, expected) in anew.0.iter() {
+            assert_eq!(self.entries(*pipeline), Some(&**expected), "{pipeline:?}");
             let created = expected.all.newest(0..expected.all.len());
             let created = created.map(|key| self.builds.get(key).created_at);
             assert!(created.is_sorted_by(|a, b| a >= b), "later is later");
         }
-        assert_eq!(self.catalog.0.size(), anew.0.size());
+        assert_eq!(self.catalog.0.len(), anew.0.len());
     }
 }

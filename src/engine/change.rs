@@ -123,7 +123,7 @@ impl Engine {
             self.leave_queue(key);
             self.withdraw_questions(key);
         }
-        self.polls.remove_mut(&key);
+        self.polls.remove(&key);
         if from == State::Running {
             self.plans.remove(&key);
         }

@@ -16,15 +16,16 @@ mod line;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use uuid::Uuid;
 
 use crate::engine::Engine;
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::agent::Fleet;
 use crate::engine::build::is_over;
-use crate::engine::table::{Key as _, Table, key};
+use crate::engine::finding::{Belongings, ById};
+use crate::engine::table::{Table, key};
 use crate::engine::team::TeamKey;
+use crate::persistent::Index;
 use crate::vocabulary::event::QueueRef;
 use crate::vocabulary::ids::{ClusterId, ClusterTokenId, QueueId};
 
@@ -56,33 +57,33 @@ const MOST_QUEUES: usize = 50;
 #[derive(Debug, Clone)]
 pub(crate) struct Clusters {
     pub(super) all: Table<ClusterKey, Cluster>,
-    pub(super) ids: RedBlackTreeMapSync<ClusterId, ClusterKey>,
+    pub(super) ids: ById<ClusterId, ClusterKey>,
     pub(super) queues: Table<QueueKey, Queue>,
-    pub(super) queue_ids: RedBlackTreeMapSync<QueueId, QueueKey>,
+    pub(super) queue_ids: ById<QueueId, QueueKey>,
     /// Which queues a cluster has, in the order of their creation; likewise its tokens and maintainers.
-    pub(super) queues_by_cluster: RedBlackTreeSetSync<(ClusterKey, QueueKey)>,
-    pub(super) queues_by_key: RedBlackTreeMapSync<(ClusterKey, Arc<str>), QueueKey>,
+    pub(super) queues_by_cluster: Belongings<ClusterKey, QueueKey>,
+    pub(super) queues_by_key: Index<(ClusterKey, Arc<str>), QueueKey>,
     pub(super) tokens: Table<ClusterTokenKey, ClusterToken>,
-    pub(super) token_ids: RedBlackTreeMapSync<ClusterTokenId, ClusterTokenKey>,
-    pub(super) tokens_by_cluster: RedBlackTreeSetSync<(ClusterKey, ClusterTokenKey)>,
+    pub(super) token_ids: ById<ClusterTokenId, ClusterTokenKey>,
+    pub(super) tokens_by_cluster: Belongings<ClusterKey, ClusterTokenKey>,
     pub(super) maintainers: Table<MaintainerKey, Maintenance>,
-    pub(super) maintainers_by_cluster: RedBlackTreeSetSync<(ClusterKey, MaintainerKey)>,
+    pub(super) maintainers_by_cluster: Belongings<ClusterKey, MaintainerKey>,
 }
 
 impl Clusters {
     pub(super) fn new() -> Self {
         Self {
             all: Table::new(),
-            ids: RedBlackTreeMapSync::new_sync(),
+            ids: ById::new(),
             queues: Table::new(),
-            queue_ids: RedBlackTreeMapSync::new_sync(),
-            queues_by_cluster: RedBlackTreeSetSync::new_sync(),
-            queues_by_key: RedBlackTreeMapSync::new_sync(),
+            queue_ids: ById::new(),
+            queues_by_cluster: Belongings::new(),
+            queues_by_key: Index::new(),
             tokens: Table::new(),
-            token_ids: RedBlackTreeMapSync::new_sync(),
-            tokens_by_cluster: RedBlackTreeSetSync::new_sync(),
+            token_ids: ById::new(),
+            tokens_by_cluster: Belongings::new(),
             maintainers: Table::new(),
-            maintainers_by_cluster: RedBlackTreeSetSync::new_sync(),
+            maintainers_by_cluster: Belongings::new(),
         }
     }
 
@@ -284,7 +285,7 @@ impl Engine {
         organization: OrganizationKey,
         id: ClusterId,
     ) -> Option<ClusterKey> {
-        let found = self.clusters.ids.get(&id).copied();
+        let found = self.clusters.ids.find(id);
         found.filter(|key| self.cluster(*key).organization == organization)
     }
 
@@ -309,7 +310,7 @@ impl Engine {
     }
 
     pub(crate) fn queue_by_id(&self, cluster: ClusterKey, id: QueueId) -> Option<QueueKey> {
-        let found = self.clusters.queue_ids.get(&id).copied();
+        let found = self.clusters.queue_ids.find(id);
         found.filter(|key| self.cluster_queue(*key).cluster == cluster)
     }
 
@@ -326,11 +327,7 @@ impl Engine {
 
     /// The queues of a cluster, oldest first.
     pub(crate) fn queues_of(&self, cluster: ClusterKey) -> Vec<QueueKey> {
-        let first = (cluster, QueueKey::from_row(0));
-        let all = self.clusters.queues_by_cluster.range(first..);
-        all.take_while(|(of, _)| *of == cluster)
-            .map(|(_, queue)| *queue)
-            .collect()
+        self.clusters.queues_by_cluster.of(cluster).collect()
     }
 
     pub(crate) fn cluster_token(&self, key: ClusterTokenKey) -> &ClusterToken {
@@ -346,17 +343,13 @@ impl Engine {
         cluster: ClusterKey,
         id: ClusterTokenId,
     ) -> Option<ClusterTokenKey> {
-        let found = self.clusters.token_ids.get(&id).copied();
+        let found = self.clusters.token_ids.find(id);
         found.filter(|key| self.cluster_token(*key).cluster == cluster)
     }
 
     /// The agent tokens of a cluster, oldest first.
     pub(crate) fn tokens_of(&self, cluster: ClusterKey) -> Vec<ClusterTokenKey> {
-        let first = (cluster, ClusterTokenKey::from_row(0));
-        let all = self.clusters.tokens_by_cluster.range(first..);
-        all.take_while(|(of, _)| *of == cluster)
-            .map(|(_, token)| *token)
-            .collect()
+        self.clusters.tokens_by_cluster.of(cluster).collect()
     }
 
     pub(crate) fn maintenance(&self, key: MaintainerKey) -> &Maintenance {
@@ -369,11 +362,7 @@ impl Engine {
 
     /// The maintainers of a cluster, in the order in which they became it.
     pub(crate) fn maintainers_of(&self, cluster: ClusterKey) -> Vec<MaintainerKey> {
-        let first = (cluster, MaintainerKey::from_row(0));
-        let all = self.clusters.maintainers_by_cluster.range(first..);
-        all.take_while(|(of, _)| *of == cluster)
-            .map(|(_, maintainer)| *maintainer)
-            .collect()
+        self.clusters.maintainers_by_cluster.of(cluster).collect()
     }
 
     /// Whether somebody is shown a maintainer. `None` is nobody in particular, who is shown everything.
@@ -394,7 +383,7 @@ impl Engine {
     pub(crate) fn maintains_cluster(&self, user: UserKey, cluster: ClusterKey) -> bool {
         let is_user = |key: MaintainerKey| match self.maintenance(key).maintainer {
             Maintainer::User(known) => known == user,
-            Maintainer::Team(team) => self.team(team).members.contains_key(&user),
+            Maintainer::Team(team) => self.team(team).members.contains(&user),
         };
         self.is_admin(self.cluster(cluster).organization, user)
             || self.maintainers_of(cluster).into_iter().any(is_user)
@@ -479,24 +468,22 @@ impl Engine {
         if self.cluster(cluster).default_queue == Some(key) {
             self.clusters.all.change(cluster).default_queue = None;
         }
-        self.clusters.queue_ids.remove_mut(&id);
-        self.clusters.queues_by_key.remove_mut(&(cluster, name));
-        self.clusters.queues_by_cluster.remove_mut(&(cluster, key));
+        self.clusters.queue_ids.remove(id);
+        self.clusters.queues_by_key.remove(&(cluster, name));
+        self.clusters.queues_by_cluster.remove(cluster, key);
         self.clusters.queues.remove(key);
     }
 
     pub(super) fn remove_cluster_token(&mut self, key: ClusterTokenKey) {
         let ClusterToken { id, cluster, .. } = *self.cluster_token(key);
-        self.clusters.token_ids.remove_mut(&id);
-        self.clusters.tokens_by_cluster.remove_mut(&(cluster, key));
+        self.clusters.token_ids.remove(id);
+        self.clusters.tokens_by_cluster.remove(cluster, key);
         self.clusters.tokens.remove(key);
     }
 
     pub(super) fn remove_maintainer(&mut self, key: MaintainerKey) {
         let cluster = self.maintenance(key).cluster;
-        self.clusters
-            .maintainers_by_cluster
-            .remove_mut(&(cluster, key));
+        self.clusters.maintainers_by_cluster.remove(cluster, key);
         self.clusters.maintainers.remove(key);
     }
 

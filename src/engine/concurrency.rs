@@ -15,6 +15,7 @@ use crate::engine::account::OrganizationKey;
 use crate::engine::build::BuildKey;
 use crate::engine::graph::Class;
 use crate::engine::job::{Event, Job, JobKey, State};
+use crate::persistent::Index;
 use crate::pipeline::{Concurrency, ConcurrencyMethod, Step};
 use crate::vocabulary::states::JobType;
 
@@ -159,14 +160,13 @@ impl Engine {
         };
         let is_member = Stance::of(job.state).is_some();
         if self.groups.get(&group).is_none() {
-            self.groups
-                .insert_mut(group.clone(), rpds::RedBlackTreeSetSync::new_sync());
+            self.groups.insert(group.clone(), Index::new());
         }
         let queue = self.groups.get_mut(&group).expect("a queue that is there");
         if is_member {
-            queue.insert_mut(place);
+            queue.insert(place, ());
         } else {
-            queue.remove_mut(&place);
+            queue.remove(&place);
         }
         self.agenda.groups.insert(group);
     }
@@ -178,12 +178,12 @@ impl Engine {
         };
         if let Some(queue) = self.groups.get_mut(&group) {
             let places: Vec<_> = queue
-                .iter()
+                .keys()
                 .filter(|place| place.job == key)
                 .copied()
                 .collect();
             for place in places {
-                queue.remove_mut(&place);
+                queue.remove(&place);
             }
         }
         self.agenda.groups.insert(group);
@@ -218,11 +218,7 @@ impl Engine {
     }
 
     fn members(&self, group: &GroupKey) -> Vec<Member> {
-        let places = self
-            .groups
-            .get(group)
-            .into_iter()
-            .flat_map(|queue| queue.iter());
+        let places = self.groups.get(group).into_iter().flat_map(Index::keys);
         let member = |place: &Place| {
             let job = self.jobs.get(place.job);
             let concurrency = concurrency_of(job)?;

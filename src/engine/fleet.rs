@@ -43,7 +43,7 @@ impl Engine {
 
     /// An agent of an organization.
     pub(crate) fn agent_by_id(&self, of: OrganizationKey, id: AgentId) -> Option<AgentKey> {
-        let key = *self.roster.ids.get(&id)?;
+        let key = self.roster.ids.find(id)?;
         (self.agents.get(key).offer.organization == of).then_some(key)
     }
 

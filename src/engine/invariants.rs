@@ -209,11 +209,11 @@ impl Engine {
             .builds()
             .filter(|build| !build::is_over(self.builds.get(*build).state));
         assert_eq!(self.all_open_builds(), open.collect::<Vec<_>>());
-        assert_eq!(self.slugs.size(), self.pipelines.iter().count());
+        assert_eq!(self.slugs.len(), self.pipelines.iter().count());
         for (key, pipeline) in self.pipelines.iter() {
             let mut counts = Counts::default();
             let activity = self.activity.get(key);
-            for build in &activity.builds {
+            for build in activity.builds.iter() {
                 counts.add(counts_of(self.builds.get(*build).state, self.tally(*build)));
             }
             assert_eq!(activity.counts, counts, "the counts of `{}`", pipeline.slug);

@@ -5,8 +5,6 @@
 //!
 //! Elsewhere: who asks (`driver`), what the rules say (`crate::script`).
 
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
-
 use crate::engine::Engine;
 use crate::engine::graph;
 use crate::engine::job::JobKey;
@@ -14,21 +12,22 @@ use crate::engine::job::JobKey;
 use crate::engine::job::{Lead, State};
 #[cfg(any(test, fuzzing))]
 use crate::engine::timers::Timer;
+use crate::persistent::Index;
 use crate::pipeline::Step;
 use crate::script::{JobView, Predicate, RuleKey};
 
 /// What was asked, and what has still to be.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Judging {
-    pub(super) verdicts: RedBlackTreeMapSync<(JobKey, RuleKey), bool>,
-    pub(super) open: RedBlackTreeSetSync<(JobKey, RuleKey)>,
+    pub(super) verdicts: Index<(JobKey, RuleKey), bool>,
+    pub(super) open: Index<(JobKey, RuleKey), ()>,
 }
 
 impl Judging {
     pub(super) fn new() -> Self {
         Self {
-            verdicts: RedBlackTreeMapSync::new_sync(),
-            open: RedBlackTreeSetSync::new_sync(),
+            verdicts: Index::new(),
+            open: Index::new(),
         }
     }
 }
@@ -44,7 +43,7 @@ pub(crate) struct Question {
 impl Engine {
     /// The first open question, if there is one.
     pub(crate) fn question(&self) -> Option<Question> {
-        let (job, rule) = *self.judging.open.first()?;
+        let (&(job, rule), ()) = self.judging.open.first()?;
         let pipeline = self.builds.get(self.jobs.get(job).build).pipeline;
         let predicate = self.scripts.get(pipeline).predicate(rule);
         Some(Question {
@@ -60,8 +59,8 @@ impl Engine {
         if !self.judging.open.contains(&(job, rule)) {
             return;
         }
-        self.judging.open.remove_mut(&(job, rule));
-        self.judging.verdicts.insert_mut((job, rule), verdict);
+        self.judging.open.remove(&(job, rule));
+        self.judging.verdicts.insert((job, rule), verdict);
         self.look_again_when_picked_up(job);
         // Others may have waited for it to come, which it need not do with this answer.
         self.agenda.offer_jobs |= !self.queue.is_empty();
@@ -84,7 +83,7 @@ impl Engine {
 
     /// Notes that a job cannot go on before a rule was asked.
     pub(super) fn ask(&mut self, job: JobKey, rule: RuleKey) {
-        self.judging.open.insert_mut((job, rule));
+        self.judging.open.insert((job, rule), ());
     }
 
     /// A job that does not wait to be picked up any more has nothing to ask.
@@ -92,32 +91,38 @@ impl Engine {
         if self.judging.open.is_empty() {
             return;
         }
-        let (first, last) = RuleKey::ALL.into_inner();
-        let own = self.judging.open.range((job, first)..=(job, last));
-        for question in own.copied().collect::<Vec<_>>() {
-            self.judging.open.remove_mut(&question);
+        let own = self
+            .judging
+            .open
+            .iter_from(&(job, RuleKey::FIRST))
+            .map(|(own, ())| *own);
+        for question in own.take_while(|(of, _)| *of == job).collect::<Vec<_>>() {
+            self.judging.open.remove(&question);
         }
     }
 
     pub(super) fn forget_verdicts(&mut self, job: JobKey) {
         self.withdraw_questions(job);
-        let (first, last) = RuleKey::ALL.into_inner();
-        let own = self.judging.verdicts.range((job, first)..=(job, last));
-        for known in own.map(|(known, _)| *known).collect::<Vec<_>>() {
-            self.judging.verdicts.remove_mut(&known);
+        let own = self
+            .judging
+            .verdicts
+            .iter_from(&(job, RuleKey::FIRST))
+            .map(|(own, _)| *own);
+        for known in own.take_while(|(of, _)| *of == job).collect::<Vec<_>>() {
+            self.judging.verdicts.remove(&known);
         }
     }
 
     /// A job that waits for an answer waits for nothing else.
     #[cfg(any(test, fuzzing))]
     pub(super) fn check_judging(&self) {
-        for (key, rule) in &self.judging.open {
+        for (key, rule) in self.judging.open.keys() {
             let job = self.jobs.get(*key);
             assert_eq!((job.state, job.lead), (State::Scheduled, Lead::Script));
             assert!(!self.waiting_for_agent().contains(key), "asked and offered");
             let is_pick_up = |timer| self.timers.get(timer) == Some(Timer::PickUp(*key));
             assert!(!job.timers.iter().any(|timer| is_pick_up(*timer)));
-            assert!(!self.judging.verdicts.contains_key(&(*key, *rule)));
+            assert!(!self.judging.verdicts.contains(&(*key, *rule)));
         }
         let mut known = self.judging.verdicts.keys();
         assert!(known.all(|(job, _)| self.jobs.find(*job).is_some()));

@@ -15,11 +15,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::VectorSync;
 
 use crate::engine::Engine;
 use crate::engine::job::JobKey;
 use crate::engine::log::stretch::{Paper, Plan, Stretch};
+use crate::persistent::List;
 use crate::vocabulary::ids;
 
 pub(crate) use stretch::Part;
@@ -44,14 +44,14 @@ pub(crate) enum LogForm {
 /// What a job printed and, if nothing stops its command, what its script will print.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Log {
-    printed: VectorSync<Stretch>,
+    printed: List<Stretch>,
     /// How many bytes those are, and how many without what the agent adds.
     size: usize,
     text_size: usize,
     /// Whether what comes next begins a line.
     starts: bool,
     /// When the headers of groups among those were printed, in nanoseconds; kept where lines have no stamps.
-    headers: VectorSync<i64>,
+    headers: List<i64>,
     /// The lines of its script, each at its instant.
     plan: Arc<Plan>,
     /// How many of those are among what was printed already, or never will be.
@@ -71,11 +71,11 @@ pub(crate) struct Printed<'e> {
 impl Log {
     fn new() -> Self {
         Self {
-            printed: VectorSync::new_sync(),
+            printed: List::new(),
             size: 0,
             text_size: 0,
             starts: true,
-            headers: VectorSync::new_sync(),
+            headers: List::new(),
             plan: Arc::default(),
             taken: 0,
             digest: 0,
@@ -103,20 +103,20 @@ impl Log {
     fn take_due(&mut self, now: DateTime<Utc>) {
         let due = self.due(now);
         for at in self.plan.headers(due.clone(), self.starts) {
-            self.headers.push_back_mut(at);
+            self.headers.push(at);
         }
         for stretch in self.planned(due.clone()) {
             self.size += stretch.size();
             self.text_size += stretch.text_size();
             self.starts = stretch.ends_line();
-            self.printed.push_back_mut(stretch);
+            self.printed.push(stretch);
         }
         self.taken = due.end;
     }
 
     fn write(&mut self, at: DateTime<Utc>, text: &str, form: LogForm) {
         for at in stretch::headers(at, text, self.starts, form) {
-            self.headers.push_back_mut(at);
+            self.headers.push(at);
         }
         let last = self.printed.len().checked_sub(1);
         let last = last.and_then(|last| self.printed.get_mut(last));
@@ -131,7 +131,7 @@ impl Log {
             let mut paper = Paper::default();
             let written = paper.write(at, text, self.starts, form);
             let stretch = Stretch::Written(Arc::new(paper));
-            self.printed.push_back_mut(stretch);
+            self.printed.push(stretch);
             written
         };
         self.size += written;
@@ -240,7 +240,7 @@ impl Engine {
 
     fn log_to_change(&mut self, key: JobKey) -> &mut Log {
         if self.logs.get(&key).is_none() {
-            self.logs.insert_mut(key, Log::new());
+            self.logs.insert(key, Log::new());
         }
         self.logs.get_mut(&key).expect("a log that is there")
     }
@@ -255,7 +255,9 @@ impl<'e> Printed<'e> {
 
     fn stretches(self) -> impl Iterator<Item = Stretch> {
         let log = self.log.into_iter();
-        log.flat_map(|log| &log.printed).cloned().chain(self.due())
+        log.flat_map(|log| log.printed.iter())
+            .cloned()
+            .chain(self.due())
     }
 
     /// Stands for what can be read: of one job at one time, equal pairs mean equal logs.

@@ -12,7 +12,7 @@ use crate::engine::job::{Job, JobKey};
 use crate::engine::pipeline::{Activity, Pipeline, PipelineKey};
 use crate::engine::tally::Tally;
 use crate::engine::timers::{Subject, Timer};
-use crate::engine::{Engine, graph, table};
+use crate::engine::{Engine, graph};
 use crate::script::Scripts;
 use crate::vocabulary::event::{BuildRef, JobRef};
 use crate::vocabulary::ids::{JobId, UserId};
@@ -112,15 +112,12 @@ impl Engine {
 
     /// The builds of a pipeline that are not over, oldest first.
     pub(crate) fn open_builds(&self, pipeline: PipelineKey) -> impl Iterator<Item = BuildKey> + '_ {
-        let first = (pipeline, table::Key::from_row(0));
-        let all = self.open.iter_from(&first).map(|(place, ())| *place);
-        all.take_while(move |(of, _)| *of == pipeline)
-            .map(|(_, build)| build)
+        self.open.of(pipeline)
     }
 
     /// All builds that are not over, oldest first.
     pub(crate) fn all_open_builds(&self) -> Vec<BuildKey> {
-        let mut all: Vec<_> = self.open.iter().map(|((_, build), ())| *build).collect();
+        let mut all: Vec<_> = self.open.all().collect();
         all.sort_unstable();
         all
     }
@@ -154,7 +151,7 @@ impl Engine {
     }
 
     pub(crate) fn job_by_id(&self, id: JobId) -> Option<JobKey> {
-        self.job_ids.get(&id).copied()
+        self.job_ids.find(id)
     }
 
     /// Every attempt of every step, in the order of the steps.

@@ -11,7 +11,7 @@
 //! - What there is: [`account`] says who may ask and [`team`] who sees what; [`pipeline`] with its [`provider`],
 //!   [`cluster`], [`schedule`], [`build`], [`job`], [`agent`], [`artifact`], [`annotation`] (in [`markdown`]), [`log`],
 //!   [`step_upload`], [`webhook`].
-//! - How it is kept: [`table`] stores, in a [`list`]; [`index`] finds; [`timers`] is what is due.
+//! - How it is kept: [`table`] stores, [`finding`] finds, [`timers`] is what is due.
 //! - How a build comes to be: [`recipe`] is what it is made of, [`admission`] which are, [`intermediate`] what it does
 //!   to older ones; [`facts`] is what conditions may know, [`expand`] which jobs its steps become; [`grow`] gives it
 //!   steps and [`replace`] takes them; [`plan`] says what waits for what, and [`graph`] when a step may go on.
@@ -41,16 +41,15 @@ mod dispatch;
 mod environment;
 pub(crate) mod expand;
 mod facts;
+mod finding;
 mod fleet;
 pub(crate) mod graph;
 mod grow;
-pub(crate) mod index;
 mod intermediate;
 #[cfg(any(test, fuzzing))]
 mod invariants;
 pub(crate) mod job;
 pub(crate) mod judging;
-pub(crate) mod list;
 pub(crate) mod log;
 mod looks;
 pub(crate) mod markdown;
@@ -75,7 +74,6 @@ pub(crate) mod webhook;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use uuid::Uuid;
 
 use crate::engine::account::{Organization, OrganizationKey, Token, TokenKey, User, UserKey};
@@ -89,7 +87,7 @@ use crate::engine::change::Expiry;
 use crate::engine::cluster::Clusters;
 use crate::engine::concurrency::{GroupKey, Place};
 use crate::engine::dispatch::Turn;
-use crate::engine::index::Index;
+use crate::engine::finding::{Belongings, ById};
 use crate::engine::job::{Job, JobKey};
 use crate::engine::judging::Judging;
 use crate::engine::log::{Log, LogForm};
@@ -101,6 +99,7 @@ use crate::engine::table::Table;
 use crate::engine::team::Teams;
 use crate::engine::timers::{Timer, Timers};
 use crate::engine::webhook::{Notice, Webhook, WebhookKey};
+use crate::persistent::Index;
 use crate::script::Scripts;
 use crate::vocabulary::event::{Event, EventKind};
 use crate::vocabulary::ids::{self, AnnotationId, ArtifactId, JobId, Kind, ScheduleId};
@@ -146,22 +145,22 @@ pub(crate) struct Engine {
     activity: Table<PipelineKey, Activity>,
     /// Row for row beside the pipelines: the test's own, and no part of what Buildkite shows.
     scripts: Table<PipelineKey, Scripts>,
-    slugs: RedBlackTreeMapSync<(OrganizationKey, Arc<str>), PipelineKey>,
+    slugs: Index<(OrganizationKey, Arc<str>), PipelineKey>,
     builds: Table<BuildKey, Build>,
     /// Row for row beside the builds.
     progress: Table<BuildKey, Progress>,
     /// The builds that are not over, so that what looks for work does not look through history.
-    open: Index<(PipelineKey, BuildKey), ()>,
+    open: Belongings<PipelineKey, BuildKey>,
     catalog: Catalog,
     jobs: Table<JobKey, Job>,
-    job_ids: Index<JobId, JobKey>,
+    job_ids: ById<JobId, JobKey>,
     /// Of the jobs that have printed something.
-    logs: RedBlackTreeMapSync<JobKey, Log>,
+    logs: Index<JobKey, Log>,
     /// What the commands that run will still do, and how they will end.
     plans: Index<JobKey, Plan>,
     judging: Judging,
     /// How often the builds of jobs that wait for polls have to be shown until they go on.
-    polls: RedBlackTreeMapSync<JobKey, u32>,
+    polls: Index<JobKey, u32>,
     agents: Table<AgentKey, Agent>,
     idle: Idle,
     roster: Roster,
@@ -170,24 +169,24 @@ pub(crate) struct Engine {
     queue: Index<Turn, ()>,
     timers: Timers,
     schedules: Table<ScheduleKey, Schedule>,
-    schedule_ids: RedBlackTreeMapSync<ScheduleId, ScheduleKey>,
+    schedule_ids: ById<ScheduleId, ScheduleKey>,
     /// Which schedules a pipeline has, in the order of their creation.
-    schedules_by_pipeline: RedBlackTreeSetSync<(PipelineKey, ScheduleKey)>,
+    schedules_by_pipeline: Belongings<PipelineKey, ScheduleKey>,
     /// Schedules whose next attempt fails with this message: the test's own, as scripts are.
-    ordered_failures: RedBlackTreeMapSync<ScheduleKey, Arc<str>>,
+    ordered_failures: Index<ScheduleKey, Arc<str>>,
     /// Who is in a concurrency group, in the order of its queue.
-    groups: RedBlackTreeMapSync<GroupKey, RedBlackTreeSetSync<Place>>,
+    groups: Index<GroupKey, Index<Place, ()>>,
     webhooks: Table<WebhookKey, Webhook>,
     /// What any of them wants to be told of.
     wishes: WebhookEvents,
     artifacts: Table<ArtifactKey, Artifact>,
-    artifact_ids: RedBlackTreeMapSync<ArtifactId, ArtifactKey>,
+    artifact_ids: ById<ArtifactId, ArtifactKey>,
     /// Which artifacts the jobs of a build have, in the order of their upload.
-    artifacts_by_build: RedBlackTreeSetSync<(BuildKey, ArtifactKey)>,
+    artifacts_by_build: Belongings<BuildKey, ArtifactKey>,
     annotations: Table<AnnotationKey, Annotation>,
-    annotation_ids: RedBlackTreeMapSync<AnnotationId, AnnotationKey>,
+    annotation_ids: ById<AnnotationId, AnnotationKey>,
     /// Which annotations a build and its jobs have, in the order of their creation.
-    annotations_by_build: RedBlackTreeSetSync<(BuildKey, AnnotationKey)>,
+    annotations_by_build: Belongings<BuildKey, AnnotationKey>,
     step_uploads: StepUploads,
     clusters: Clusters,
     /// How many trigger jobs failed because too many builds were triggered at once.
@@ -216,17 +215,17 @@ impl Engine {
             pipelines: Table::new(),
             activity: Table::new(),
             scripts: Table::new(),
-            slugs: RedBlackTreeMapSync::new_sync(),
+            slugs: Index::new(),
             builds: Table::new(),
             progress: Table::new(),
-            open: Index::new(),
+            open: Belongings::new(),
             catalog: Catalog::new(),
             jobs: Table::new(),
-            job_ids: Index::new(),
-            logs: RedBlackTreeMapSync::new_sync(),
+            job_ids: ById::new(),
+            logs: Index::new(),
             plans: Index::new(),
             judging: Judging::new(),
-            polls: RedBlackTreeMapSync::new_sync(),
+            polls: Index::new(),
             agents: Table::new(),
             idle: Idle::new(),
             roster: Roster::new(),
@@ -234,18 +233,18 @@ impl Engine {
             queue: Index::new(),
             timers: Timers::new(),
             schedules: Table::new(),
-            schedule_ids: RedBlackTreeMapSync::new_sync(),
-            schedules_by_pipeline: RedBlackTreeSetSync::new_sync(),
-            ordered_failures: RedBlackTreeMapSync::new_sync(),
-            groups: RedBlackTreeMapSync::new_sync(),
+            schedule_ids: ById::new(),
+            schedules_by_pipeline: Belongings::new(),
+            ordered_failures: Index::new(),
+            groups: Index::new(),
             webhooks: Table::new(),
             wishes: WebhookEvents::NONE,
             artifacts: Table::new(),
-            artifact_ids: RedBlackTreeMapSync::new_sync(),
-            artifacts_by_build: RedBlackTreeSetSync::new_sync(),
+            artifact_ids: ById::new(),
+            artifacts_by_build: Belongings::new(),
             annotations: Table::new(),
-            annotation_ids: RedBlackTreeMapSync::new_sync(),
-            annotations_by_build: RedBlackTreeSetSync::new_sync(),
+            annotation_ids: ById::new(),
+            annotations_by_build: Belongings::new(),
             step_uploads: StepUploads::new(),
             clusters: Clusters::new(),
             not_triggered: 0,

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::VectorSync;
 use uuid::Uuid;
 
 use crate::engine::account::{OrganizationKey, UserKey};
@@ -17,6 +16,7 @@ use crate::engine::graph::Placed;
 use crate::engine::provider::{Provider, ProviderSettings};
 use crate::engine::recipe::Source;
 use crate::engine::table::key;
+use crate::persistent::List;
 use crate::pipeline::{Definition, Notification};
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::PipelineId;
@@ -67,7 +67,7 @@ pub(crate) struct Activity {
     /// The number its newest build has; the next one gets one more.
     pub(crate) last_number: u64,
     /// In the order of their creation.
-    pub(crate) builds: VectorSync<BuildKey>,
+    pub(crate) builds: List<BuildKey>,
     pub(crate) counts: Counts,
 }
 
@@ -75,7 +75,7 @@ impl Default for Activity {
     fn default() -> Self {
         Self {
             last_number: 0,
-            builds: VectorSync::new_sync(),
+            builds: List::new(),
             counts: Counts::default(),
         }
     }

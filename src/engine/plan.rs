@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::engine::graph::{Because, Class, Edge, Placed, StepRun};
-use crate::engine::list::List;
+use crate::persistent::List;
 use crate::pipeline::{Dependency, Step};
 
 /// Nothing is said about a dependency that follows from where a step stands.

@@ -16,15 +16,15 @@ mod tests;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::VectorSync;
 
 use crate::engine::account::UserKey;
 use crate::engine::build::{BuildKey, Head};
 use crate::engine::commands::CreateBuild;
 use crate::engine::pipeline::PipelineKey;
-use crate::engine::table::{self, key};
+use crate::engine::table::key;
 use crate::engine::timers::{Timer, TimerKey};
 use crate::engine::{Command as _, Engine};
+use crate::persistent::List;
 use crate::schedule::{Cron, CronError};
 use crate::vocabulary::event::{EventKind, ScheduleRef};
 use crate::vocabulary::ids::ScheduleId;
@@ -46,7 +46,7 @@ pub(crate) struct Schedule {
     pub(crate) created_by: Option<UserKey>,
     pub(crate) created_at: DateTime<Utc>,
     /// What it made, in the order of creation.
-    pub(crate) builds: VectorSync<BuildKey>,
+    pub(crate) builds: List<BuildKey>,
 }
 
 /// Whether a schedule makes builds.
@@ -157,16 +157,12 @@ impl Engine {
     }
 
     pub(crate) fn schedule_by_id(&self, id: ScheduleId) -> Option<ScheduleKey> {
-        self.schedule_ids.get(&id).copied()
+        self.schedule_ids.find(id)
     }
 
     /// The schedules of a pipeline, oldest first.
     pub(crate) fn schedules_of(&self, pipeline: PipelineKey) -> Vec<ScheduleKey> {
-        let first = (pipeline, table::Key::from_row(0));
-        let all = self.schedules_by_pipeline.range(first..);
-        all.take_while(|(of, _)| *of == pipeline)
-            .map(|(_, schedule)| *schedule)
-            .collect()
+        self.schedules_by_pipeline.of(pipeline).collect()
     }
 
     pub(crate) fn schedule_ref(&self, key: ScheduleKey) -> ScheduleRef {
@@ -181,7 +177,7 @@ impl Engine {
 
     /// The next attempt makes no build, and this is why. Told again before that, the last words count.
     pub(crate) fn order_failure(&mut self, key: ScheduleKey, message: Arc<str>) {
-        self.ordered_failures.insert_mut(key, message);
+        self.ordered_failures.insert(key, message);
     }
 
     /// The schedules that were told to fail, and had no occasion to.
@@ -215,7 +211,7 @@ impl Engine {
                 // Before what it led to.
                 self.events[told..].rotate_right(1);
                 let schedule = self.schedules.change(key);
-                schedule.builds.push_back_mut(build);
+                schedule.builds.push(build);
                 // Only one fired by hand can be in this state.
                 if let State::Failed { .. } = schedule.state {
                     schedule.state = State::Disabled;
@@ -239,7 +235,7 @@ impl Engine {
 
     fn build_of(&mut self, key: ScheduleKey) -> Result<BuildKey, Arc<str>> {
         if let Some(message) = self.ordered_failures.get(&key).cloned() {
-            self.ordered_failures.remove_mut(&key);
+            self.ordered_failures.remove(&key);
             return Err(message);
         }
         let schedule = self.schedules.get(key);
@@ -291,9 +287,9 @@ impl Engine {
     pub(super) fn remove_schedule(&mut self, key: ScheduleKey) {
         self.disarm_schedule(key);
         let Schedule { id, pipeline, .. } = *self.schedules.get(key);
-        self.schedule_ids.remove_mut(&id);
-        self.schedules_by_pipeline.remove_mut(&(pipeline, key));
-        self.ordered_failures.remove_mut(&key);
+        self.schedule_ids.remove(id);
+        self.schedules_by_pipeline.remove(pipeline, key);
+        self.ordered_failures.remove(&key);
         self.schedules.remove(key);
     }
 }

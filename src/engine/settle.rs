@@ -282,9 +282,9 @@ impl Engine {
         let pipeline = build.pipeline;
         self.recatalogue(key, before);
         if build::is_over(to) {
-            self.open.remove(&(pipeline, key));
+            self.open.remove(pipeline, key);
         } else {
-            self.open.insert((pipeline, key), ());
+            self.open.insert(pipeline, key);
         }
         self.recount_pipeline(pipeline, build_counts(from), build_counts(to));
         self.record(EventKind::Build {

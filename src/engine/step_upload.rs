@@ -10,12 +10,12 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use crate::engine::Engine;
 use crate::engine::build::BuildKey;
+use crate::engine::finding::{Belongings, ById};
 use crate::engine::job::JobKey;
-use crate::engine::table::{self, Table, key};
+use crate::engine::table::{Table, key};
 use crate::pipeline::Sent;
 use crate::vocabulary::ids::{Kind, StepUploadId};
 
@@ -49,17 +49,17 @@ pub(crate) enum Outcome {
 #[derive(Debug, Clone)]
 pub(super) struct StepUploads {
     rows: Table<StepUploadKey, StepUpload>,
-    ids: RedBlackTreeMapSync<StepUploadId, StepUploadKey>,
+    ids: ById<StepUploadId, StepUploadKey>,
     /// In the order in which they came.
-    by_build: RedBlackTreeSetSync<(BuildKey, StepUploadKey)>,
+    by_build: Belongings<BuildKey, StepUploadKey>,
 }
 
 impl StepUploads {
     pub(super) fn new() -> Self {
         Self {
             rows: Table::new(),
-            ids: RedBlackTreeMapSync::new_sync(),
-            by_build: RedBlackTreeSetSync::new_sync(),
+            ids: ById::new(),
+            by_build: Belongings::new(),
         }
     }
 
@@ -81,7 +81,7 @@ impl Engine {
     }
 
     pub(crate) fn step_upload_by_id(&self, id: StepUploadId) -> Option<StepUploadKey> {
-        self.step_uploads.ids.get(&id).copied()
+        self.step_uploads.ids.find(id)
     }
 
     /// Those of a build, in the order in which they came.
@@ -89,10 +89,10 @@ impl Engine {
         &self,
         build: BuildKey,
     ) -> impl Iterator<Item = (StepUploadKey, &StepUpload)> {
-        let first = (build, table::Key::from_row(0));
-        let all = self.step_uploads.by_build.range(first..);
-        all.take_while(move |(of, _)| *of == build)
-            .map(|(_, key)| (*key, self.step_uploads.rows.get(*key)))
+        self.step_uploads
+            .by_build
+            .of(build)
+            .map(|key| (key, self.step_uploads.rows.get(key)))
     }
 
     /// Keeps in mind what a job uploaded at this instant.
@@ -113,8 +113,8 @@ impl Engine {
             definition,
             created_at: self.now,
         });
-        self.step_uploads.ids.insert_mut(id, key);
-        self.step_uploads.by_build.insert_mut((build, key));
+        self.step_uploads.ids.insert(id, key);
+        self.step_uploads.by_build.insert(build, key);
     }
 
     pub(super) fn remove_step_uploads_of(&mut self, build: BuildKey) {
@@ -123,8 +123,8 @@ impl Engine {
             .map(|(key, upload)| (key, upload.id))
             .collect();
         for (key, id) in all {
-            self.step_uploads.ids.remove_mut(&id);
-            self.step_uploads.by_build.remove_mut(&(build, key));
+            self.step_uploads.ids.remove(id);
+            self.step_uploads.by_build.remove(build, key);
             self.step_uploads.rows.remove(key);
         }
     }
@@ -132,12 +132,12 @@ impl Engine {
     #[cfg(any(test, fuzzing))]
     pub(super) fn check_step_uploads(&self) {
         let count = self.step_uploads.rows.iter().count();
-        assert_eq!(self.step_uploads.ids.size(), count);
-        assert_eq!(self.step_uploads.by_build.size(), count);
+        assert_eq!(self.step_uploads.ids.len(), count);
+        assert_eq!(self.step_uploads.by_build.len(), count);
         for (key, upload) in self.step_uploads.rows.iter() {
             assert_eq!(self.step_upload_by_id(upload.id), Some(key));
             let job = self.jobs.get(upload.job);
-            assert!(self.step_uploads.by_build.contains(&(job.build, key)));
+            assert!(self.step_uploads.by_build.contains(job.build, key));
             assert!(
                 job.times
                     .started_at

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::engine::list::List;
+use crate::persistent::List;
 
 /// A typed row number. Rows are numbered in the order of their creation.
 pub(crate) trait Key: Copy + fmt::Debug {

@@ -16,13 +16,14 @@
 mod tests;
 
 use chrono::{DateTime, Utc};
-use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use crate::engine::Engine;
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::build::BuildKey;
+use crate::engine::finding::ById;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::table::{Table, key};
+use crate::persistent::Index;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::TeamId;
 use crate::vocabulary::role::{TeamPrivacy, TeamRole};
@@ -41,8 +42,8 @@ pub(crate) struct Team {
     pub(crate) settings: TeamSettings,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) created_by: Option<UserKey>,
-    pub(crate) members: RedBlackTreeMapSync<UserKey, TeamMember>,
-    pub(crate) pipelines: RedBlackTreeMapSync<PipelineKey, TeamPipeline>,
+    pub(crate) members: Index<UserKey, TeamMember>,
+    pub(crate) pipelines: Index<PipelineKey, TeamPipeline>,
 }
 
 /// What can be set on a team.
@@ -114,9 +115,9 @@ pub(crate) struct TeamPipeline {
 #[derive(Debug, Clone)]
 pub(crate) struct Teams {
     pub(super) all: Table<TeamKey, Team>,
-    pub(super) by_id: RedBlackTreeMapSync<TeamId, TeamKey>,
+    pub(super) by_id: ById<TeamId, TeamKey>,
     /// Where they decide who sees what.
-    pub(super) enabled: RedBlackTreeSetSync<OrganizationKey>,
+    pub(super) enabled: Index<OrganizationKey, ()>,
     /// Whether the plan of the organizations has them.
     pub(super) are_in_plan: bool,
 }
@@ -125,8 +126,8 @@ impl Teams {
     pub(super) fn new() -> Self {
         Self {
             all: Table::new(),
-            by_id: RedBlackTreeMapSync::new_sync(),
-            enabled: RedBlackTreeSetSync::new_sync(),
+            by_id: ById::new(),
+            enabled: Index::new(),
             are_in_plan: true,
         }
     }
@@ -162,7 +163,7 @@ impl Engine {
         } else {
             let teams = self.teams.all.iter().map(|(_, team)| team);
             teams
-                .filter(|team| team.members.contains_key(&user))
+                .filter(|team| team.members.contains(&user))
                 .filter_map(|team| team.pipelines.get(&key))
                 .map(|assigned| assigned.access)
                 .max()?
@@ -206,7 +207,7 @@ impl Engine {
 
     /// The team with this id, if it is of this organization.
     pub(crate) fn team_by_id(&self, organization: OrganizationKey, id: TeamId) -> Option<TeamKey> {
-        let key = self.teams.by_id.get(&id).copied()?;
+        let key = self.teams.by_id.find(id)?;
         (self.team(key).organization == organization).then_some(key)
     }
 
@@ -237,14 +238,14 @@ impl Engine {
         let teams = self.teams_of(organization).into_iter();
         teams
             .map(|key| self.team(key))
-            .filter(move |team| team.members.contains_key(&user))
+            .filter(move |team| team.members.contains(&user))
     }
 
     /// Whether a user sees a team: everybody a visible one, its members and administrators a secret one.
     pub(crate) fn sees_team(&self, user: UserKey, key: TeamKey) -> bool {
         let team = self.team(key);
         team.settings.privacy == TeamPrivacy::Visible
-            || team.members.contains_key(&user)
+            || team.members.contains(&user)
             || self.is_admin(team.organization, user)
     }
 
@@ -260,7 +261,7 @@ impl Engine {
     pub(crate) fn creates_in_team(&self, user: UserKey, key: TeamKey) -> bool {
         let team = self.team(key);
         self.maintains_team(user, key)
-            || (team.settings.members_can_create_pipelines && team.members.contains_key(&user))
+            || (team.settings.members_can_create_pipelines && team.members.contains(&user))
     }
 
     /// Whether a user may make pipelines in an organization at all.
@@ -286,16 +287,15 @@ impl Engine {
             if settings.is_default {
                 let role = settings.default_member_role;
                 let team = self.teams.all.change(key);
-                team.members
-                    .insert_mut(user, TeamMember { role, created_at });
+                team.members.insert(user, TeamMember { role, created_at });
             }
         }
     }
 
     pub(super) fn leave_teams(&mut self, organization: OrganizationKey, user: UserKey) {
         for key in self.teams_of(organization) {
-            if self.team(key).members.contains_key(&user) {
-                self.teams.all.change(key).members.remove_mut(&user);
+            if self.team(key).members.contains(&user) {
+                self.teams.all.change(key).members.remove(&user);
             }
         }
     }
@@ -304,8 +304,8 @@ impl Engine {
     pub(super) fn forget_team_pipeline(&mut self, pipeline: PipelineKey) {
         let teams: Vec<_> = self.teams.all.iter().map(|(key, _)| key).collect();
         for key in teams {
-            if self.team(key).pipelines.contains_key(&pipeline) {
-                self.teams.all.change(key).pipelines.remove_mut(&pipeline);
+            if self.team(key).pipelines.contains(&pipeline) {
+                self.teams.all.change(key).pipelines.remove(&pipeline);
             }
         }
     }

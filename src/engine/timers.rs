@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 
 use crate::engine::Engine;
 use crate::engine::agent::{self, AgentKey};
-use crate::engine::index::Index;
 use crate::engine::job::{Event, JobKey};
 use crate::engine::schedule::ScheduleKey;
+use crate::persistent::Index;
 use crate::vocabulary::exit::Exit;
 
 /// Names one armed timer.

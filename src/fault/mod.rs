@@ -16,9 +16,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use rpds::VectorSync;
 
 use crate::journal::RequestRecord;
+use crate::persistent::List;
 use crate::vocabulary::ids::{self, BuildId, JobId, Kind};
 use crate::vocabulary::route::Route;
 use crate::vocabulary::span::instant;
@@ -106,18 +106,18 @@ struct Rule {
 
 /// All rules, in the order in which they were ordered. Persistent, so that a clone is a snapshot and costs nothing.
 #[derive(Debug, Clone)]
-pub(crate) struct Faults(VectorSync<Rule>);
+pub(crate) struct Faults(List<Rule>);
 
 impl Default for Faults {
     fn default() -> Self {
-        Self(VectorSync::new_sync())
+        Self(List::new())
     }
 }
 
 impl Faults {
     /// Orders a fault; returns its number.
     pub(crate) fn order(&mut self, plan: Plan) -> usize {
-        self.0.push_back_mut(Rule {
+        self.0.push(Rule {
             plan: Arc::new(plan),
             seen: 0,
             hits: 0,
@@ -169,7 +169,7 @@ impl Faults {
                 rule.hits += 1;
                 met = Some(Arc::clone(&rule.plan));
             }
-            self.0.set_mut(number, rule);
+            self.0[number] = rule;
         }
         met
     }
@@ -183,7 +183,7 @@ impl Faults {
     pub(crate) fn lift(&mut self, number: usize) {
         if let Some(mut rule) = self.0.get(number).cloned() {
             rule.is_lifted = true;
-            self.0.set_mut(number, rule);
+            self.0[number] = rule;
         }
     }
 

@@ -4,10 +4,10 @@
 //! way. So a tag is only taken for known if it was given out on the way to where the world is now: the list of those is
 //! part of the world, and goes back with it. A client that kept one from a future that is no more gets the body anew.
 
-use crate::engine::index::Index;
-use crate::engine::list::List;
 use crate::http::reply::{Body, Reply};
 use crate::http::request::{Method, Request};
+use crate::persistent::Index;
+use crate::persistent::List;
 
 /// How many tags are remembered: the last 10,000. Whoever comes with an older one gets the body anew.
 const REMEMBERED: usize = 10_000;

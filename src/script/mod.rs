@@ -18,8 +18,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
-use rpds::VectorSync;
 
+use crate::persistent::List;
 use crate::script::matcher::Matcher;
 use crate::vocabulary::exit::Exit;
 
@@ -140,21 +140,19 @@ struct Rule {
 pub(crate) struct RuleKey(usize);
 
 impl RuleKey {
-    /// Every rule lies between these.
-    pub(crate) const ALL: std::ops::RangeInclusive<Self> = Self(0)..=Self(usize::MAX);
+    /// No rule comes before it.
+    pub(crate) const FIRST: Self = Self(0);
 }
 
 /// The scripts of one pipeline.
 #[derive(Debug, Clone)]
 pub(crate) struct Scripts {
-    rules: VectorSync<Rule>,
+    rules: List<Rule>,
 }
 
 impl Scripts {
     pub(crate) fn new() -> Self {
-        Self {
-            rules: VectorSync::new_sync(),
-        }
+        Self { rules: List::new() }
     }
 
     /// Adds a rule whose one attempt is the default script.
@@ -168,7 +166,7 @@ impl Scripts {
     }
 
     fn add_rule(&mut self, matcher: Matcher) -> RuleKey {
-        self.rules.push_back_mut(Rule {
+        self.rules.push(Rule {
             matcher,
             attempts: vec![Attempt::default()],
             must_run: false,

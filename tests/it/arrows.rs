@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The rooms, from left to right: a room imports only from rooms of an earlier line, or from itself.
 const ROOMS: &[&[&str]] = &[
     &["vocabulary", "schedule"],
+    &["persistent"],
     &["journal", "pipeline"],
     &["script", "fault"],
     &["engine"],
@@ -21,7 +22,14 @@ const ROOMS: &[&[&str]] = &[
 ];
 
 /// What the pure rooms may not name: a runtime, a server, a serialiser, a lock, a clock.
-const PURE: &[&str] = &["vocabulary", "schedule", "pipeline", "script", "engine"];
+const PURE: &[&str] = &[
+    "persistent",
+    "vocabulary",
+    "schedule",
+    "pipeline",
+    "script",
+    "engine",
+];
 const WORLDLY: &[&str] = &[
     "tokio",
     "hyper",

@@ -1,18 +1,16 @@
 //! The agents that have nothing to do.
 
-use rpds::RedBlackTreeMapSync;
-
 use crate::engine::agent::{AgentKey, Offer};
-use crate::engine::index::Index;
+use crate::persistent::Index;
 
 /// The agents that have nothing to do, by what they offer: whoever looks for one looks at the few different offers.
 /// None of them is here without an agent.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Idle(RedBlackTreeMapSync<Offer, Index<AgentKey, ()>>);
+pub(crate) struct Idle(Index<Offer, Index<AgentKey, ()>>);
 
 impl Idle {
     pub(crate) fn new() -> Self {
-        Self(RedBlackTreeMapSync::new_sync())
+        Self(Index::new())
     }
 
     pub(crate) fn add(&mut self, offer: Offer, agent: AgentKey) {
@@ -22,7 +20,7 @@ impl Idle {
         }
         let mut agents = Index::new();
         agents.insert(agent, ());
-        self.0.insert_mut(offer, agents);
+        self.0.insert(offer, agents);
     }
 
     /// Takes the longest-known idle agent with exactly this offer.
@@ -53,7 +51,7 @@ impl Idle {
         };
         agents.remove(&agent);
         if agents.is_empty() {
-            self.0.remove_mut(offer);
+            self.0.remove(offer);
         }
     }
 

@@ -5,7 +5,7 @@
 //! moves what is in its chunk.
 //!
 //! It is one of two that keep things sorted. A page of a list is cut out of this one by place, from the end, and how
-//! many there are before an instant is asked; [`Index`](crate::engine::index::Index) knows nothing of places, and is
+//! many there are before an instant is asked; [`Index`](crate::persistent::Index) knows nothing of places, and is
 //! for what is found by key, goes from the front, and has a value.
 
 use std::fmt;

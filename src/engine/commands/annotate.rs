@@ -71,8 +71,8 @@ impl Command for Annotate {
                 created_at: now,
                 updated_at: now,
             });
-            engine.annotation_ids.insert_mut(id, key);
-            engine.annotations_by_build.insert_mut((build, key));
+            engine.annotation_ids.insert(id, key);
+            engine.annotations_by_build.insert(build, key);
             key
         };
         engine.record(EventKind::Annotated {

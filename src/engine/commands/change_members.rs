@@ -92,7 +92,7 @@ impl Command for RemoveMember {
         engine.leave_teams(self.organization, self.user);
         engine.stop_maintaining(self.organization, Maintainer::User(self.user));
         let organization = engine.organizations.change(self.organization);
-        organization.members.remove_mut(&self.user);
+        organization.members.remove(&self.user);
         Ok(())
     }
 }
@@ -100,7 +100,7 @@ impl Command for RemoveMember {
 impl Engine {
     fn set_member(&mut self, organization: OrganizationKey, user: UserKey, to: Membership) {
         let organization = self.organizations.change(organization);
-        organization.members.insert_mut(user, to);
+        organization.members.insert(user, to);
     }
 
     /// Whether there is an administrator left without this user, if they are one.

@@ -5,13 +5,12 @@
 
 use std::convert::Infallible;
 
-use rpds::RedBlackTreeMapSync;
-
 use crate::engine::account::{OrganizationKey, UserKey};
 use crate::engine::cluster::Maintainer;
 use crate::engine::pipeline;
 use crate::engine::team::{Team, TeamKey, TeamMember, TeamPipeline, TeamSettings};
 use crate::engine::{Command, Engine};
+use crate::persistent::Index;
 use crate::vocabulary::access::Access;
 use crate::vocabulary::ids::{Kind, TeamId};
 
@@ -90,7 +89,7 @@ impl Command for DeleteTeam {
             id, organization, ..
         } = *engine.team(self.team);
         engine.stop_maintaining(organization, Maintainer::Team(self.team));
-        engine.teams.by_id.remove_mut(&id);
+        engine.teams.by_id.remove(id);
         engine.teams.all.remove(self.team);
         Ok(())
     }
@@ -110,7 +109,7 @@ impl Command for EnableTeams {
         if engine.teams_of(self.organization).is_empty() {
             engine.add_everyone(self.organization, self.by);
         }
-        engine.teams.enabled.insert_mut(self.organization);
+        engine.teams.enabled.insert(self.organization, ());
         Ok(())
     }
 }
@@ -146,10 +145,10 @@ impl Engine {
             settings,
             created_at: self.now,
             created_by,
-            members: RedBlackTreeMapSync::new_sync(),
-            pipelines: RedBlackTreeMapSync::new_sync(),
+            members: Index::new(),
+            pipelines: Index::new(),
         });
-        self.teams.by_id.insert_mut(id, key);
+        self.teams.by_id.insert(id, key);
         key
     }
 
@@ -162,13 +161,12 @@ impl Engine {
         let team = self.teams.all.change(key);
         let role = team.settings.default_member_role;
         for user in of.members.keys() {
-            team.members
-                .insert_mut(*user, TeamMember { role, created_at });
+            team.members.insert(*user, TeamMember { role, created_at });
         }
-        for pipeline in &of.pipelines {
+        for pipeline in of.pipelines.iter() {
             let access = Access::ManageBuildAndRead;
             team.pipelines
-                .insert_mut(*pipeline, TeamPipeline { access, created_at });
+                .insert(*pipeline, TeamPipeline { access, created_at });
         }
     }
 }

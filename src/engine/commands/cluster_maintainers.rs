@@ -87,9 +87,7 @@ impl Engine {
             cluster,
             maintainer,
         });
-        self.clusters
-            .maintainers_by_cluster
-            .insert_mut((cluster, key));
+        self.clusters.maintainers_by_cluster.insert(cluster, key);
         key
     }
 }

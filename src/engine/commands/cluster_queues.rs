@@ -71,11 +71,9 @@ impl Command for CreateQueue {
             created_by: self.created_by,
         });
         let clusters = &mut engine.clusters;
-        clusters.queue_ids.insert_mut(id, key);
-        clusters.queues_by_cluster.insert_mut((self.cluster, key));
-        clusters
-            .queues_by_key
-            .insert_mut((self.cluster, self.key), key);
+        clusters.queue_ids.insert(id, key);
+        clusters.queues_by_cluster.insert(self.cluster, key);
+        clusters.queues_by_key.insert((self.cluster, self.key), key);
         engine.queues_changed();
         Ok(key)
     }

@@ -45,11 +45,8 @@ impl Command for CreateClusterToken {
             created_at: engine.now,
             created_by: self.created_by,
         });
-        engine.clusters.token_ids.insert_mut(id, key);
-        engine
-            .clusters
-            .tokens_by_cluster
-            .insert_mut((self.cluster, key));
+        engine.clusters.token_ids.insert(id, key);
+        engine.clusters.tokens_by_cluster.insert(self.cluster, key);
         Ok(key)
     }
 }

@@ -38,7 +38,7 @@ impl Command for CreateCluster {
             created_at: engine.now,
             created_by: self.created_by,
         });
-        engine.clusters.ids.insert_mut(id, key);
+        engine.clusters.ids.insert(id, key);
         for maintainer in self.maintainers {
             // Somebody who is named twice is one maintainer.
             if !engine.is_maintained_by(key, maintainer) {
@@ -139,7 +139,7 @@ impl Command for DeleteCluster {
             engine.remove_maintainer(maintainer);
         }
         let id = engine.cluster(key).id;
-        engine.clusters.ids.remove_mut(&id);
+        engine.clusters.ids.remove(id);
         engine.clusters.all.remove(key);
         Ok(())
     }

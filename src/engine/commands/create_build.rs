@@ -174,7 +174,7 @@ impl Engine {
         let activity = self.activity.change(pipeline_key);
         activity.last_number += 1;
         activity.counts.add(build_counts(BuildState::Creating));
-        activity.builds.push_back_mut(self.builds.next_key());
+        activity.builds.push(self.builds.next_key());
         let number = activity.last_number;
         let pipeline = self.pipelines.get(pipeline_key);
         let (organization, cluster) = (pipeline.organization, pipeline.settings.cluster);
@@ -198,12 +198,9 @@ impl Engine {
             notify,
             ..Progress::default()
         });
-        self.open.insert((pipeline_key, key), ());
+        self.open.insert(pipeline_key, key);
         self.catalogue(key);
-        self.organizations
-            .change(organization)
-            .builds
-            .push_back_mut(key);
+        self.organizations.change(organization).builds.push(key);
         self.record(EventKind::Build {
             build: self.build_ref(key),
             from: None,

@@ -83,12 +83,12 @@ impl Command for CreatePipeline {
         engine.pipelines.push(pipeline);
         engine.activity.push(Activity::default());
         engine.scripts.push(Scripts::new());
-        engine.slugs.insert_mut((self.organization, slug), key);
+        engine.slugs.insert((self.organization, slug), key);
         engine
             .organizations
             .change(self.organization)
             .pipelines
-            .push_back_mut(key);
+            .push(key);
         for (team, access) in self.teams {
             engine.give_to_team(team, key, access);
         }

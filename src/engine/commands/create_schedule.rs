@@ -2,12 +2,11 @@
 //!
 //! Source: Buildkite docs, "Pipeline schedules API", section "Create a pipeline schedule".
 
-use rpds::VectorSync;
-
 use crate::engine::account::UserKey;
 use crate::engine::pipeline::PipelineKey;
 use crate::engine::schedule::{Cronline, Schedule, ScheduleKey, Settings, State};
 use crate::engine::{Command, Engine};
+use crate::persistent::List;
 use crate::vocabulary::ids::{Kind, ScheduleId};
 
 pub(crate) struct CreateSchedule {
@@ -47,12 +46,10 @@ impl Command for CreateSchedule {
             state: State::Disabled,
             created_by: self.created_by,
             created_at: engine.now,
-            builds: VectorSync::new_sync(),
+            builds: List::new(),
         });
-        engine.schedule_ids.insert_mut(id, key);
-        engine
-            .schedules_by_pipeline
-            .insert_mut((self.pipeline, key));
+        engine.schedule_ids.insert(id, key);
+        engine.schedules_by_pipeline.insert(self.pipeline, key);
         match self.switch {
             Switch::On => engine.enable_schedule(key),
             Switch::Off => {}

@@ -24,7 +24,7 @@ impl Command for DeletePipeline {
             engine.remove_schedule(schedule);
         }
         engine.forget_team_pipeline(self.pipeline);
-        for build in &engine.activity.get(self.pipeline).builds.clone() {
+        for build in engine.activity.get(self.pipeline).builds.clone().iter() {
             engine.remove_build(*build);
         }
         let organization = engine.organizations.change(pipeline.organization);
@@ -45,9 +45,7 @@ impl Command for DeletePipeline {
             .filter(|key| engine.builds.find(*key).is_some())
             .collect();
         engine.organizations.change(pipeline.organization).builds = kept;
-        engine
-            .slugs
-            .remove_mut(&(pipeline.organization, pipeline.slug));
+        engine.slugs.remove(&(pipeline.organization, pipeline.slug));
         engine.pipelines.remove(self.pipeline);
         engine.activity.remove(self.pipeline);
         engine.scripts.remove(self.pipeline);
@@ -66,7 +64,7 @@ impl Engine {
         }
         self.remove_annotations_about(Subject::Build(build));
         let pipeline = self.builds.get(build).pipeline;
-        self.open.remove(&(pipeline, build));
+        self.open.remove(pipeline, build);
         self.builds.remove(build);
         self.progress.remove(build);
     }
@@ -84,10 +82,10 @@ impl Engine {
         self.leave_group(key);
         self.remove_artifacts_of(key);
         self.remove_annotations_about(Subject::Job(key));
-        self.job_ids.remove(&job.id);
-        self.logs.remove_mut(&key);
+        self.job_ids.remove(job.id);
+        self.logs.remove(&key);
         self.plans.remove(&key);
-        self.polls.remove_mut(&key);
+        self.polls.remove(&key);
         self.forget_verdicts(key);
         self.jobs.remove(key);
     }

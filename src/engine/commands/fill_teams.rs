@@ -74,13 +74,13 @@ impl Command for AddTeamMember {
         if !engine.is_member(team.organization, self.user) {
             return Err(NotAdded::Elsewhere);
         }
-        if team.members.contains_key(&self.user) {
+        if team.members.contains(&self.user) {
             return Err(NotAdded::Already);
         }
         let role = self.role.unwrap_or(team.settings.default_member_role);
         let team = engine.teams.all.change(self.team);
         team.members
-            .insert_mut(self.user, TeamMember { role, created_at });
+            .insert(self.user, TeamMember { role, created_at });
         Ok(())
     }
 }
@@ -95,7 +95,7 @@ impl Command for UpdateTeamMember {
         let role = self.role;
         let team = engine.teams.all.change(self.team);
         team.members
-            .insert_mut(self.user, TeamMember { role, created_at });
+            .insert(self.user, TeamMember { role, created_at });
         Ok(())
     }
 }
@@ -105,11 +105,11 @@ impl Command for RemoveTeamMember {
     type Refused = NotInTeam;
 
     fn apply(self, engine: &mut Engine) -> Result<(), NotInTeam> {
-        if !engine.team(self.team).members.contains_key(&self.user) {
+        if !engine.team(self.team).members.contains(&self.user) {
             return Err(NotInTeam);
         }
         let team = engine.teams.all.change(self.team);
-        team.members.remove_mut(&self.user);
+        team.members.remove(&self.user);
         Ok(())
     }
 }
@@ -123,7 +123,7 @@ impl Command for AddTeamPipeline {
         if engine.pipeline(self.pipeline).organization != team.organization {
             return Err(NotAdded::Elsewhere);
         }
-        if team.pipelines.contains_key(&self.pipeline) {
+        if team.pipelines.contains(&self.pipeline) {
             return Err(NotAdded::Already);
         }
         engine.give_to_team(self.team, self.pipeline, self.access);
@@ -141,7 +141,7 @@ impl Command for UpdateTeamPipeline {
         let access = self.access;
         let team = engine.teams.all.change(self.team);
         team.pipelines
-            .insert_mut(self.pipeline, TeamPipeline { access, created_at });
+            .insert(self.pipeline, TeamPipeline { access, created_at });
         Ok(())
     }
 }
@@ -152,11 +152,11 @@ impl Command for RemoveTeamPipeline {
 
     fn apply(self, engine: &mut Engine) -> Result<(), NotInTeam> {
         let team = engine.team(self.team);
-        if !team.pipelines.contains_key(&self.pipeline) {
+        if !team.pipelines.contains(&self.pipeline) {
             return Err(NotInTeam);
         }
         let team = engine.teams.all.change(self.team);
-        team.pipelines.remove_mut(&self.pipeline);
+        team.pipelines.remove(&self.pipeline);
         Ok(())
     }
 }
@@ -166,6 +166,6 @@ impl Engine {
         let created_at = self.now;
         let team = self.teams.all.change(team);
         team.pipelines
-            .insert_mut(pipeline, TeamPipeline { access, created_at });
+            .insert(pipeline, TeamPipeline { access, created_at });
     }
 }

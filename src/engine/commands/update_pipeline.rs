@@ -105,8 +105,8 @@ impl Command for UpdatePipeline {
             pipeline.env = Some(env);
         }
         pipeline.slug = Arc::clone(&slug);
-        engine.slugs.remove_mut(&(organization, old_slug));
-        engine.slugs.insert_mut((organization, slug), self.pipeline);
+        engine.slugs.remove(&(organization, old_slug));
+        engine.slugs.insert((organization, slug), self.pipeline);
         Ok(())
     }
 }

@@ -39,8 +39,8 @@ impl Command for UploadArtifact {
             file,
         });
         let build = engine.jobs.get(job).build;
-        engine.artifact_ids.insert_mut(id, key);
-        engine.artifacts_by_build.insert_mut((build, key));
+        engine.artifact_ids.insert(id, key);
+        engine.artifacts_by_build.insert(build, key);
         engine.record(EventKind::ArtifactUploaded {
             job: engine.job_ref(job),
             path,

@@ -22,7 +22,7 @@ impl Engine {
                 assert_eq!(self.cluster_queue(queue).cluster, key, "a default queue");
             }
         }
-        assert_eq!(tables.ids.size(), tables.all.iter().count());
+        assert_eq!(tables.ids.len(), tables.all.iter().count());
         for (key, queue) in tables.queues.iter() {
             assert_eq!(self.queue_by_id(queue.cluster, queue.id), Some(key));
             assert_eq!(self.queue_by_key(queue.cluster, &queue.key), Some(key));
@@ -30,15 +30,15 @@ impl Engine {
             assert!(self.find_cluster(queue.cluster).is_some());
         }
         let count = tables.queues.iter().count();
-        assert_eq!(tables.queue_ids.size(), count);
-        assert_eq!(tables.queues_by_key.size(), count);
-        assert_eq!(tables.queues_by_cluster.size(), count);
+        assert_eq!(tables.queue_ids.len(), count);
+        assert_eq!(tables.queues_by_key.len(), count);
+        assert_eq!(tables.queues_by_cluster.len(), count);
         for (key, token) in tables.tokens.iter() {
             assert_eq!(self.cluster_token_by_id(token.cluster, token.id), Some(key));
             assert!(self.tokens_of(token.cluster).contains(&key));
         }
-        assert_eq!(tables.token_ids.size(), tables.tokens.iter().count());
-        assert_eq!(tables.tokens_by_cluster.size(), tables.token_ids.size());
+        assert_eq!(tables.token_ids.len(), tables.tokens.iter().count());
+        assert_eq!(tables.tokens_by_cluster.len(), tables.token_ids.len());
         for (key, maintenance) in tables.maintainers.iter() {
             assert!(self.maintainers_of(maintenance.cluster).contains(&key));
             let organization = self.cluster(maintenance.cluster).organization;
@@ -52,7 +52,7 @@ impl Engine {
             assert!(is_here, "{maintenance:?} is of somebody who is not there");
         }
         let count = tables.maintainers.iter().count();
-        assert_eq!(tables.maintainers_by_cluster.size(), count);
+        assert_eq!(tables.maintainers_by_cluster.len(), count);
         for (_, pipeline) in self.pipelines.iter() {
             if let Some(cluster) = pipeline.settings.cluster {
                 let owner = self.cluster(cluster).organization;
@@ -74,7 +74,7 @@ impl Engine {
         for (_, token) in self.tokens.iter() {
             assert!(self.users.find(token.user).is_some(), "a token has a user");
         }
-        assert_eq!(self.teams.all.iter().count(), self.teams.by_id.size());
+        assert_eq!(self.teams.all.iter().count(), self.teams.by_id.len());
         for (key, team) in self.teams.all.iter() {
             let name = &team.settings.name;
             assert_eq!(self.team_by_id(team.organization, team.id), Some(key));
@@ -121,7 +121,7 @@ impl Engine {
         assert_eq!(at_work, known, "who has which job");
         let mut idle = 0;
         for (key, agent) in self.agents.iter() {
-            assert_eq!(self.roster.ids.get(&agent.id), Some(&key));
+            assert_eq!(self.roster.ids.find(agent.id), Some(key));
             let is_busy = at_work.contains_key(&key);
             let is_free = !is_busy && agent.silence.is_none();
             let takes_jobs = is_free && agent.state == agent::State::Connected;
@@ -228,7 +228,7 @@ impl Engine {
                 let cronline = &schedule.cronline;
                 assert_eq!(cronline.next_after(self.now), due, "{schedule:?}");
             }
-            for build in &schedule.builds {
+            for build in schedule.builds.iter() {
                 let of = self.builds.get(*build).pipeline;
                 assert_eq!(
                     of, schedule.pipeline,
@@ -236,10 +236,10 @@ impl Engine {
                 );
             }
         }
-        assert_eq!(self.schedules.iter().count(), self.schedule_ids.size());
+        assert_eq!(self.schedules.iter().count(), self.schedule_ids.len());
         assert_eq!(
             self.schedules.iter().count(),
-            self.schedules_by_pipeline.size()
+            self.schedules_by_pipeline.len()
         );
         let ordered = self.ordered_failures.keys();
         assert!(

@@ -190,7 +190,7 @@ impl Walk {
                         || engine.teams.all.iter().any(|(_, team)| {
                             let assigned = team.pipelines.get(&key);
                             let is_enough = assigned.is_some_and(|one| one.access >= level);
-                            is_enough && team.members.contains_key(&user)
+                            is_enough && team.members.contains(&user)
                         });
                     is_given && engine.is_member(organization, user)
                 };

@@ -73,9 +73,7 @@ impl Cx<'_> {
     fn team_member(&mut self) -> Result<(TeamKey, UserKey), ApiError> {
         let team = self.team()?;
         let members = &self.engine.team(team).members;
-        let found = self
-            .user_of_path()
-            .filter(|user| members.contains_key(user));
+        let found = self.user_of_path().filter(|user| members.contains(user));
         let user = found.ok_or_else(|| ApiError::not_found("team member"))?;
         Ok((team, user))
     }

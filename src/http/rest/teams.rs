@@ -24,7 +24,7 @@ pub(super) fn list(cx: &mut Cx<'_>) -> Result<Reply, ApiError> {
         let user = id.and_then(|id| cx.engine.user_by_id(id));
         all.retain(|key| {
             let members = &cx.engine.team(*key).members;
-            user.is_some_and(|user| members.contains_key(&user))
+            user.is_some_and(|user| members.contains(&user))
         });
     }
     let view = cx.view();

@@ -1,4 +1,4 @@
-//! A persistent list, for what is found by its number: the rows of a table, the steps of a build.
+//! A persistent list, for what is found by its number: the rows of a table, the steps of a build, the rules of a script.
 //!
 //! A clone costs nothing, and a write after it copies only the way to its element: nodes of a tree that is as high
 //! everywhere. Everything the machine does looks things up here many times, so there is little between a number and its
@@ -104,6 +104,14 @@ impl<T: Clone> List<T> {
         self.len += 1;
     }
 
+    pub(crate) fn last(&self) -> Option<&T> {
+        self.get(self.len.checked_sub(1)?)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
     pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
         (0..self.len).map(|number| &self[number])
     }
@@ -126,6 +134,26 @@ impl<T> Clone for List<T> {
             len: self.len,
             below: self.below,
         }
+    }
+}
+
+/// The same elements, whoever shares them.
+impl<T: Clone + PartialEq> PartialEq for List<T> {
+    fn eq(&self, other: &Self) -> bool {
+        let is_shared = Arc::ptr_eq(&self.root, &other.root);
+        self.len == other.len && (is_shared || self.iter().eq(other.iter()))
+    }
+}
+
+impl<T: Clone + Eq> Eq for List<T> {}
+
+impl<T: Clone> FromIterator<T> for List<T> {
+    fn from_iter<I: IntoIterator<Item = T>>(elements: I) -> Self {
+        let mut list = Self::new();
+        for element in elements {
+            list.push(element);
+        }
+        list
     }
 }
 
