@@ -407,7 +407,7 @@ impl JobScript {
     /// ```
     #[track_caller]
     pub fn then(self) -> Self {
-        self.write(Scripts::then)
+        self.write(Box::new(Scripts::then))
     }
 
     /// The test depends on it: unless every attempt that is told has run by the end,
@@ -427,16 +427,16 @@ impl JobScript {
     /// ```
     #[track_caller]
     pub fn must_run(self) -> Self {
-        self.write(Scripts::must_run)
+        self.write(Box::new(Scripts::must_run))
     }
 
     #[track_caller]
     pub(super) fn set(self, change: impl FnOnce(&mut Attempt)) -> Self {
-        self.write(|scripts, rule| change(scripts.last_attempt(rule)))
+        self.write(Box::new(|scripts, rule| change(scripts.last_attempt(rule))))
     }
 
     #[track_caller]
-    fn write(self, write: impl FnOnce(&mut Scripts, RuleKey)) -> Self {
+    fn write(self, write: Change<'_>) -> Self {
         let driver = self.tie.driver();
         let (has_pipeline, has_rule) = driver.read(|engine| {
             let has_pipeline = engine.find_pipeline(self.pipeline).is_some();
@@ -455,6 +455,9 @@ impl JobScript {
         self
     }
 }
+
+/// What an option says of a script. Behind a pointer, so that what all of them do is compiled once.
+type Change<'c> = Box<dyn FnOnce(&mut Scripts, RuleKey) + 'c>;
 
 /// An upload that can work.
 #[track_caller]

@@ -102,35 +102,26 @@ impl<K: Ord + Clone, V: Clone> Node<K, V> {
         }
     }
 
-    /// Whether the key is new, and what has to stand beside this node from now on.
-    fn insert(&mut self, key: K, value: V) -> (bool, Option<Child<K, V>>) {
+    /// What has to stand beside this node from now on. A key that is new is counted.
+    fn insert(&mut self, key: K, value: V, len: &mut usize) -> Option<Child<K, V>> {
         match self {
-            Self::Leaf(entries) => match place(entries, &key) {
-                Ok(at) => {
-                    entries[at].1 = value;
-                    (false, None)
-                }
-                Err(at) => match put(entries, at, (key, value)) {
-                    Some(upper) => (
-                        true,
-                        Some((upper[0].0.clone(), Arc::new(Self::Leaf(upper)))),
-                    ),
-                    None => (true, None),
-                },
-            },
+            Self::Leaf(entries) => {
+                let at = match place(entries, &key) {
+                    Ok(at) => {
+                        entries[at].1 = value;
+                        return None;
+                    }
+                    Err(at) => at,
+                };
+                *len += 1;
+                let upper = put(entries, at, (key, value))?;
+                Some((upper[0].0.clone(), Arc::new(Self::Leaf(upper))))
+            }
             Self::Branch(children) => {
                 let at = child_of(children, &key);
-                let (is_new, beside) = Arc::make_mut(&mut children[at].1).insert(key, value);
-                let Some(beside) = beside else {
-                    return (is_new, None);
-                };
-                match put(children, at + 1, beside) {
-                    Some(upper) => (
-                        is_new,
-                        Some((upper[0].0.clone(), Arc::new(Self::Branch(upper)))),
-                    ),
-                    None => (is_new, None),
-                }
+                let beside = Arc::make_mut(&mut children[at].1).insert(key, value, len)?;
+                let upper = put(children, at + 1, beside)?;
+                Some((upper[0].0.clone(), Arc::new(Self::Branch(upper))))
             }
         }
     }
@@ -202,9 +193,7 @@ impl<K: Ord + Clone, V: Clone> Index<K, V> {
     pub(crate) fn insert(&mut self, key: K, value: V) {
         let empty = || Arc::new(Node::Leaf(Vec::new()));
         let root = self.root.get_or_insert_with(empty);
-        let (is_new, beside) = Arc::make_mut(root).insert(key, value);
-        self.len += usize::from(is_new);
-        if let Some((least, beside)) = beside {
+        if let Some((least, beside)) = Arc::make_mut(root).insert(key, value, &mut self.len) {
             // Nobody asks for the key of a first child.
             let children = vec![(least.clone(), Arc::clone(root)), (least, beside)];
             *root = Arc::new(Node::Branch(children));

@@ -158,7 +158,7 @@ impl Filler {
         let Some(entries) = root.value.entries() else {
             return self.steps(root);
         };
-        self.mapping(root, entries, |key| match key {
+        self.mapping(root, entries, &|key| match key {
             "env" => Part {
                 rank: 0,
                 prefix: "",
@@ -227,7 +227,7 @@ impl Filler {
                     prefix: "",
                     fill: Filler::any,
                 };
-                self.mapping(node, entries, part)
+                self.mapping(node, entries, &part)
             }
             Value::Null
             | Value::Bool(_)
@@ -245,7 +245,7 @@ impl Filler {
         &mut self,
         node: &Node,
         entries: &[Entry],
-        part: impl Fn(&str) -> Part,
+        part: &dyn Fn(&str) -> Part,
     ) -> Result<Node, PipelineError> {
         let parts: Vec<Part> = entries.iter().map(|entry| part(&entry.key)).collect();
         let mut order: Vec<usize> = (0..entries.len()).collect();

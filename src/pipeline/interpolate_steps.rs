@@ -29,7 +29,7 @@ impl Filler {
         };
         match known_to_the_agent(entries) {
             Known::Command => self.command_step(node, entries),
-            Known::Group => self.mapping(node, entries, |key| match key {
+            Known::Group => self.mapping(node, entries, &|key| match key {
                 "key" => Part {
                     rank: 0,
                     prefix: "",
@@ -63,7 +63,7 @@ impl Filler {
             let found = names.find(|alias| value_of(entries, alias).is_some());
             found == Some(name)
         };
-        self.mapping(node, entries, |key| {
+        self.mapping(node, entries, &|key| {
             let (rank, prefix, fill): (u8, _, Fill) = match key {
                 _ if field(key, &["commands", "command"]) => {
                     (0, "interpolating command: ", Filler::command)
@@ -108,7 +108,7 @@ impl Filler {
             let prefix = self.side.prefix("interpolating cache paths: ");
             return self.any(node).map_err(|error| error.after(prefix));
         };
-        self.mapping(node, entries, |key| {
+        self.mapping(node, entries, &|key| {
             let prefix = match key {
                 "name" => "interpolating cache name: ",
                 "paths" => "interpolating cache paths: ",
@@ -127,7 +127,7 @@ impl Filler {
         let Some(entries) = node.value.entries() else {
             return self.any(node);
         };
-        self.mapping(node, entries, |key| match key {
+        self.mapping(node, entries, &|key| match key {
             "flags" => Part {
                 rank: 0,
                 prefix: "",
@@ -145,7 +145,7 @@ impl Filler {
         let Some(entries) = node.value.entries() else {
             return self.any(node);
         };
-        self.mapping(node, entries, |key| {
+        self.mapping(node, entries, &|key| {
             let prefix = match key {
                 "clone" => "interpolating checkout.flags.clone: ",
                 "fetch" => "interpolating checkout.flags.fetch: ",

@@ -13,6 +13,7 @@
 
 #[cfg(feature = "cli")]
 use std::cell::Cell;
+use std::fmt;
 #[cfg(feature = "cli")]
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
@@ -29,7 +30,7 @@ struct Slip(String);
 /// The author of the test slipped: said as with `panic!`.
 macro_rules! slip {
     ($($said:tt)+) => {
-        $crate::vocabulary::slip::slipped(&format!($($said)+))
+        $crate::vocabulary::slip::slipped(format_args!($($said)+))
     };
 }
 
@@ -54,13 +55,13 @@ pub(crate) fn wording<'w>(in_rust: &'w str, of_levers: &'w str) -> &'w str {
     in_rust
 }
 
-/// Ends what is being done with this text.
+/// Ends what is being done with this text. It is made here, because a slip is in every method of every handle.
 #[track_caller]
 #[cold]
-pub(crate) fn slipped(text: &str) -> ! {
+pub(crate) fn slipped(text: fmt::Arguments<'_>) -> ! {
     #[cfg(feature = "cli")]
     if IS_HEARD.get() {
-        resume_unwind(Box::new(Slip(text.to_owned())));
+        resume_unwind(Box::new(Slip(text.to_string())));
     }
     panic!("{text}")
 }

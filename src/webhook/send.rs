@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::pin;
 use std::task::Poll;
 
@@ -71,16 +71,17 @@ pub(crate) async fn send(parcel: Parcel) -> Result<Answer, String> {
 /// Names are looked up only for hosts that a test has named: `localhost` is this machine.
 async fn connect(target: &Target) -> io::Result<TcpStream> {
     if target.is_localhost() {
-        let first = TcpStream::connect((Ipv4Addr::LOCALHOST, target.port)).await;
+        let at = |address: IpAddr| SocketAddr::new(address, target.port);
+        let first = TcpStream::connect(at(Ipv4Addr::LOCALHOST.into())).await;
         return match first {
             Ok(stream) => Ok(stream),
-            Err(error) => TcpStream::connect((Ipv6Addr::LOCALHOST, target.port))
+            Err(error) => TcpStream::connect(at(Ipv6Addr::LOCALHOST.into()))
                 .await
                 .map_err(|_| error),
         };
     }
     match target.host.parse::<IpAddr>() {
-        Ok(address) => TcpStream::connect((address, target.port)).await,
+        Ok(address) => TcpStream::connect(SocketAddr::new(address, target.port)).await,
         Err(_) => TcpStream::connect((target.host.as_str(), target.port)).await,
     }
 }
