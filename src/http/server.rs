@@ -407,7 +407,8 @@ impl Drop for OwnRuntime {
 
 /// The thread. `ending` goes last: it says that no socket, descriptor or closure is held any more.
 fn run(runtime: OwnRuntime, reception: Reception, ending: mpsc::Sender<Infallible>) {
-    runtime.get().block_on(reception.run());
+    // In a box: what runs a future moves it from frame to frame, and what a stack has once held stays with its thread.
+    runtime.get().block_on(Box::pin(reception.run()));
     drop(runtime);
     drop(ending);
 }

@@ -1,10 +1,10 @@
 //! Who comes in, and how they are seen off: the accept loop, and what it is told.
 
 use std::convert::Infallible;
-use std::future::{Future as _, poll_fn};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, mpsc};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -124,10 +124,7 @@ impl Reception {
                         continue;
                     }
                 };
-                // In a box: whoever spawns, polls or drops a task moves it about on the stack, and what a stack has once
-                // held stays with its thread.
-                let served = serve_connection(stream, Arc::clone(&edge), leaving.clone());
-                connections.spawn(Box::pin(served));
+                connections.spawn(boxed(stream, Arc::clone(&edge), leaving.clone()));
             };
             drop((listener, also, leave));
             let Some(closed) = closed else {
@@ -154,6 +151,17 @@ impl Reception {
             .await;
         }
     }
+}
+
+/// A connection, in a box: whoever spawns, polls or drops a task moves it about on the stack, and what a stack has once
+/// held stays with its thread. Made in a frame of its own, which is gone before anybody goes deeper.
+#[inline(never)]
+fn boxed(
+    stream: Box<dyn Stream>,
+    edge: Arc<Edge>,
+    leaving: watch::Receiver<()>,
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    Box::pin(serve_connection(stream, edge, leaving))
 }
 
 /// Lets replies in flight end; what is left after the grace is aborted.
