@@ -71,6 +71,8 @@ pub(crate) struct User {
     pub(crate) id: UserId,
     pub(crate) name: String,
     pub(crate) email: String,
+    /// Where their picture is: the MD5 digest of their address. Worked out once, because a user is shown often.
+    pub(crate) avatar: u128,
     pub(crate) created_at: DateTime<Utc>,
 }
 
@@ -185,10 +187,12 @@ impl Engine {
 
     pub(crate) fn add_user(&mut self, name: &str, email: &str) -> UserKey {
         let id = UserId(self.mint(Kind::User, self.users.next_key()));
+        let digest = md5::compute(email.trim().to_lowercase());
         self.users.push(User {
             id,
             name: name.to_owned(),
             email: email.to_owned(),
+            avatar: u128::from_be_bytes(digest.0),
             created_at: self.now,
         })
     }

@@ -21,17 +21,12 @@ pub(crate) struct UserJson<'e> {
 impl<'e> UserJson<'e> {
     pub(crate) fn new(view: &View<'e>, key: UserKey) -> Self {
         let user = view.engine.user(key);
-        let digest = md5::compute(user.email.trim().to_lowercase());
         Self {
             id: user.id.0,
             graphql_id: graphql_id("User", user.id.0),
             name: &user.name,
             email: &user.email,
-            // As one number: a digest is written byte by byte.
-            avatar_url: format!(
-                "https://www.gravatar.com/avatar/{:032x}",
-                u128::from_be_bytes(digest.0)
-            ),
+            avatar_url: format!("https://www.gravatar.com/avatar/{:032x}", user.avatar),
             created_at: Instant(user.created_at),
         }
     }
