@@ -3,8 +3,8 @@
 //! What a request means is decided by the `answer` closure, synchronously; this room guards it: sizes, time-outs,
 //! panics, replies that HTTP cannot carry. It serves any stream and knows no sockets.
 //!
-//! Elsewhere: replies that are spoiled on purpose (`wreck`); silence on a connection and how it is closed (`io`);
-//! ports, threads and the end of it all (`server`).
+//! Elsewhere: requests that come again, which hyper need not see (`again`); replies that are spoiled on purpose
+//! (`wreck`); silence on a connection and how it is closed (`io`); ports, threads and the end of it all (`server`).
 //! Not modelled: HTTP/2, TLS, upgrades, compression, a limit on how slowly a client may read its reply.
 
 use std::convert::Infallible;

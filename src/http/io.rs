@@ -1,4 +1,5 @@
-//! The byte stream under one connection, with the two things hyper leaves to us: patience and a polite close.
+//! The byte stream under one connection, with the two things hyper leaves to us, patience and a polite close; and where
+//! answers get past hyper.
 //!
 //! Patience: hyper has one timer for "no complete head yet", which also ends a kept-alive connection that merely waits
 //! for its next request. A client that polls every ten seconds must not race with it, so idle and half-sent are told
@@ -8,7 +9,9 @@
 //! All of it waits for the runtime's timers, which are no measure of a client once a test pauses its clock: on the
 //! runtime of a test there is no patience to lose, and a close waits for the client alone.
 //!
-//! Elsewhere: how long a body may take (`connection`, because that is answered). Limits in real time are kept there,
+//! What hyper does not know of is written before anything of hyper's, and before more is read.
+//!
+//! Elsewhere: which requests need no hyper (`again`); how long a body may take (`connection`, because that is answered). Limits in real time are kept there,
 //! here and in `server`, nowhere else.
 
 use std::io;
@@ -150,7 +153,7 @@ pub(crate) enum Patience {
     Endless,
 }
 
-/// A stream that ends when its client tries our patience, and lingers when it is closed.
+/// A stream that ends when its client tries our patience, lingers when it is closed, and answers what came before.
 pub(crate) struct Watched<I> {
     io: I,
     phase: Phase,
