@@ -11,8 +11,8 @@
 //!
 //! What hyper does not know of is written before anything of hyper's, and before more is read.
 //!
-//! Elsewhere: which requests need no hyper (`again`); how long a body may take (`connection`, because that is answered). Limits in real time are kept there,
-//! here and in `server`, nowhere else.
+//! Elsewhere: which requests need no hyper (`again`); how long a body may take (`connection`, because that is
+//! answered). Limits in real time are kept there, here and in `server`, nowhere else.
 
 use std::io;
 use std::pin::Pin;

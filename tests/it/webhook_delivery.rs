@@ -145,6 +145,8 @@ fn what_follows_from_requests_and_from_hands_goes_out_by_itself() {
         .create();
     let app = fake.pipeline("app").create();
     client(&fake).create_build("app");
+    fake.settled().blocking();
+    assert_eq!(receiver.lines(), ["build.scheduled 1 scheduled"]);
     app.latest_build().cancel();
     fake.settled().blocking();
     assert_eq!(
